@@ -1,0 +1,78 @@
+"""Many episodes at once, with exact automatic reset.
+
+`step` is `renew` after `advance`: every episode takes its action, then those that ended begin
+anew. Only those are reset: they are gathered in fixed-size groups, so that the work is in
+proportion to the episodes that ended, and the result is the same as resetting each where it ends.
+Whoever needs the observation an episode ended in calls the two halves himself.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Key
+
+from popjax.core import Environment, State, TimeStep
+
+
+def reset(env: Environment, key: Key[Array, ""], num_envs: int) -> tuple[State, TimeStep]:
+    """Begins `num_envs` episodes; every leaf leads with `[num_envs]`; the key is consumed.
+
+    >>> import popjax
+    >>> _, timesteps = reset(popjax.make("RepeatFirstEasy"), jax.random.key(0), 3)
+    >>> timesteps.obs.shape
+    (3,)
+    """
+    return jax.vmap(env.reset)(jax.random.split(key, num_envs))
+
+
+def step(
+    env: Environment, key: Key[Array, ""], states: State, actions: Array
+) -> tuple[State, TimeStep]:
+    """One action in each of `[B]` episodes; those that ended begin anew. The key is consumed.
+
+    Where `timesteps.last`, reward and flags are those of the episode that ended, while state and
+    observation are the first of the next.
+    """
+    key_advance, key_renew = jax.random.split(key)
+    states, timesteps = advance(env, key_advance, states, actions)
+    return renew(env, key_renew, states, timesteps)
+
+
+def advance(
+    env: Environment, key: Key[Array, ""], states: State, actions: Array
+) -> tuple[State, TimeStep]:
+    """One action in each of `[B]` episodes, no reset. The key is consumed."""
+    keys = jax.random.split(key, actions.shape[0])
+    return jax.vmap(env.step)(keys, states, actions)
+
+
+def renew(
+    env: Environment, key: Key[Array, ""], states: State, timesteps: TimeStep
+) -> tuple[State, TimeStep]:
+    """Begins anew the episodes of `[B]` that are over. The key is consumed."""
+    last = timesteps.last
+    num_envs = last.shape[0]
+    group = min(num_envs, max(16, num_envs // 16))
+    finished = jnp.cumsum(last, dtype=jnp.int32)  # the n-th finished episode is where this turns n
+
+    def some_left(carry):
+        return carry[0] < finished[-1]
+
+    def renew_group(carry):
+        count, states, obs = carry
+        index = jnp.searchsorted(finished, count + 1 + jnp.arange(group))  # num_envs: none left
+        fresh_states, fresh = jax.vmap(env.reset)(
+            jax.random.split(jax.random.fold_in(key, count), group)
+        )
+        states, obs = jax.tree.map(
+            lambda old, new: old.at[index].set(new, mode="drop", indices_are_sorted=True),
+            (states, obs),
+            (fresh_states, fresh.obs),
+        )
+        return count + group, states, obs
+
+    _, states, obs = jax.lax.while_loop(
+        some_left, renew_group, (jnp.int32(0), states, timesteps.obs)
+    )
+    return states, timesteps.replace(obs=obs)

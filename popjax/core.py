@@ -1,0 +1,116 @@
+"""The two types every environment speaks: `TimeStep` and `Environment`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Bool, Float, Key
+
+from popjax.spaces import Box, Discrete
+
+State = Any  # an environment's own PyTreeNode
+
+
+class TimeStep(struct.PyTreeNode):
+    """What an agent is told: the observation arrived in, and what the action before it earned.
+
+    obs: `[*observation_space.shape]` the observation of the state arrived in.
+    reward: `[]` float32, what the action that led here earned; 0 after a reset.
+    terminated: `[]` bool, that action ended the task itself.
+    truncated: `[]` bool, that action met the time limit. Both flags may be true together.
+    """
+
+    obs: Array
+    reward: Float[Array, ""]
+    terminated: Bool[Array, ""]
+    truncated: Bool[Array, ""]
+
+    @property
+    def last(self) -> Bool[Array, ""]:
+        """`[]` bool, the episode is over."""
+        return self.terminated | self.truncated
+
+
+def first(obs: Array) -> TimeStep:
+    """The time step of a reset: no reward yet, nothing ended."""
+    return then(obs, 0.0)
+
+
+def then(obs: Array, reward: Any, terminated: Any = False, truncated: Any = False) -> TimeStep:
+    """The time step after an action."""
+    return TimeStep(
+        obs=jnp.asarray(obs),
+        reward=jnp.asarray(reward, jnp.float32),
+        terminated=jnp.asarray(terminated, bool),
+        truncated=jnp.asarray(truncated, bool),
+    )
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One partially observable task, as a frozen dataclass: hashable, static under `jit`, its own
+    configuration. A level of difficulty is an instance. Subclasses give the two spaces,
+    `max_steps`, `reset` and `transition`.
+
+    >>> import jax, popjax
+    >>> env = popjax.make("RepeatPreviousEasy")
+    >>> state, timestep = env.reset(jax.random.key(0))
+    >>> state, timestep = env.step(jax.random.key(1), state, timestep.obs)
+    >>> bool(timestep.last), float(timestep.reward)
+    (False, 0.0)
+    """
+
+    needs_previous_action: ClassVar[bool] = False
+    """The reference's `obs_requires_prev_action`: the best policy must know its own last action."""
+    return_bounds: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    """No episode's undiscounted return lies outside."""
+
+    @property
+    def name(self) -> str:
+        """The family's name."""
+        return type(self).__name__
+
+    @property
+    def observation_space(self) -> Discrete | Box:
+        raise NotImplementedError
+
+    @property
+    def action_space(self) -> Discrete | Box:
+        raise NotImplementedError
+
+    @property
+    def max_steps(self) -> int:
+        """No episode is longer."""
+        raise NotImplementedError
+
+    def reset(self, key: Key[Array, ""]) -> tuple[State, TimeStep]:
+        """Begins an episode; the key is consumed."""
+        raise NotImplementedError
+
+    def transition(
+        self, key: Key[Array, ""], state: State, action: Array
+    ) -> tuple[State, TimeStep]:
+        """The rule of the task, for an action that lies in the action space."""
+        raise NotImplementedError
+
+    def step(self, key: Key[Array, ""], state: State, action: Any) -> tuple[State, TimeStep]:
+        """Takes one action; the key is consumed. No automatic reset (that is `popjax.batch`).
+
+        An action outside the action space raises a ValueError where its value is known (outside
+        `jit` and `vmap`); where it is traced, the nearest action of the space is taken instead.
+        A step taken after the end keeps its observation in the space and means nothing else.
+        """
+        return self.transition(key, state, self.action_space.admit(action))
+
+    def markov_state(self, state: State) -> Float[Array, " m"]:
+        """The hidden truth as one float vector, for probes and upper bounds."""
+        raise NotImplementedError
+
+    def render(self, state: State, timestep: TimeStep) -> Any:
+        """The moment as a picture: a `popjax.render.Scene`."""
+        from popjax.render import draw
+
+        return draw(self, state, timestep)

@@ -1,0 +1,79 @@
+"""RepeatPrevious: name the suit that was shown k cards ago."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Int, UInt32
+
+from popjax import cards
+from popjax.core import Environment, first, then
+from popjax.spaces import Discrete
+
+
+class State(struct.PyTreeNode):
+    """deck: `[4]` suits still to come. hand: the newest k suits, packed."""
+
+    deck: Int[Array, "4"]
+    hand: UInt32[Array, " words"]
+
+
+@dataclass(frozen=True)
+class RepeatPrevious(Environment):
+    """A card is shown at every step; name the suit of the k-th newest card.
+
+    Observation: `[]` int, the suit of the card just dealt.
+    Action: `[]` int, a suit. It is compared with the k-th newest card *before* the new card is
+        dealt, so the card asked for lies k - 1 observations back.
+    Reward: +-1 / (n - k) for n cards, so a perfect player earns 1; 0 while fewer than k are out.
+    End: terminated when the last card is dealt, after n - 1 steps.
+    Differs from the reference in: nothing.
+    """
+
+    num_decks: int = 1
+    k: int = 4
+
+    @property
+    def num_cards(self) -> int:
+        return cards.CARDS * self.num_decks
+
+    @property
+    def max_steps(self) -> int:
+        return self.num_cards - 1
+
+    @property
+    def observation_space(self) -> Discrete:
+        return Discrete(4)
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(4)
+
+    def reset(self, key):
+        deck, suit = cards.deal(key, cards.full_deck(4, self.num_decks))
+        return State(deck=deck, hand=cards.push(cards.empty_hand(self.k), suit)), first(suit)
+
+    def transition(self, key, state, action):
+        dealt = self.num_cards - jnp.sum(state.deck)
+        asked = cards.peek(state.hand, self.k - 1)
+        verdict = jnp.where(action == asked, 1.0, -1.0) / (self.num_cards - self.k)
+        deck, suit = cards.deal(key, state.deck)
+        state = State(deck=deck, hand=cards.push(state.hand, suit))
+        reward = jnp.where(dealt >= self.k, verdict, 0.0)
+        return state, then(suit, reward, terminated=jnp.sum(deck) == 0)
+
+    def markov_state(self, state):
+        """`[k + 4]`: the newest k suits, oldest first (0 before the first), and the share of each
+        suit that is still to come."""
+        suits = cards.unpack(state.hand, self.k)[::-1]
+        to_come = state.deck / (self.num_cards // 4)
+        return jnp.concatenate([suits.astype(jnp.float32), to_come])
+
+
+LEVELS = {
+    "Easy": RepeatPrevious(num_decks=1, k=4),
+    "Medium": RepeatPrevious(num_decks=2, k=32),
+    "Hard": RepeatPrevious(num_decks=3, k=64),
+}

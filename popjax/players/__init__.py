@@ -1,0 +1,36 @@
+"""Scripted players: a random one, the best memoryless one known, and a reference player.
+
+One file a family gives two functions, `memoryless(env)` and `reference(env)`; `PLAYERS` names the
+file of each family.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from popjax.core import Environment
+from popjax.players import repeat_previous
+from popjax.players.base import Episodes, Player, play, random_player
+from popjax.registry import nearest
+
+PLAYERS: dict[str, ModuleType] = {
+    "RepeatPrevious": repeat_previous,
+}
+KINDS = ("random", "memoryless", "reference")
+
+
+def make_player(env: Environment, kind: str = "reference") -> Player:
+    """The player of that kind ("random", "memoryless", "reference") for an environment.
+
+    >>> import popjax
+    >>> make_player(popjax.make("RepeatPreviousHard")).name
+    'perfect memory'
+    """
+    if kind not in KINDS:
+        raise ValueError(nearest(kind, KINDS, "player"))
+    if kind == "random":
+        return random_player(env)
+    return getattr(PLAYERS[env.name], kind)(env)
+
+
+__all__ = ["KINDS", "PLAYERS", "Episodes", "Player", "make_player", "play", "random_player"]

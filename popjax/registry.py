@@ -1,0 +1,72 @@
+"""Every environment by name: `FAMILIES`, `ENVS`, `make`."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from typing import Any
+
+from popjax.core import Environment
+from popjax.envs import repeat_previous
+
+FAMILIES: dict[str, dict[str, Environment]] = {
+    "RepeatPrevious": repeat_previous.LEVELS,
+}
+
+ENVS: dict[str, Environment] = {
+    family + level: env for family, levels in FAMILIES.items() for level, env in levels.items()
+}
+
+_OTHER_NAMES = {  # of the reference's own registry and of the older ports
+    "VelocityOnlyCartpole": "VelocityOnlyCartPole",
+    "NoisyStatelessCartPole": "NoisyPositionOnlyCartPole",
+    "NoisyStatelessPendulum": "NoisyPositionOnlyPendulum",
+    "StatelessCartPole": "PositionOnlyCartPole",
+    "StatelessPendulum": "PositionOnlyPendulum",
+    "MultiArmedBandit": "MultiarmedBandit",
+    "Minesweeper": "MineSweeper",
+}
+
+
+def nearest(word: str, words: Any, kind: str) -> str:
+    """One line that says that there is no such word, and which is the nearest right one."""
+    words = list(words)
+    lower = {w.lower(): w for w in words}
+    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.4)
+    hint = f"did you mean {lower[close[0]]!r}?" if close else f"there are {', '.join(words)}"
+    return f"no {kind} is called {word!r}: {hint}"
+
+
+def canonical(name: str) -> str:
+    """The id in `ENVS` that a name stands for; a ValueError names the nearest one.
+
+    >>> canonical("popgym-RepeatPreviousEasy-v0")
+    'RepeatPreviousEasy'
+    """
+    short = re.sub(r"^popgym-|-v\d+$", "", name)
+    for other, ours in _OTHER_NAMES.items():
+        if short.startswith(other):
+            short = ours + short.removeprefix(other)
+            break
+    if short in FAMILIES:  # the reference's levelless ids are its Easy settings
+        short += "Easy"
+    if short not in ENVS:
+        raise ValueError(nearest(name, ENVS, "environment"))
+    return short
+
+
+def make(name: str, **changes: Any) -> Environment:
+    """The environment of that name; keywords replace fields of it.
+
+    The reference's ids and the names of the older JAX ports are understood too.
+
+    >>> make("popgym-RepeatPreviousEasy-v0", k=8)
+    RepeatPrevious(num_decks=1, k=8)
+    """
+    env = ENVS[canonical(name)]
+    fields = [field.name for field in dataclasses.fields(env)]
+    for change in changes:
+        if change not in fields:
+            raise ValueError(nearest(change, fields, f"field of {name}"))
+    return dataclasses.replace(env, **changes)

@@ -1,0 +1,152 @@
+"""The two kinds of space: `Discrete`, one or more integers, and `Box`, bounded reals."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """Integers `0 <= x[i] < sizes[i]`. `Discrete(4)` is one integer of shape `()`,
+    `Discrete((2, 4))` a vector of shape `(2,)`.
+
+    >>> Discrete((2, 4)).flatten(jnp.array([1, 2])).astype(int).tolist()
+    [0, 1, 0, 0, 1, 0]
+    """
+
+    sizes: int | tuple[int, ...]
+
+    def __post_init__(self):
+        if not all(isinstance(n, int) and n > 0 for n in self._sizes):
+            raise ValueError(f"Discrete takes positive integers, not {self.sizes!r}")
+
+    @property
+    def _sizes(self) -> tuple[int, ...]:
+        return self.sizes if isinstance(self.sizes, tuple) else (self.sizes,)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.sizes),) if isinstance(self.sizes, tuple) else ()
+
+    @property
+    def dtype(self):
+        return jnp.int32
+
+    @property
+    def flat_size(self) -> int:
+        """Width of `flatten`: one slot for each value of each component."""
+        return sum(self._sizes)
+
+    def sample(self, key: Key[Array, ""]) -> Int[Array, "..."]:
+        """A uniform element; the key is consumed."""
+        return jax.random.randint(key, self.shape, 0, np.asarray(self.sizes, np.int32))
+
+    def contains(self, x: Any) -> Bool[Array, ""]:
+        """`[]` bool, jittable."""
+        x = jnp.asarray(x)
+        if x.shape != self.shape or not jnp.issubdtype(x.dtype, jnp.integer):
+            return jnp.asarray(False)
+        return jnp.all((x >= 0) & (x < np.asarray(self.sizes)))
+
+    def flatten(self, x: Int[Array, "..."]) -> Float[Array, "... flat"]:
+        """One-hot codes of all components, side by side; leading axes are kept."""
+        x = jnp.asarray(x)
+        if not self.shape:
+            return jax.nn.one_hot(x, self.sizes)
+        if len(set(self.sizes)) == 1:
+            codes = jax.nn.one_hot(x, self.sizes[0])
+            return codes.reshape(*x.shape[:-1], self.flat_size)
+        component = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        value = np.concatenate([np.arange(n) for n in self.sizes])
+        return (x[..., component] == value).astype(jnp.float32)
+
+    def admit(self, x: Any) -> Int[Array, "..."]:
+        """`x` as an element: a ValueError if its value is known and outside, else the nearest."""
+        if not isinstance(x, jax.core.Tracer):
+            values = np.asarray(x)
+            if not np.issubdtype(values.dtype, np.integer):
+                raise ValueError(f"{values.tolist()} is not an integer element of {self}")
+            if values.shape != self.shape or (values < 0).any() or (values >= self.sizes).any():
+                raise ValueError(f"{values.tolist()} is not in {self}: {self._range()}")
+        return jnp.clip(jnp.asarray(x, jnp.int32), 0, np.asarray(self.sizes, np.int32) - 1)
+
+    def _range(self) -> str:
+        if not self.shape:
+            return f"an integer from 0 to {self.sizes - 1}"
+        return (
+            f"{len(self.sizes)} integers from 0 up to {', '.join(str(n - 1) for n in self.sizes)}"
+        )
+
+
+@dataclass(frozen=True)
+class Box:
+    """Reals `low[i] <= x[i] <= high[i]`, float32, of shape `(len(low),)`.
+
+    >>> Box((-2.0,), (2.0,)).contains(jnp.array([0.5])).item()
+    True
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def __post_init__(self):
+        if len(self.low) != len(self.high) or not all(
+            a < b for a, b in zip(self.low, self.high, strict=True)
+        ):
+            raise ValueError(f"Box needs low < high in each place, not {self.low} and {self.high}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.low),)
+
+    @property
+    def dtype(self):
+        return jnp.float32
+
+    @property
+    def flat_size(self) -> int:
+        return math.prod(self.shape)
+
+    def sample(self, key: Key[Array, ""]) -> Float[Array, " n"]:
+        """A uniform element, from +-1 where a bound is infinite; the key is consumed."""
+        low = np.maximum(np.asarray(self.low, np.float32), -1.0e0) if self._open else self.low
+        high = np.minimum(np.asarray(self.high, np.float32), 1.0e0) if self._open else self.high
+        return jax.random.uniform(key, self.shape, jnp.float32, jnp.array(low), jnp.array(high))
+
+    @property
+    def _open(self) -> bool:
+        return not all(math.isfinite(b) for b in self.low + self.high)
+
+    def contains(self, x: Any) -> Bool[Array, ""]:
+        """`[]` bool, jittable; bounds belong to the space as float32 numbers."""
+        x = jnp.asarray(x)
+        if x.shape != self.shape:
+            return jnp.asarray(False)
+        low, high = (np.asarray(b, np.float32) for b in (self.low, self.high))
+        return jnp.all((x >= low) & (x <= high))
+
+    def flatten(self, x: Float[Array, "... n"]) -> Float[Array, "... n"]:
+        """The numbers themselves."""
+        return jnp.asarray(x, jnp.float32)
+
+    def admit(self, x: Any) -> Float[Array, " n"]:
+        """`x` as an element: a ValueError if its value is known and outside, else the nearest.
+        Not-a-number becomes the middle of the box."""
+        low, high = (np.asarray(b, np.float32) for b in (self.low, self.high))
+        if not isinstance(x, jax.core.Tracer):
+            values = np.asarray(x, np.float32)
+            inside = values.shape == self.shape and bool(((values >= low) & (values <= high)).all())
+            if not inside:
+                raise ValueError(
+                    f"{values.tolist()} is not in {self}: "
+                    f"{len(self.low)} reals from {self.low} to {self.high}"
+                )
+        x = jnp.asarray(x, jnp.float32)
+        return jnp.clip(jnp.where(jnp.isnan(x), (low + high) / 2, x), low, high)

@@ -1,0 +1,82 @@
+"""Replaying our episodes in the reference package, step by step."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from popjax.core import Environment
+from popjax.players import Episodes, Player, play
+
+NUM_EPISODES = 200
+
+
+def reference_env(env_id: str) -> Any:
+    """The environment of that id in `popgym` 1.0.7, bare."""
+    name = env_id
+    module = importlib.import_module("popgym.envs")
+    return getattr(module, name)()
+
+
+def flat(value: Any) -> np.ndarray:
+    """Any nesting of the reference's observations or states as one float vector."""
+    if isinstance(value, tuple | list):
+        return np.concatenate([flat(v) for v in value])
+    return np.asarray(value, np.float64).reshape(-1)
+
+
+def check_replay(
+    env: Environment,
+    env_id: str,
+    player: Player,
+    inject: Callable[[Any, Episodes, int], Any],
+    num_episodes: int = NUM_EPISODES,
+    seed: int = 0,
+    atol: float = 1e-5,
+    same_markov_state: bool = True,
+    to_reference: Callable[[np.ndarray], Any] = lambda action: action,
+) -> None:
+    """Plays episodes of ours and repeats each in the reference with our hidden state in it.
+
+    `inject(reference, episodes, n)` resets the reference, puts the hidden state of our episode `n`
+    into it, and returns the first observation that it then shows. Observation, reward, both flags
+    (and the Markov state) must agree at every step.
+    """
+    episodes = play(env, player, jax.random.key(seed), num_episodes, keep_states=True)
+    markov = jax.jit(jax.vmap(jax.vmap(env.markov_state)))(episodes.next_state)
+    ours, markov = jax.device_get((episodes, markov))
+    reference = reference_env(env_id)
+    for n in range(num_episodes):
+        where = f"{env_id}, episode {n}"
+        length = int(ours.valid[:, n].sum())
+        theirs = [(flat(inject(reference, ours, n)), 0.0, False, False)]
+        states = []
+        for t in range(length):
+            step = reference.step(to_reference(ours.action[t, n]))
+            theirs.append((flat(step[0]), *step[1:4]))
+            states.append(flat(reference.get_state()) if same_markov_state else ())
+        obs, reward, terminated, truncated = (
+            np.array(column) for column in zip(*theirs, strict=True)
+        )
+        ours_obs = np.concatenate([ours.obs[:1, n], ours.next_obs[:length, n]])
+        np.testing.assert_allclose(
+            ours_obs.reshape(length + 1, -1), obs, atol=atol, err_msg=f"obs of {where}"
+        )
+        np.testing.assert_allclose(
+            ours.reward[:length, n], reward[1:], atol=atol, err_msg=f"reward of {where}"
+        )
+        np.testing.assert_array_equal(
+            ours.terminated[:length, n], terminated[1:], err_msg=f"terminated of {where}"
+        )
+        np.testing.assert_array_equal(
+            ours.truncated[:length, n], truncated[1:], err_msg=f"truncated of {where}"
+        )
+        if same_markov_state:
+            np.testing.assert_allclose(
+                markov[:length, n], np.array(states), atol=atol, err_msg=f"state of {where}"
+            )
+        assert terminated[-1] or truncated[-1], f"{where}: ours ended before the reference"
