@@ -80,3 +80,15 @@ def check_replay(
                 markov[:length, n], np.array(states), atol=atol, err_msg=f"state of {where}"
             )
         assert terminated[-1] or truncated[-1], f"{where}: ours ended before the reference"
+
+
+def stack_deck(deck: Any, shown: np.ndarray, kind_of_card: np.ndarray) -> None:
+    """Orders a reference deck so that it deals the kinds `shown`, first to last.
+
+    Cards that our episode never showed follow in any order. Fails if `shown` could not have come
+    from that deck.
+    """
+    cards_of_kind = {kind: list(np.flatnonzero(kind_of_card == kind)) for kind in set(kind_of_card)}
+    order = [cards_of_kind[int(kind)].pop() for kind in shown]
+    rest = sorted(set(range(len(kind_of_card))) - set(order))
+    deck.idx = np.array((order + rest)[::-1])  # the reference deals from the end
