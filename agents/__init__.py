@@ -1,0 +1,1 @@
+"""Memory models, PPO, and the other ways to train them."""

@@ -1,0 +1,42 @@
+"""The protocol of a memory model: sequences in, sequences out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+Carry = Any  # a pytree of arrays, each leading with the batch axis
+
+
+class Memory(nn.Module):
+    """Maps a sequence of vectors to a sequence of vectors, remembering as it goes.
+
+    Time first, batch second; one step is a sequence of length 1. Wherever `start[t, b]`, the carry
+    of sequence `b` is the initial one before `x[t, b]` is read.
+    """
+
+    features: int
+
+    @nn.nowrap
+    def initial_carry(self, batch_size: int) -> Carry:
+        """What is remembered before anything was read, from the fields alone."""
+        raise NotImplementedError
+
+    def __call__(
+        self, carry: Carry, x: Float[Array, "T B d"], start: Bool[Array, "T B"]
+    ) -> tuple[Carry, Float[Array, "T B features"]]:
+        raise NotImplementedError
+
+    @nn.nowrap
+    def state_size(self) -> int:
+        """Numbers remembered for each sequence; a complex number counts as two."""
+        leaves = jax.tree.leaves(jax.eval_shape(lambda: self.initial_carry(1)))
+        return sum(
+            math.prod(leaf.shape) * (2 if jnp.issubdtype(leaf.dtype, jnp.complexfloating) else 1)
+            for leaf in leaves
+        )
