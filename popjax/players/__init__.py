@@ -9,11 +9,15 @@ from __future__ import annotations
 from types import ModuleType
 
 from popjax.core import Environment
-from popjax.players import repeat_previous
+from popjax.players import autoencode, count_recall, higher_lower, repeat_first, repeat_previous
 from popjax.players.base import Episodes, Player, play, random_player
-from popjax.registry import nearest
+from popjax.words import nearest
 
 PLAYERS: dict[str, ModuleType] = {
+    "Autoencode": autoencode,
+    "CountRecall": count_recall,
+    "HigherLower": higher_lower,
+    "RepeatFirst": repeat_first,
     "RepeatPrevious": repeat_previous,
 }
 KINDS = ("random", "memoryless", "reference")

@@ -1,0 +1,58 @@
+"""How good a trained policy is: whole episodes on fresh keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from agents.distributions import distribution, likeliest
+from agents.networks import ActorCritic
+from agents.rollout import Inputs, begin, think
+from popjax import batch
+from popjax.core import Environment
+
+
+def evaluate(
+    env: Environment,
+    network: ActorCritic,
+    params: Any,
+    key: Key[Array, ""],
+    num_episodes: int = 256,
+    greedy: Bool[Array, ""] | bool = False,
+    inputs: Inputs = "obs+action",
+) -> Float[Array, " num_episodes"]:
+    """The undiscounted return of each of `num_episodes` episodes. The key is consumed.
+
+    greedy: take the likeliest action instead of a sample; may be traced, so that one program
+    serves both.
+    """
+    key_begin, key_steps = jax.random.split(key)
+    actor = begin(env, network, key_begin, num_episodes)
+    over = jnp.zeros((num_episodes,), bool)
+
+    def some_left(loop):
+        t, _, over = loop
+        return (t < env.max_steps) & ~jnp.all(over)
+
+    def one_step(loop):
+        t, actor, over = loop
+        key_action, key_step = jax.random.split(jax.random.fold_in(key_steps, t))
+        _, carry, policy, _ = think(env, network, params, actor, inputs)
+        sample = distribution(env.action_space, policy).sample(seed=key_action)
+        action = jnp.where(greedy, likeliest(env.action_space, policy), sample)
+        states, timesteps = batch.advance(env, key_step, actor.states, action)
+        actor = actor.replace(
+            states=states,
+            obs=timesteps.obs,
+            start=jnp.zeros_like(over),
+            previous_action=action,
+            carry=carry,
+            episode_return=actor.episode_return + jnp.where(over, 0.0, timesteps.reward),
+        )
+        return t + 1, actor, over | timesteps.last
+
+    _, actor, _ = jax.lax.while_loop(some_left, one_step, (jnp.int32(0), actor, over))
+    return actor.episode_return

@@ -1,0 +1,110 @@
+"""The networks of both costumes: one `Backbone`, and heads that make it an agent or a language
+model. All take sequences, time first, batch second, and return the carry with the outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+from jaxtyping import Array, Bool, Float
+
+from agents.memory import Memory
+
+
+class Backbone(nn.Module):
+    """Encoder, then for each memory `x + memory(norm(x))`, then a last norm.
+
+    memories: the blocks, bottom first. feed_forward: width of a two-layer residual block after
+    each memory, 0 for none. The parameters are the same tree in every costume.
+    """
+
+    memories: tuple[Memory, ...]
+    feed_forward: int = 0
+
+    @nn.nowrap
+    def initial_carry(self, batch_size: int) -> tuple[Any, ...]:
+        return tuple(memory.initial_carry(batch_size) for memory in self.memories)
+
+    @nn.nowrap
+    def state_size(self) -> int:
+        """Numbers remembered for each sequence."""
+        return sum(memory.state_size() for memory in self.memories)
+
+    @nn.compact
+    def __call__(
+        self, carry: tuple[Any, ...], x: Float[Array, "T B d"], start: Bool[Array, "T B"]
+    ) -> tuple[tuple[Any, ...], Float[Array, "T B features"]]:
+        x = nn.Dense(self.memories[0].features, name="encoder")(x)
+        carries = []
+        for i, (memory, memory_carry) in enumerate(zip(self.memories, carry, strict=True)):
+            memory_carry, y = memory(memory_carry, nn.LayerNorm(name=f"norm_{i}")(x), start)
+            carries.append(memory_carry)
+            x = x + y
+            if self.feed_forward:
+                y = nn.LayerNorm(name=f"feed_forward_norm_{i}")(x)
+                y = nn.gelu(nn.Dense(self.feed_forward, name=f"feed_forward_in_{i}")(y))
+                x = x + nn.Dense(x.shape[-1], name=f"feed_forward_out_{i}")(y)
+        return tuple(carries), nn.LayerNorm(name="norm_out")(x)
+
+
+class Head(nn.Module):
+    """Two dense layers with LeakyReLU and a linear one that starts close to zero."""
+
+    num_outputs: int
+    features: int
+    scale: float
+
+    @nn.compact
+    def __call__(self, x):
+        orthogonal = nn.initializers.orthogonal
+        for _ in range(2):
+            x = nn.leaky_relu(nn.Dense(self.features, kernel_init=orthogonal(2**0.5))(x))
+        return nn.Dense(self.num_outputs, kernel_init=orthogonal(self.scale))(x)
+
+
+class ActorCritic(nn.Module):
+    """A policy and a value on one `Backbone`, or each on its own.
+
+    num_actions: raw outputs of the policy, see `agents.distributions.num_outputs`.
+    critic: the value's own backbone; None shares the actor's.
+    """
+
+    backbone: Backbone
+    num_actions: int
+    head_features: int = 128
+    critic: Backbone | None = None
+
+    @nn.nowrap
+    def initial_carry(self, batch_size: int) -> Any:
+        carries = (self.backbone.initial_carry(batch_size),)
+        return carries if self.critic is None else (*carries, self.critic.initial_carry(batch_size))
+
+    @nn.compact
+    def __call__(
+        self, carry: Any, x: Float[Array, "T B d"], start: Bool[Array, "T B"]
+    ) -> tuple[Any, Float[Array, "T B num_actions"], Float[Array, "T B"]]:
+        actor_carry, features = self.backbone(carry[0], x, start)
+        if self.critic is None:
+            carry, critic_features = (actor_carry,), features
+        else:
+            critic_carry, critic_features = self.critic(carry[1], x, start)
+            carry = (actor_carry, critic_carry)
+        policy = Head(self.num_actions, self.head_features, 0.01, name="policy")(features)
+        value = Head(1, self.head_features, 1.0, name="value")(critic_features)
+        return carry, policy, value[..., 0]
+
+
+class LanguageModel(nn.Module):
+    """A next-token model: `Backbone` and one linear head -> carry, logits `[T, B, vocab]`."""
+
+    backbone: Backbone
+    vocab: int
+
+    @nn.nowrap
+    def initial_carry(self, batch_size: int) -> Any:
+        return self.backbone.initial_carry(batch_size)
+
+    @nn.compact
+    def __call__(self, carry, x, start):
+        carry, features = self.backbone(carry, x, start)
+        return carry, nn.Dense(self.vocab, name="next_token")(features)

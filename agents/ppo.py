@@ -1,0 +1,270 @@
+"""PPO (Schulman et al. 2017, arXiv 1707.06347) for memory models, compiled end to end.
+
+`make_train` gives two pure functions. `init` makes the whole state of a training run; `segment`
+takes it many updates further. Between segments the host writes, draws and saves. Jit and vmap are
+the caller's: over seeds and hyper-parameter points, everything here is one program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jaxtyping import Array, Float, Int, Key
+
+from agents.distributions import distribution, divergence
+from agents.networks import ActorCritic
+from agents.rollout import Actor, Inputs, Transition, begin, collect, input_size, think
+from popjax.core import Environment
+
+
+@dataclass(frozen=True)
+class PPOConfig:
+    """What changes shapes or the program."""
+
+    num_envs: int = 64
+    """Environments side by side."""
+    num_steps: int = 128
+    """Steps of each environment between updates, and the length of backpropagation."""
+    num_epochs: int = 4
+    """Passes over the data of one update."""
+    num_minibatches: int = 8
+    """Parts of a pass; each holds whole sequences."""
+    inputs: Inputs = "obs+action"
+    """What the agent reads: the observation with or without its own previous action."""
+    anneal: bool = True
+    """Let the learning rate fall linearly to zero over the run."""
+    normalise_advantages: bool = True
+    """Give the advantages of each minibatch mean 0 and deviation 1."""
+    bootstrap_truncated: bool = False
+    """At a time limit, let the return go on with the value of the observation reached."""
+
+    def __post_init__(self):
+        for name in ("num_envs", "num_steps", "num_epochs", "num_minibatches"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.num_envs % self.num_minibatches:
+            raise ValueError(
+                f"num_minibatches ({self.num_minibatches}) must divide num_envs ({self.num_envs}): "
+                "minibatches hold whole sequences"
+            )
+
+    @property
+    def steps_per_update(self) -> int:
+        return self.num_envs * self.num_steps
+
+
+class Hyperparams(struct.PyTreeNode):
+    """What is traced: a search vmaps over these and compiles once."""
+
+    learning_rate: float = 5e-4
+    gamma: float = 0.99
+    gae_lambda: float = 0.95
+    clip: float = 0.2
+    entropy: float = 0.01
+    value: float = 0.5
+    max_grad_norm: float = 0.5
+    value_cut: float = jnp.inf  # squared errors of the value are cut here
+    kl: float = 0.0  # first coefficient of the adaptive KL penalty; 0 for none
+    kl_target: float = 0.01
+    adam_eps: float = 1e-5
+
+
+class TrainState(struct.PyTreeNode):
+    """All that a run needs to go on.
+
+    update: `[]` updates made. num_updates: `[]` the run's length (for annealing).
+    kl: `[]` the present coefficient of the KL penalty.
+    """
+
+    params: Any
+    opt_state: Any
+    actor: Actor
+    key: Key[Array, ""]
+    update: Int[Array, ""]
+    num_updates: Int[Array, ""]
+    kl: Float[Array, ""]
+
+
+def gae(
+    reward: Float[Array, "T B"],
+    value: Float[Array, "T B"],
+    last: Array,
+    bootstrap: Float[Array, " B"],
+    gamma: Any,
+    gae_lambda: Any,
+    final_value: Any = 0.0,
+) -> tuple[Float[Array, "T B"], Float[Array, "T B"]]:
+    """Generalised advantage estimates and value targets (Schulman et al. 2016, arXiv 1506.02438).
+
+    last: `[T, B]` action[t] ended the episode. bootstrap: the value of the observation after the
+    last row. final_value: what an episode that ended at t is taken to be worth beyond (0 unless
+    it was only cut short).
+
+    >>> one = jnp.ones((2, 1))
+    >>> gae(one, 0 * one, jnp.zeros((2, 1), bool), jnp.zeros(1), 1.0, 1.0)[0].ravel().tolist()
+    [2.0, 1.0]
+    """
+    next_value = jnp.concatenate([value[1:], bootstrap[None]])
+    next_value = jnp.where(last, final_value, next_value)
+    delta = reward + gamma * next_value - value
+    decay = gamma * gae_lambda * (1.0 - last)
+
+    def back(advantage, row):
+        delta, decay = row
+        advantage = delta + decay * advantage
+        return advantage, advantage
+
+    _, advantage = jax.lax.scan(back, jnp.zeros_like(bootstrap), (delta, decay), reverse=True)
+    return advantage, advantage + value
+
+
+def ppo_loss(
+    params: Any,
+    env: Environment,
+    network: ActorCritic,
+    config: PPOConfig,
+    hyperparams: Hyperparams,
+    kl_coefficient: Array,
+    carry: Any,
+    data: Transition,
+    advantage: Float[Array, "T B"],
+    target: Float[Array, "T B"],
+) -> tuple[Array, dict[str, Array]]:
+    """The clipped surrogate with value and entropy terms, replaying `[T, B]` from `carry`."""
+    _, policy, value = network.apply(params, carry, data.x, data.start)
+    pi = distribution(env.action_space, policy)
+    log_ratio = pi.log_prob(data.action) - data.log_prob
+    ratio = jnp.exp(log_ratio)
+    if config.normalise_advantages:
+        advantage = (advantage - jnp.mean(advantage)) / (jnp.std(advantage) + 1e-8)
+    clipped = jnp.clip(ratio, 1 - hyperparams.clip, 1 + hyperparams.clip)
+    surrogate = jnp.mean(jnp.minimum(ratio * advantage, clipped * advantage))
+    value_error = jnp.mean(jnp.minimum(jnp.square(value - target), hyperparams.value_cut))
+    entropy = jnp.mean(pi.entropy())
+    kl = jnp.mean(divergence(env.action_space, data.policy, policy))
+    loss = (
+        -surrogate
+        + hyperparams.value * value_error
+        - hyperparams.entropy * entropy
+        + kl_coefficient * kl
+    )
+    return loss, {
+        "loss": loss,
+        "surrogate": surrogate,
+        "value_error": value_error,
+        "entropy": entropy,
+        "kl": kl,
+        "ratio_error": jnp.max(jnp.abs(ratio - 1)),
+        "clipped": jnp.mean(jnp.abs(ratio - 1) > hyperparams.clip),
+    }
+
+
+def optimiser(hyperparams: Hyperparams, progress: Any = 0.0) -> optax.GradientTransformation:
+    """Adam behind a clip of the global norm, from traced settings."""
+    return optax.chain(
+        optax.clip_by_global_norm(hyperparams.max_grad_norm),
+        optax.scale_by_adam(eps=hyperparams.adam_eps),
+        optax.scale(-hyperparams.learning_rate * (1.0 - progress)),
+    )
+
+
+def make_train(
+    env: Environment, network: ActorCritic, config: PPOConfig
+) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
+    """`init(key, hyperparams, num_updates) -> TrainState` and
+    `segment(state, hyperparams, num_updates) -> (TrainState, metrics)`, both pure.
+
+    `segment`'s `num_updates` is static; each metric has one row an update. `return` is the mean
+    return of the episodes that ended during the update, not-a-number where none did.
+    """
+
+    def init(key: Key[Array, ""], hyperparams: Hyperparams, num_updates: Any) -> TrainState:
+        key_params, key_actor, key_train = jax.random.split(key, 3)
+        actor = begin(env, network, key_actor, config.num_envs)
+        x = jnp.zeros((1, 1, input_size(env, config.inputs)))
+        params = network.init(key_params, network.initial_carry(1), x, jnp.ones((1, 1), bool))
+        return TrainState(
+            params=params,
+            opt_state=optimiser(hyperparams).init(params),
+            actor=actor,
+            key=key_train,
+            update=jnp.int32(0),
+            num_updates=jnp.asarray(num_updates, jnp.int32),
+            kl=jnp.asarray(hyperparams.kl, jnp.float32),
+        )
+
+    def update(state: TrainState, hyperparams: Hyperparams):
+        key, key_collect, key_shuffle = jax.random.split(state.key, 3)
+        first_carry = state.actor.carry
+        actor, data, episodes = collect(
+            env,
+            network,
+            state.params,
+            state.actor,
+            key_collect,
+            config.num_steps,
+            config.inputs,
+            config.bootstrap_truncated,
+        )
+        _, _, _, bootstrap = think(env, network, state.params, actor, config.inputs)
+        advantage, target = gae(
+            data.reward,
+            data.value,
+            data.last,
+            bootstrap,
+            hyperparams.gamma,
+            hyperparams.gae_lambda,
+            data.final_value,
+        )
+        progress = state.update / state.num_updates if config.anneal else 0.0
+        step = optimiser(hyperparams, progress).update
+
+        def minibatch(carry, columns):
+            params, opt_state = carry
+            part = jax.tree.map(lambda a: a[:, columns], (data, advantage, target))
+            part_carry = jax.tree.map(lambda a: a[columns], first_carry)
+            grads, metrics = jax.grad(ppo_loss, has_aux=True)(
+                params, env, network, config, hyperparams, state.kl, part_carry, *part
+            )
+            updates, opt_state = step(grads, opt_state, params)
+            metrics["grad_norm"] = optax.global_norm(grads)
+            return (optax.apply_updates(params, updates), opt_state), metrics
+
+        shuffles = jax.vmap(lambda k: jax.random.permutation(k, config.num_envs))(
+            jax.random.split(key_shuffle, config.num_epochs)
+        )
+        columns = shuffles.reshape(config.num_epochs * config.num_minibatches, -1)
+        (params, opt_state), metrics = jax.lax.scan(
+            minibatch, (state.params, state.opt_state), columns
+        )
+        first_ratio_error = metrics.pop("ratio_error")[0]
+        last_pass = jax.tree.map(lambda m: jnp.mean(m[-config.num_minibatches :]), metrics)
+        kl = last_pass["kl"]
+        kl_coefficient = jnp.where(kl > 2 * hyperparams.kl_target, state.kl * 1.5, state.kl)
+        kl_coefficient = jnp.where(kl < 0.5 * hyperparams.kl_target, state.kl / 2, kl_coefficient)
+        state = state.replace(
+            params=params,
+            opt_state=opt_state,
+            actor=actor,
+            key=key,
+            update=state.update + 1,
+            kl=kl_coefficient,
+        )
+        return state, {
+            "return": episodes.return_sum / episodes.count,
+            "length": episodes.length_sum / episodes.count,
+            "episodes": episodes.count,
+            "first_ratio_error": first_ratio_error,
+            **last_pass,
+        }
+
+    def segment(state: TrainState, hyperparams: Hyperparams, num_updates: int):
+        return jax.lax.scan(lambda state, _: update(state, hyperparams), state, length=num_updates)
+
+    return init, segment

@@ -1,0 +1,169 @@
+"""Environment and policy together: from a network to `[T, B]` data and episode statistics."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from agents.distributions import distribution
+from agents.networks import ActorCritic
+from popjax import batch
+from popjax.core import Environment, State
+
+Inputs = Literal["obs+action", "obs"]
+
+
+class Actor(struct.PyTreeNode):
+    """Where `B` agents stand between two steps; all leaves lead with `[B]`.
+
+    start: obs begins an episode. previous_action: meaningless where `start`.
+    episode_return, episode_length: of the episode under way.
+    """
+
+    states: State
+    obs: Array
+    start: Bool[Array, " B"]
+    previous_action: Array
+    carry: Any
+    episode_return: Float[Array, " B"]
+    episode_length: Int[Array, " B"]
+
+
+class Transition(struct.PyTreeNode):
+    """What happened, `[T, B, ...]`.
+
+    x: the agent's input. start: obs[t] begins an episode. action, log_prob, policy, value: what the
+    agent did and thought there (policy: raw outputs). reward, terminated, truncated: what the
+    action led to. final_value: the value of the observation an episode was truncated in, 0
+    elsewhere and unless it was asked for.
+    """
+
+    x: Float[Array, "T B d"]
+    start: Bool[Array, "T B"]
+    action: Array
+    log_prob: Float[Array, "T B"]
+    policy: Float[Array, "T B n"]
+    value: Float[Array, "T B"]
+    reward: Float[Array, "T B"]
+    terminated: Bool[Array, "T B"]
+    truncated: Bool[Array, "T B"]
+    final_value: Float[Array, "T B"]
+
+    @property
+    def last(self) -> Bool[Array, "T B"]:
+        return self.terminated | self.truncated
+
+
+class EpisodeStats(struct.PyTreeNode):
+    """Sums over the episodes that ended: how many, their returns, their lengths."""
+
+    count: Int[Array, ""]
+    return_sum: Float[Array, ""]
+    length_sum: Int[Array, ""]
+
+
+def input_size(env: Environment, inputs: Inputs) -> int:
+    """Width of `agent_input`."""
+    previous = env.action_space.flat_size if inputs == "obs+action" else 0
+    return env.observation_space.flat_size + previous + 1
+
+
+def agent_input(
+    env: Environment, obs: Array, previous_action: Array, start: Array, inputs: Inputs
+) -> Float[Array, "... d"]:
+    """`concat(flatten(obs), flatten(previous_action) * ~start, start)`: the paper's PreviousAction
+    and Antialias wrappers in one. `inputs="obs"` leaves the previous action out."""
+    flag = start[..., None].astype(jnp.float32)
+    parts = [env.observation_space.flatten(obs), flag]
+    if inputs == "obs+action":
+        parts.insert(1, env.action_space.flatten(previous_action) * (1 - flag))
+    return jnp.concatenate(parts, axis=-1)
+
+
+def begin(env: Environment, network: ActorCritic, key: Key[Array, ""], num_envs: int) -> Actor:
+    """`num_envs` agents at the first observation of an episode each. The key is consumed."""
+    states, timesteps = batch.reset(env, key, num_envs)
+    action = env.action_space
+    return Actor(
+        states=states,
+        obs=timesteps.obs,
+        start=jnp.ones((num_envs,), bool),
+        previous_action=jnp.zeros((num_envs, *action.shape), action.dtype),
+        carry=network.initial_carry(num_envs),
+        episode_return=jnp.zeros((num_envs,)),
+        episode_length=jnp.zeros((num_envs,), jnp.int32),
+    )
+
+
+def think(env: Environment, network: ActorCritic, params: Any, actor: Actor, inputs: Inputs):
+    """One step of the network at the actor's observation: x `[B, d]`, carry, policy `[B, n]`,
+    value `[B]`."""
+    x = agent_input(env, actor.obs, actor.previous_action, actor.start, inputs)
+    carry, policy, value = network.apply(params, actor.carry, x[None], actor.start[None])
+    return x, carry, policy[0], value[0]
+
+
+def collect(
+    env: Environment,
+    network: ActorCritic,
+    params: Any,
+    actor: Actor,
+    key: Key[Array, ""],
+    num_steps: int,
+    inputs: Inputs = "obs+action",
+    with_final_value: bool = False,
+) -> tuple[Actor, Transition, EpisodeStats]:
+    """`num_steps` steps of every agent with automatic reset. The key is consumed."""
+
+    def one_step(actor: Actor, key):
+        key_action, key_step, key_renew = jax.random.split(key, 3)
+        x, carry, policy, value = think(env, network, params, actor, inputs)
+        chosen = distribution(env.action_space, policy)
+        action = chosen.sample(seed=key_action)
+        states, timesteps = batch.advance(env, key_step, actor.states, action)
+        final_value = jnp.zeros_like(value)
+        if with_final_value:
+            after = actor.replace(
+                obs=timesteps.obs,
+                previous_action=action,
+                carry=carry,
+                start=jnp.zeros_like(actor.start),
+            )
+            truncated = timesteps.truncated & ~timesteps.terminated
+            final_value = think(env, network, params, after, inputs)[3] * truncated
+        states, timesteps = batch.renew(env, key_renew, states, timesteps)
+        last = timesteps.last
+        episode_return = actor.episode_return + timesteps.reward
+        episode_length = actor.episode_length + 1
+        ended = (jnp.where(last, episode_return, 0.0), jnp.where(last, episode_length, 0), last)
+        transition = Transition(
+            x=x,
+            start=actor.start,
+            action=action,
+            log_prob=chosen.log_prob(action),
+            policy=policy,
+            value=value,
+            reward=timesteps.reward,
+            terminated=timesteps.terminated,
+            truncated=timesteps.truncated,
+            final_value=final_value,
+        )
+        actor = Actor(
+            states=states,
+            obs=timesteps.obs,
+            start=last,
+            previous_action=action,
+            carry=carry,
+            episode_return=jnp.where(last, 0.0, episode_return),
+            episode_length=jnp.where(last, 0, episode_length),
+        )
+        return actor, (transition, ended)
+
+    actor, (transitions, ended) = jax.lax.scan(one_step, actor, jax.random.split(key, num_steps))
+    returns, lengths, last = (jnp.sum(part) for part in ended)
+    stats = EpisodeStats(count=last, return_sum=returns, length_sum=lengths)
+    return actor, transitions, stats

@@ -1,0 +1,1 @@
+"""Sweeps, reports, benchmarks: the `popjax` command."""

@@ -1,0 +1,202 @@
+"""How fast it is on this machine. Rates are medians of several calls; compile time stands apart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from agents.ppo import Hyperparams, PPOConfig, make_train
+from experiments.specs import NetworkConfig, Settings, build, cell
+from experiments.train import lane_hyperparams, lane_keys
+from popjax import ENVS, Environment, batch, make
+
+STEPS = 256
+
+
+def random_rollout(env: Environment, num_envs: int, renew: bool) -> Callable[[Any], Any]:
+    """A jitted function of a key: `STEPS` random steps of `num_envs` environments, with automatic
+    reset or without. Returns the sum of rewards and of episodes that ended, so that nothing can be
+    left out."""
+
+    @jax.jit
+    def rollout(key):
+        key_reset, key_steps = jax.random.split(key)
+        states, _ = batch.reset(env, key_reset, num_envs)
+
+        def one_step(states, key):
+            key_action, key_step = jax.random.split(key)
+            keys = jax.random.split(key_action, num_envs)
+            actions = jax.vmap(env.action_space.sample)(keys)
+            step = batch.step if renew else batch.advance
+            states, timesteps = step(env, key_step, states, actions)
+            seen = jnp.sum(timesteps.obs) * 0  # observations must be computed
+            return states, (jnp.sum(timesteps.reward) + seen, jnp.sum(timesteps.last))
+
+        _, sums = jax.lax.scan(one_step, states, jax.random.split(key_steps, STEPS))
+        return jax.tree.map(jnp.sum, sums)
+
+    return rollout
+
+
+def timed(call: Callable[[Any], Any], keys: Sequence[Any]) -> tuple[float, Any]:
+    """Median seconds of a call over the keys, after the first, and the last result."""
+    jax.block_until_ready(call(keys[0]))
+    seconds = []
+    for key in keys[1:]:
+        began = time.perf_counter()
+        result = jax.block_until_ready(call(key))
+        seconds.append(time.perf_counter() - began)
+    return float(np.median(seconds)), result
+
+
+def compiled(function: Any, *args: Any) -> tuple[Any, float]:
+    """The compiled program and the seconds it took to trace and compile, cache left aside."""
+    with no_compilation_cache():
+        began = time.perf_counter()
+        program = function.lower(*args).compile()
+        return program, time.perf_counter() - began
+
+
+def no_compilation_cache():
+    """A context in which programs are really compiled."""
+    return jax.enable_compilation_cache(False)
+
+
+def reference_rate(env_id: str, seconds: float = 0.5) -> float | None:
+    """Steps/s of the reference package, one environment in a Python loop, or None without it."""
+    try:
+        import popgym.envs as reference
+    except ImportError:
+        return None
+    env = getattr(reference, env_id)()
+    env.action_space.seed(0)
+    env.reset(seed=0)
+    actions = [env.action_space.sample() for _ in range(1000)]
+    steps, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        for action in actions[:100]:
+            _, _, terminated, truncated, _ = env.step(action)
+            if terminated or truncated:
+                env.reset()
+        steps += 100
+    return steps / (time.perf_counter() - began)
+
+
+def bench_envs(
+    names: Sequence[str], widths: Sequence[int], repeats: int, console: Console
+) -> list[dict[str, Any]]:
+    """Random actions with automatic reset, for each environment and number of environments."""
+    table = Table(title=f"environment steps per second, {STEPS} steps a call, {device_words()}")
+    table.add_column("environment", no_wrap=True)
+    columns = ("envs", "steps/s", "without reset", "ratio", "resets/step", "compile s", "popgym")
+    for name in columns:
+        table.add_column(name, justify="right")
+    rows = []
+    for name in names or ENVS:
+        theirs = reference_rate(name)
+        for width in widths:
+            row = bench_env(name, make(name), width, repeats) | {"reference": theirs}
+            rows.append(row)
+            table.add_row(
+                name,
+                f"{width:,}",
+                rate_words(row["rate"]),
+                rate_words(row["rate_without_reset"]),
+                f"{row['rate_without_reset'] / row['rate']:.2f}",
+                f"{row['resets_per_step']:.4f}",
+                f"{row['compile_seconds']:.1f}",
+                rate_words(theirs) if theirs else "not installed",
+            )
+    console.print(table)
+    return rows
+
+
+def bench_env(name: str, env: Environment, num_envs: int, repeats: int) -> dict[str, Any]:
+    """One row of `bench_envs`."""
+    keys = list(jax.random.split(jax.random.key(0), repeats + 1))
+    steps = STEPS * num_envs
+    program, compile_seconds = compiled(random_rollout(env, num_envs, renew=True), keys[0])
+    seconds, (_, resets) = timed(program, keys)
+    bare, _ = compiled(random_rollout(env, num_envs, renew=False), keys[0])
+    bare_seconds, _ = timed(bare, keys)
+    return {
+        "env": name,
+        "num_envs": num_envs,
+        "rate": steps / seconds,
+        "rate_without_reset": steps / bare_seconds,
+        "resets_per_step": float(resets) / steps,
+        "compile_seconds": compile_seconds,
+    }
+
+
+def bench_ppo(
+    envs: Sequence[str],
+    memories: Sequence[str],
+    features: int,
+    lanes: int,
+    repeats: int,
+    console: Console,
+) -> None:
+    """End-to-end training: 64 environments x 128 steps x 4 epochs x 8 minibatches an update."""
+    table = Table(title=f"PPO, environment steps per second of all lanes, {device_words()}")
+    for name in ("environment", "memory"):
+        table.add_column(name, no_wrap=True)
+    for name in ("lanes", "parameters", "steps/s", "compile s", "program memory MB"):
+        table.add_column(name, justify="right")
+    for env_id in envs or ("RepeatPreviousEasy",):
+        for memory in memories:
+            settings = Settings(
+                seeds=lanes, network=NetworkConfig(features=features), ppo=PPOConfig()
+            )
+            spec = cell(env_id, memory, settings)
+            env, network = build(spec)
+            init, segment = make_train(env, network, settings.ppo)
+            hyperparams: Hyperparams = lane_hyperparams(spec)
+            keys, _ = lane_keys(spec.seeds)
+            state = jax.jit(jax.vmap(partial(init, num_updates=1000)))(keys, hyperparams)
+            train = jax.jit(jax.vmap(partial(segment, num_updates=2)))
+            program, compile_seconds = compiled(train, state, hyperparams)
+            seconds, _ = timed(
+                lambda _, program=program, state=state, hyperparams=hyperparams: program(
+                    state, hyperparams
+                ),
+                range(repeats + 1),
+            )
+            memory_used = program.memory_analysis()
+            size = sum(leaf[0].size for leaf in jax.tree.leaves(state.params))
+            table.add_row(
+                env_id,
+                memory,
+                str(lanes),
+                f"{size:,}",
+                rate_words(2 * settings.ppo.steps_per_update * lanes / seconds),
+                f"{compile_seconds:.1f}",
+                f"{memory_used.temp_size_in_bytes / 1e6:.0f}" if memory_used else "",
+            )
+    console.print(table)
+
+
+def device_words() -> str:
+    """The devices at hand."""
+    devices = jax.devices()
+    return f"{len(devices)} x {devices[0].device_kind}"
+
+
+def rate_words(rate: float) -> str:
+    """A rate in three digits.
+
+    >>> rate_words(12_345_678)
+    '12.3M'
+    """
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if rate >= size:
+            return f"{rate / size:.3g}{letter}"
+    return f"{rate:.0f}"

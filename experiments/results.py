@@ -1,0 +1,254 @@
+"""Where results live: one folder a study, one folder a cell in it.
+
+<out>/<study>/study.json                     what was asked for
+<out>/<study>/<cell id>/spec.json            the resolved spec, versions, device, batch width
+                       /progress.jsonl       one line an update and seed, while it runs
+                       /checkpoint/          the whole state after the last finished segment
+                       /lock                 who is at work on it
+                       /summary.json         times, steps, what diverged
+                       /evaluation.parquet   the final policy's returns
+                       /metrics.parquet      written last, once, atomically: the cell is over
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import jax
+import numpy as np
+
+from experiments.errors import UserError
+from experiments.specs import CellSpec
+
+HEARTBEAT_SECONDS = 10.0
+STALE_SECONDS = 60.0
+Table = dict[str, np.ndarray]
+
+
+def open_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
+    """The folder of a study, made if need be.
+
+    Raises UserError if it cannot be written, is no study, or is a study of other settings.
+    """
+    if not study or study != Path(study).name or study.startswith("."):
+        raise UserError(f"a study needs a plain folder name, not {study!r}")
+    folder = Path(out) / study
+    record = folder / "study.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not record.exists():
+            if any(folder.iterdir()):
+                raise UserError(
+                    f"{folder} is not empty and holds no study: choose another --study or --out"
+                )
+            _write_atomically(record, json.dumps(asked, indent=1).encode())
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+        there = json.loads(record.read_text())
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
+    except json.JSONDecodeError:
+        raise UserError(f"{record} is damaged: choose another --study, or remove it") from None
+    if there != asked:
+        differing = sorted(
+            key for key in there.keys() | asked.keys() if there.get(key) != asked.get(key)
+        )
+        key = differing[0]
+        raise UserError(
+            f"{folder} holds a study with other settings ({key}: {there.get(key)} there, "
+            f"{asked.get(key)} asked): choose another --study"
+        )
+    return folder
+
+
+class Cell:
+    """The folder of one cell of a study."""
+
+    def __init__(self, study: Path, spec: CellSpec):
+        self.spec = spec
+        self.folder = Path(study) / spec.id
+        self.checkpoints = self.folder / "checkpoint"
+        self._progress = self.folder / "progress.jsonl"
+
+    @property
+    def finished(self) -> bool:
+        return (self.folder / "metrics.parquet").exists()
+
+    def open(self) -> None:
+        """Makes the folder and writes `spec.json`, or checks that it is this cell's."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "spec.json"
+        if path.exists():
+            try:
+                there = json.loads(path.read_text())["spec"]
+            except (json.JSONDecodeError, KeyError):
+                raise UserError(f"{path} is damaged: remove {self.folder} to run it anew") from None
+            if there != json.loads(json.dumps(self.spec.resolved())):
+                raise UserError(
+                    f"{self.folder} holds another spec: choose another --study or --out"
+                )
+            return
+        record = {"spec": self.spec.resolved(), **machine(), "lanes": len(self.spec.seeds)}
+        _write_atomically(path, json.dumps(record, indent=1).encode())
+
+    @contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Yields whether the cell is ours; another process at work on it keeps it.
+
+        The lock's time is renewed while it is held. One whose process is gone, or whose time is
+        more than a minute old, is taken over.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "lock"
+        if not _take(path):
+            yield False
+            return
+        stop = threading.Event()
+
+        def beat():
+            while not stop.wait(HEARTBEAT_SECONDS):
+                with suppress(OSError):
+                    os.utime(path)
+
+        heart = threading.Thread(target=beat, daemon=True)
+        heart.start()
+        try:
+            yield True
+        finally:
+            stop.set()
+            heart.join()
+            path.unlink(missing_ok=True)
+
+    def append(self, rows: list[dict[str, Any]]) -> None:
+        """Adds lines to `progress.jsonl` and waits until they are on the disk."""
+        with open(self._progress, "a") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def rows_before(self, update: int) -> list[dict[str, Any]]:
+        """The lines of the updates before `update`; later and torn ones are dropped for good."""
+        rows = []
+        if self._progress.exists():
+            for line in self._progress.read_text().splitlines():
+                with suppress(json.JSONDecodeError):
+                    row = json.loads(line)
+                    if row["update"] < update:
+                        rows.append(row)
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        _write_atomically(self._progress, text.encode())
+        return rows
+
+    def finish(self, metrics: Table, evaluation: Table, summary: dict[str, Any]) -> None:
+        """Writes the results; after the last write the cell is finished."""
+        _write_atomically(self.folder / "summary.json", json.dumps(summary, indent=1).encode())
+        write_parquet(self.folder / "evaluation.parquet", evaluation)
+        write_parquet(self.folder / "metrics.parquet", metrics)
+
+    def read(self) -> tuple[Table, Table, dict[str, Any]]:
+        """The metrics, evaluation and summary of a finished cell."""
+        path = self.folder / "summary.json"
+        try:
+            summary = json.loads(path.read_text())
+        except (OSError, json.JSONDecodeError):
+            raise UserError(f"{path} is damaged: remove {self.folder} to run it anew") from None
+        metrics, evaluation = (
+            read_parquet(self.folder / f"{name}.parquet") for name in ("metrics", "evaluation")
+        )
+        return metrics, evaluation, summary
+
+
+def machine() -> dict[str, Any]:
+    """What a result depends on beside its spec."""
+    devices = jax.devices()
+    packages = ("popjax", "jax", "jaxlib", "flax", "optax", "distrax")
+    return {
+        "versions": {name: version(name) for name in packages}
+        | {"python": platform.python_version()},
+        "device": f"{len(devices)} x {devices[0].device_kind}",
+        "cores": os.cpu_count(),
+    }
+
+
+def write_parquet(path: Path, table: Table) -> None:
+    """Writes equally long columns as one Parquet file, whole or not at all."""
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with duckdb.connect() as connection:
+        names = ", ".join(f'unnest($c{i}) AS "{name}"' for i, name in enumerate(table))
+        values = {f"c{i}": column.tolist() for i, column in enumerate(table.values())}
+        connection.execute(f"CREATE TABLE t AS SELECT {names}", values)
+        connection.execute(f"COPY t TO '{_quoted(temporary)}' (FORMAT parquet)")
+    os.replace(temporary, path)
+
+
+def read_parquet(path: Path) -> Table:
+    """The columns of a Parquet file; a UserError if it is damaged."""
+    try:
+        with duckdb.connect() as connection:
+            query = connection.execute(f"SELECT * FROM read_parquet('{_quoted(path)}')")
+            return {name: np.asarray(column) for name, column in query.fetchnumpy().items()}
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0][:120]
+        raise UserError(
+            f"{path} is damaged ({reason}): remove {path.parent} and run the sweep again"
+        ) from None
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _take(path: Path) -> bool:
+    me = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
+    for _ in range(2):
+        try:
+            with open(path, "x") as file:
+                file.write(me)
+            return True
+        except FileExistsError:
+            if not _abandoned(path):
+                return False
+            # Only one process can move the old lock aside, so only one goes on to take it.
+            aside = path.with_name(f".lock.{os.getpid()}.{time.time_ns()}")
+            with suppress(FileNotFoundError):
+                os.rename(path, aside)
+                aside.unlink()
+    return False
+
+
+def _abandoned(path: Path) -> bool:
+    try:
+        if time.time() - path.stat().st_mtime > STALE_SECONDS:
+            return True
+        owner = json.loads(path.read_text() or "{}")
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+    if owner.get("host") != socket.gethostname() or "pid" not in owner:
+        return False
+    try:
+        os.kill(owner["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return owner["pid"] == os.getpid()

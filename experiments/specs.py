@@ -1,0 +1,155 @@
+"""What a cell of a study is: one environment, one memory, one way of training, some seeds."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.distributions import num_outputs
+from agents.memory import MEMORIES
+from agents.networks import ActorCritic, Backbone
+from agents.ppo import Hyperparams, PPOConfig
+from experiments.errors import UserError, positive
+from popjax.registry import canonical, make
+from popjax.words import nearest
+
+DEFAULT_HYPERPARAMS = {
+    f.name: float(getattr(Hyperparams(), f.name)) for f in dataclasses.fields(Hyperparams)
+}
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The sizes of the network."""
+
+    features: int = 128
+    """Width of the encoder and of the memory."""
+    num_layers: int = 1
+    """Memory blocks on top of one another."""
+    feed_forward: int = 0
+    """Width of the feed-forward block after each memory; 0 for none."""
+    head_features: int = 128
+    """Width of the two layers of each head."""
+    separate_critic: bool = False
+    """Give the value a backbone of its own."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train, the same for every cell of a sweep."""
+
+    total_steps: int = 2_000_000
+    """Environment steps of each seed."""
+    seeds: int = 3
+    """How many seeds, 0, 1, ... after `first_seed`."""
+    first_seed: int = 0
+    """The first seed."""
+    num_segments: int = 20
+    """Compiled stretches of training; between them metrics and a checkpoint are written."""
+    eval_episodes: int = 256
+    """Episodes of the evaluation of the final policy."""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    hyperparams: dict[str, float] = field(default_factory=dict)
+    """Hyper-parameters that differ from their defaults, by name."""
+
+    def __post_init__(self):
+        for name in ("total_steps", "seeds", "num_segments", "eval_episodes"):
+            positive(name, getattr(self, name))
+        for name in ("features", "num_layers", "head_features"):
+            positive(name, getattr(self.network, name))
+        for name in self.hyperparams:
+            if name not in DEFAULT_HYPERPARAMS:
+                raise UserError(nearest(name, DEFAULT_HYPERPARAMS, "hyper-parameter"))
+
+
+@dataclass(frozen=True)
+class CellSpec:
+    """One cell, fully resolved: equal specs give equal results on an equal machine."""
+
+    env: str
+    memory: str
+    settings: Settings
+    regime: str = "ppo"
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        first = self.settings.first_seed
+        return tuple(range(first, first + self.settings.seeds))
+
+    @property
+    def updates_per_segment(self) -> int:
+        """Every segment is equally long, so that one program serves all."""
+        return max(1, self._affordable_updates // self.settings.num_segments)
+
+    @property
+    def num_updates(self) -> int:
+        """As many whole segments as `total_steps` pays for, at least one."""
+        per_segment = self.updates_per_segment
+        return per_segment * (self._affordable_updates // per_segment)
+
+    @property
+    def _affordable_updates(self) -> int:
+        return max(1, self.settings.total_steps // self.settings.ppo.steps_per_update)
+
+    @property
+    def env_steps(self) -> int:
+        """Environment steps of all seeds together."""
+        return self.num_updates * self.settings.ppo.steps_per_update * len(self.seeds)
+
+    @property
+    def hyperparams(self) -> dict[str, float]:
+        return DEFAULT_HYPERPARAMS | self.settings.hyperparams
+
+    def resolved(self) -> dict[str, Any]:
+        """Everything that decides the result, as plain JSON data."""
+        plain = dataclasses.asdict(self)
+        plain["settings"]["hyperparams"] = {k: str(v) for k, v in self.hyperparams.items()}
+        return plain
+
+    @property
+    def id(self) -> str:
+        """`<env>-<memory>-<hash of the resolved spec>`: the name of the cell's folder."""
+        text = json.dumps(self.resolved(), sort_keys=True)
+        return f"{self.env}-{self.memory}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def cell(env: str, memory: str, settings: Settings) -> CellSpec:
+    """A cell from names as a person writes them; a UserError names the nearest right word."""
+    return CellSpec(env_name(env), memory_name(memory), settings)
+
+
+def env_name(name: str) -> str:
+    """The canonical id of an environment."""
+    try:
+        return canonical(name)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def memory_name(name: str) -> str:
+    """The canonical name of a memory model."""
+    if name.lower() not in MEMORIES:
+        raise UserError(nearest(name, MEMORIES, "memory"))
+    return name.lower()
+
+
+def build(spec: CellSpec) -> tuple[Any, ActorCritic]:
+    """The environment and the network of a cell."""
+    env = make(spec.env)
+    size = spec.settings.network
+
+    def backbone() -> Backbone:
+        blocks = [MEMORIES[spec.memory](features=size.features) for _ in range(size.num_layers)]
+        return Backbone(tuple(blocks), feed_forward=size.feed_forward)
+
+    network = ActorCritic(
+        backbone(),
+        num_actions=num_outputs(env.action_space),
+        head_features=size.head_features,
+        critic=backbone() if size.separate_critic else None,
+    )
+    return env, network

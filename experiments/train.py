@@ -1,0 +1,183 @@
+"""Running one cell: compiled segments of training, and what the host does between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents import checkpoint
+from agents.evaluate import evaluate
+from agents.ppo import Hyperparams, make_train
+from experiments.errors import UserError
+from experiments.results import Cell, Table
+from experiments.specs import CellSpec, build
+
+Report = Callable[[dict[str, Any]], None]
+
+
+def run_cell(study: Path, spec: CellSpec, report: Report = lambda news: None) -> str:
+    """Trains every seed of a cell in one vmapped program and stores the results.
+
+    Idempotent: returns "skipped" if the cell was finished before, "busy" if another process is at
+    work on it, else "finished". A run that was cut off goes on after its last finished segment.
+    `report` is called with a dict of news after each stage.
+    """
+    cell = Cell(study, spec)
+    if cell.finished:
+        return "skipped"
+    with cell.lock() as ours:
+        if not ours:
+            return "busy"
+        if cell.finished:
+            return "skipped"
+        cell.open()
+        _train(cell, report)
+    return "finished"
+
+
+def _train(cell: Cell, report: Report) -> None:
+    spec = cell.spec
+    clock = time.perf_counter()
+    env, network = build(spec)
+    init, segment = make_train(env, network, spec.settings.ppo)
+    key_train, key_eval = lane_keys(spec.seeds)
+    hyperparams = lane_hyperparams(spec)
+
+    start_all = jax.jit(jax.vmap(partial(init, num_updates=spec.num_updates)))
+    state = start_all(key_train, hyperparams)
+    update = 0
+    saved = checkpoint.latest(cell.checkpoints)
+    if saved is not None:
+        try:
+            state = checkpoint.restore(cell.checkpoints, saved, state)
+        except checkpoint.CheckpointError as error:
+            raise UserError(str(error)) from None
+        update = saved
+    rows = cell.rows_before(update)
+    report({"stage": "compiling", "update": update})
+    lanes = jax.jit(
+        jax.vmap(partial(segment, num_updates=spec.updates_per_segment)), donate_argnums=0
+    )
+    advance = lanes.lower(state, hyperparams).compile()
+    compile_seconds = time.perf_counter() - clock
+
+    clock = time.perf_counter()
+    first_update = update
+    while update < spec.num_updates:
+        state, metrics = advance(state, hyperparams)
+        new_rows = _rows(spec, update, jax.device_get(metrics), finite_lanes(state.params))
+        cell.append(new_rows)
+        rows += new_rows
+        update += spec.updates_per_segment
+        checkpoint.save(cell.checkpoints, update, state)
+        steps = (update - first_update) * spec.settings.ppo.steps_per_update * len(spec.seeds)
+        recent = [row["return"] for row in new_rows if row["return"] is not None]
+        report(
+            {
+                "stage": "training",
+                "update": update,
+                "steps_per_second": steps / (time.perf_counter() - clock),
+                "return": float(np.mean(recent)) if recent else None,
+                "diverged": sorted({row["seed"] for row in rows if row["diverged"]}),
+            }
+        )
+    train_seconds = time.perf_counter() - clock
+
+    report({"stage": "evaluating", "update": update})
+    clock = time.perf_counter()
+    returns = _evaluate(spec, env, network, state.params, key_eval)
+    trained = (update - first_update) * spec.settings.ppo.steps_per_update * len(spec.seeds)
+    summary = {
+        "compile_seconds": round(compile_seconds, 2),
+        "train_seconds": round(train_seconds, 2),
+        "eval_seconds": round(time.perf_counter() - clock, 2),
+        "steps_per_second": round(trained / train_seconds) if trained else None,
+        "parameters": sum(leaf[0].size for leaf in jax.tree.leaves(state.params)),
+        "state_size": network.backbone.state_size(),
+        "diverged": {str(row["seed"]): row["update"] for row in reversed(rows) if row["diverged"]},
+    }
+    cell.finish(_columns(rows), returns, summary)
+
+
+def lane_keys(seeds: tuple[int, ...]) -> tuple[Any, Any]:
+    """Keys for training and for evaluation, `[lanes]` each: lane i depends on its seed alone."""
+    pairs = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed)))(jnp.array(seeds))
+    return pairs[:, 0], pairs[:, 1]
+
+
+def lane_hyperparams(spec: CellSpec) -> Hyperparams:
+    """The traced settings, one copy a lane."""
+    lanes = len(spec.seeds)
+    return Hyperparams(**{k: jnp.full((lanes,), v) for k, v in spec.hyperparams.items()})
+
+
+def finite_lanes(params: Any) -> np.ndarray:
+    """`[lanes]` bool: all parameters of the lane are numbers."""
+    leaves = [
+        np.asarray(jnp.all(jnp.isfinite(leaf), axis=tuple(range(1, leaf.ndim))))
+        for leaf in jax.tree.leaves(params)
+    ]
+    return np.all(leaves, axis=0)
+
+
+def _rows(spec: CellSpec, update: int, metrics: Any, finite: np.ndarray) -> list[dict[str, Any]]:
+    """One line an update and seed. Not-a-number becomes null: JSON has no such number."""
+    num_updates = metrics["loss"].shape[1]
+    rows = []
+    for i in range(num_updates):
+        for lane, seed in enumerate(spec.seeds):
+            values = {name: float(column[lane, i]) for name, column in metrics.items()}
+            is_last = i == num_updates - 1
+            diverged = not np.isfinite(values["loss"]) or (is_last and not finite[lane])
+            rows.append(
+                {
+                    "seed": seed,
+                    "update": update + i,
+                    "step": (update + i + 1) * spec.settings.ppo.steps_per_update,
+                    **{k: v if np.isfinite(v) else None for k, v in values.items()},
+                    "diverged": bool(diverged),
+                }
+            )
+    return rows
+
+
+def _columns(rows: list[dict[str, Any]]) -> Table:
+    def column(name):
+        values = [row[name] for row in rows]
+        if name in ("seed", "update", "step"):
+            return np.array(values, np.int64)
+        if name == "diverged":
+            return np.array(values, bool)
+        return np.array([np.nan if v is None else v for v in values], np.float64)
+
+    return {name: column(name) for name in rows[0]}
+
+
+def _evaluate(spec: CellSpec, env, network, params, keys) -> Table:
+    """Returns of whole episodes under the sampled and the greedy policy, on the same keys."""
+
+    @jax.jit
+    def both(params, keys):
+        def one(params, key, greedy):
+            inputs = spec.settings.ppo.inputs
+            episodes = spec.settings.eval_episodes
+            return evaluate(env, network, params, key, episodes, greedy, inputs)
+
+        lanes = jax.vmap(one, in_axes=(0, 0, None))
+        return jax.lax.map(lambda greedy: lanes(params, keys, greedy), jnp.array([False, True]))
+
+    returns = np.asarray(both(params, keys), np.float64)  # [policy, lane, episode]
+    policy, lane, episode = np.indices(returns.shape)
+    return {
+        "policy": np.array(["sampled", "greedy"])[policy.ravel()],
+        "seed": np.array(spec.seeds)[lane.ravel()],
+        "episode": episode.ravel(),
+        "return": returns.ravel(),
+    }
