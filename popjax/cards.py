@@ -1,8 +1,11 @@
 """Decks that are dealt when they are seen.
 
 A shuffled deck read from the top has the same law as drawing without replacement, so a deck is
-the number of cards of each kind that are still in it, and shuffling costs nothing. Hands that must
-be remembered in order (Autoencode, RepeatPrevious) are packed, two bits a suit, into 32-bit words.
+the number of cards of each kind that are still in it, and shuffling costs nothing. The numbers are
+kept as running totals: entry i counts the cards of the kinds 0 to i, which is just what a draw
+compares its random number with (a sum over kinds at every step took half the time). Hands that
+must be remembered in order (Autoencode, RepeatPrevious) are packed, two bits a suit, into 32-bit
+words.
 
 The suits of the reference count spades, diamonds, clubs, hearts as 0 to 3; its colours are black
 and red by turns, so colour = suit mod 2. Ranks run from the ace, 0, to the king, 12.
@@ -20,37 +23,53 @@ KINDS = {"colors": 2, "suits": 4, "ranks": 13}
 SUITS_A_WORD = 16
 
 
-def below(key: Key[Array, ""], n: Int[Array, ""]) -> Int[Array, ""]:
-    """A uniform integer in `[0, n)` for `n < 2**16`; 0 if `n` is 0. The key is consumed.
+def below(key: Key[Array, ""], n: Int[Array, "..."]) -> Int[Array, "..."]:
+    """A uniform integer in `[0, n)` for each `n < 2**16`; 0 if `n` is 0. The key is consumed.
 
     Multiply and shift, exact to `n / 2**32` (Lemire, "Fast random integer generation in an
     interval", 2019), at half the random bits of `jax.random.randint`.
     """
-    bits = jax.random.bits(key, (), jnp.uint32)
     n = jnp.asarray(n).astype(jnp.uint32)
+    bits = jax.random.bits(key, n.shape, jnp.uint32)
     high, low = bits >> 16, bits & 0xFFFF
     return ((high * n + ((low * n) >> 16)) >> 16).astype(jnp.int32)
 
 
 def full_deck(kinds: int, num_decks: int) -> Int[Array, " kinds"]:
-    """The counts `[kinds]` of a new deck."""
-    return jnp.full((kinds,), CARDS * num_decks // kinds, jnp.int32)
+    """A new deck `[kinds]`.
+
+    >>> full_deck(4, num_decks=1).tolist()
+    [13, 26, 39, 52]
+    """
+    return (CARDS * num_decks // kinds) * jnp.arange(1, kinds + 1, dtype=jnp.int32)
 
 
 def deal(
-    key: Key[Array, ""], deck: Int[Array, " kinds"]
-) -> tuple[Int[Array, " kinds"], Int[Array, ""]]:
+    key: Key[Array, ""], deck: Int[Array, "... kinds"]
+) -> tuple[Int[Array, "... kinds"], Int[Array, "..."]]:
     """The deck without its next card, and the kind of that card. The key is consumed.
 
-    From an empty deck the last kind is dealt and the deck stays empty.
+    Leading axes are so many decks side by side. From an empty deck the last kind is dealt and the
+    deck stays empty.
 
     >>> deck, card = deal(jax.random.key(0), full_deck(4, num_decks=1))
-    >>> deck.sum().item(), 0 <= card < 4
-    (51, Array(True, dtype=bool))
+    >>> left(deck).item(), counts(deck)[card].item()
+    (51, 12)
     """
-    upto = jnp.cumsum(deck)
-    card = jnp.sum(below(key, upto[-1]) >= upto[:-1]).astype(jnp.int32)
-    return jnp.maximum(deck - (jnp.arange(deck.size) == card), 0), card
+    place = below(key, left(deck))[..., None]
+    card = jnp.sum(place >= deck[..., :-1], axis=-1).astype(jnp.int32)
+    at_or_above = jnp.arange(deck.shape[-1]) >= card[..., None]
+    return jnp.maximum(deck - at_or_above, 0), card
+
+
+def left(deck: Int[Array, "... kinds"]) -> Int[Array, "..."]:
+    """How many cards the deck still holds."""
+    return deck[..., -1]
+
+
+def counts(deck: Int[Array, "... kinds"]) -> Int[Array, "... kinds"]:
+    """How many cards of each kind the deck still holds."""
+    return jnp.diff(deck, axis=-1, prepend=0)
 
 
 def empty_hand(size: int) -> UInt32[Array, " words"]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from typing import Any
 
 from popjax.core import Environment
-from popjax.envs import repeat_previous
+from popjax.envs import autoencode, count_recall, higher_lower, repeat_first, repeat_previous
+from popjax.words import nearest
 
 FAMILIES: dict[str, dict[str, Environment]] = {
+    "Autoencode": autoencode.LEVELS,
+    "CountRecall": count_recall.LEVELS,
+    "HigherLower": higher_lower.LEVELS,
+    "RepeatFirst": repeat_first.LEVELS,
     "RepeatPrevious": repeat_previous.LEVELS,
 }
 
@@ -27,15 +31,6 @@ _OTHER_NAMES = {  # of the reference's own registry and of the older ports
     "MultiArmedBandit": "MultiarmedBandit",
     "Minesweeper": "MineSweeper",
 }
-
-
-def nearest(word: str, words: Any, kind: str) -> str:
-    """One line that says that there is no such word, and which is the nearest right one."""
-    words = list(words)
-    lower = {w.lower(): w for w in words}
-    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.4)
-    hint = f"did you mean {lower[close[0]]!r}?" if close else f"there are {', '.join(words)}"
-    return f"no {kind} is called {word!r}: {hint}"
 
 
 def canonical(name: str) -> str:

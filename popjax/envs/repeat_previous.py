@@ -14,7 +14,7 @@ from popjax.spaces import Discrete
 
 
 class State(struct.PyTreeNode):
-    """deck: `[4]` suits still to come. hand: the newest k suits, packed."""
+    """deck: `[4]` the suits still to come, as running totals. hand: the newest k suits, packed."""
 
     deck: Int[Array, "4"]
     hand: UInt32[Array, " words"]
@@ -56,19 +56,19 @@ class RepeatPrevious(Environment):
         return State(deck=deck, hand=cards.push(cards.empty_hand(self.k), suit)), first(suit)
 
     def transition(self, key, state, action):
-        dealt = self.num_cards - jnp.sum(state.deck)
+        dealt = self.num_cards - cards.left(state.deck)
         asked = cards.peek(state.hand, self.k - 1)
         verdict = jnp.where(action == asked, 1.0, -1.0) / (self.num_cards - self.k)
         deck, suit = cards.deal(key, state.deck)
         state = State(deck=deck, hand=cards.push(state.hand, suit))
         reward = jnp.where(dealt >= self.k, verdict, 0.0)
-        return state, then(suit, reward, terminated=jnp.sum(deck) == 0)
+        return state, then(suit, reward, terminated=cards.left(deck) == 0)
 
     def markov_state(self, state):
         """`[k + 4]`: the newest k suits, oldest first (0 before the first), and the share of each
         suit that is still to come."""
         suits = cards.unpack(state.hand, self.k)[::-1]
-        to_come = state.deck / (self.num_cards // 4)
+        to_come = cards.counts(state.deck) / (self.num_cards // 4)
         return jnp.concatenate([suits.astype(jnp.float32), to_come])
 
 

@@ -1,0 +1,72 @@
+"""RepeatFirst: name the suit of the very first card, again and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Int
+
+from popjax import cards
+from popjax.core import Environment, first, then
+from popjax.spaces import Discrete
+
+
+class State(struct.PyTreeNode):
+    """deck: `[4]` the suits still to come, as running totals.
+    asked: `[]` the suit of the first card."""
+
+    deck: Int[Array, "4"]
+    asked: Int[Array, ""]
+
+
+@dataclass(frozen=True)
+class RepeatFirst(Environment):
+    """A card is shown at every step; name the suit of the first one.
+
+    Observation: `[]` int, the suit of the card just dealt.
+    Action: `[]` int, a suit. At the first step the card asked for is still on the table.
+    Reward: +-1 / (n - 1) for n cards, so a perfect player earns 1.
+    End: terminated when the last card is dealt, after n - 1 steps.
+    Differs from the reference in: nothing.
+    """
+
+    num_decks: int = 1
+
+    @property
+    def num_cards(self) -> int:
+        return cards.CARDS * self.num_decks
+
+    @property
+    def max_steps(self) -> int:
+        return self.num_cards - 1
+
+    @property
+    def observation_space(self) -> Discrete:
+        return Discrete(4)
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(4)
+
+    def reset(self, key):
+        deck, suit = cards.deal(key, cards.full_deck(4, self.num_decks))
+        return State(deck=deck, asked=suit), first(suit)
+
+    def transition(self, key, state, action):
+        reward = jnp.where(action == state.asked, 1.0, -1.0) / (self.num_cards - 1)
+        deck, suit = cards.deal(key, state.deck)
+        return state.replace(deck=deck), then(suit, reward, terminated=cards.left(deck) == 0)
+
+    def markov_state(self, state):
+        """`[5]`: the first suit, and the share of each suit that is still to come."""
+        to_come = cards.counts(state.deck) / (self.num_cards // 4)
+        return jnp.concatenate([state.asked[None].astype(jnp.float32), to_come])
+
+
+LEVELS = {
+    "Easy": RepeatFirst(num_decks=1),
+    "Medium": RepeatFirst(num_decks=8),
+    "Hard": RepeatFirst(num_decks=16),
+}
