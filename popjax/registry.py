@@ -7,13 +7,21 @@ import re
 from typing import Any
 
 from popjax.core import Environment
-from popjax.envs import autoencode, count_recall, higher_lower, repeat_first, repeat_previous
+from popjax.envs import (
+    autoencode,
+    cartpole,
+    count_recall,
+    higher_lower,
+    repeat_first,
+    repeat_previous,
+)
 from popjax.words import nearest
 
 FAMILIES: dict[str, dict[str, Environment]] = {
     "Autoencode": autoencode.LEVELS,
     "CountRecall": count_recall.LEVELS,
     "HigherLower": higher_lower.LEVELS,
+    "PositionOnlyCartPole": cartpole.POSITION_ONLY,
     "RepeatFirst": repeat_first.LEVELS,
     "RepeatPrevious": repeat_previous.LEVELS,
 }

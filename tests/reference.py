@@ -39,12 +39,15 @@ def check_replay(
     atol: float = 1e-5,
     same_markov_state: bool = True,
     to_reference: Callable[[np.ndarray], Any] = lambda action: action,
+    before_step: Callable[[Any, Episodes, int, int], None] | None = None,
 ) -> None:
     """Plays episodes of ours and repeats each in the reference with our hidden state in it.
 
     `inject(reference, episodes, n)` resets the reference, puts the hidden state of our episode `n`
     into it, and returns the first observation that it then shows. Observation, reward, both flags
-    (and the Markov state) must agree at every step.
+    (and the Markov state) must agree at every step. Where rounding errors grow with time, or
+    chance decides a step, `before_step(reference, episodes, n, t)` puts our state (or our chance)
+    into the reference before each step.
     """
     episodes = play(env, player, jax.random.key(seed), num_episodes, keep_states=True)
     markov = jax.jit(jax.vmap(jax.vmap(env.markov_state)))(episodes.next_state)
@@ -56,6 +59,8 @@ def check_replay(
         theirs = [(flat(inject(reference, ours, n)), 0.0, False, False)]
         states = []
         for t in range(length):
+            if before_step:
+                before_step(reference, ours, n, t)
             step = reference.step(to_reference(ours.action[t, n]))
             theirs.append((flat(step[0]), *step[1:4]))
             states.append(flat(reference.get_state()) if same_markov_state else ())

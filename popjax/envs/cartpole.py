@@ -1,0 +1,144 @@
+"""CartPole with part of its state hidden: three families.
+
+A pole stands on a cart, and the cart is pushed left or right at every step. Equations of Barto,
+Sutton and Anderson, "Neuronlike adaptive elements that can solve difficult learning control
+problems" (1983), without friction and with the sign of the normal force put right by Florian,
+"Correct equations for the dynamics of the cart-pole system" (2007); forward Euler, 50 Hz.
+
+Every step earns 1 / T, the one that drops the pole too, so a pole that stands for all T steps
+earns 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from popjax.core import Environment, first, then
+from popjax.spaces import Box, Discrete
+
+GRAVITY = 9.8
+CART_MASS = 1.0
+POLE_MASS = 0.1
+TOTAL_MASS = CART_MASS + POLE_MASS
+HALF_LENGTH = 0.5  # from the hinge to the pole's centre of mass
+FORCE = 10.0
+SECONDS_A_STEP = 0.02
+X_LIMIT = 2.4
+ANGLE_LIMIT = math.radians(12)
+START = 0.05  # every coordinate begins within +- this
+
+
+class State(struct.PyTreeNode):
+    """x: `[]` the cart's place. angle: `[]` of the pole, 0 upright, positive to the right.
+    x_dot, angle_dot: `[]` their rates a second. time: `[]` steps taken."""
+
+    x: Float[Array, ""]
+    x_dot: Float[Array, ""]
+    angle: Float[Array, ""]
+    angle_dot: Float[Array, ""]
+    time: Int[Array, ""]
+
+
+def begin(key: Key[Array, ""]) -> State:
+    """A pole nearly upright and nearly at rest. The key is consumed."""
+    start = jax.random.uniform(key, (4,), jnp.float32, -START, START)
+    return State(*start, time=jnp.int32(0))
+
+
+def fallen(state: State) -> Bool[Array, ""]:
+    """The cart has left the track or the pole leans too far."""
+    return (jnp.abs(state.x) > X_LIMIT) | (jnp.abs(state.angle) > ANGLE_LIMIT)
+
+
+def push(state: State, action: Int[Array, ""]) -> State:
+    """One step of time under a push to the left (0) or right (1). A fallen pole lies still."""
+    x, x_dot, angle, angle_dot = state.x, state.x_dot, state.angle, state.angle_dot
+    sin, cos = jnp.sin(angle), jnp.cos(angle)
+    force = jnp.where(action == 1, FORCE, -FORCE)
+    moment = POLE_MASS * HALF_LENGTH
+    free = (
+        force + moment * angle_dot**2 * sin
+    ) / TOTAL_MASS  # the acceleration if the pole did not push back
+    angle_acceleration = (GRAVITY * sin - cos * free) / (
+        HALF_LENGTH * (4 / 3 - POLE_MASS * cos**2 / TOTAL_MASS)
+    )
+    acceleration = free - moment * angle_acceleration * cos / TOTAL_MASS
+    seconds = jnp.where(fallen(state), 0.0, SECONDS_A_STEP)
+    return State(
+        x=x + seconds * x_dot,
+        x_dot=x_dot + seconds * acceleration,
+        angle=angle + seconds * angle_dot,
+        angle_dot=angle_dot + seconds * angle_acceleration,
+        time=state.time + 1,
+    )
+
+
+def positions(state: State) -> Float[Array, "2"]:
+    """`[2]`: the cart's place and the pole's angle."""
+    return jnp.stack([state.x, state.angle])
+
+
+@dataclass(frozen=True)
+class CartPole(Environment):
+    """What the families have in common: all but the observation."""
+
+    max_steps: int = 200
+    return_bounds = (0.0, 1.0)
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(2)
+
+    def observe(self, key: Key[Array, ""], state: State) -> Float[Array, "2"]:
+        """`[2]`, what is seen of a state. The key is consumed."""
+        raise NotImplementedError
+
+    def transition(self, key, state, action):
+        state = push(state, action)
+        return state, then(
+            self.observe(key, state),
+            1 / self.max_steps,
+            terminated=fallen(state),
+            truncated=state.time >= self.max_steps,
+        )
+
+    def markov_state(self, state):
+        """`[4]`: place, velocity, angle, angular velocity."""
+        return jnp.stack([state.x, state.x_dot, state.angle, state.angle_dot])
+
+
+@dataclass(frozen=True)
+class PositionOnlyCartPole(CartPole):
+    """Balance a pole whose velocities are hidden.
+
+    Observation: `[2]` float, the cart's place and the pole's angle in radians.
+    Action: `[]` int, push to the left (0) or right (1).
+    Reward: 1 / T at every step.
+    End: terminated when the cart leaves +-2.4 or the pole +-12 degrees, truncated after T steps.
+    Differs from the reference in: float32 where it computes in float64.
+    """
+
+    @property
+    def observation_space(self) -> Box:
+        high = (2 * X_LIMIT, 2 * ANGLE_LIMIT)
+        return Box(tuple(-bound for bound in high), high)
+
+    def observe(self, key, state):
+        return positions(state)
+
+    def reset(self, key):
+        state = begin(key)
+        return state, first(positions(state))
+
+
+POSITION_ONLY = {
+    "Easy": PositionOnlyCartPole(max_steps=200),
+    "Medium": PositionOnlyCartPole(max_steps=400),
+    "Hard": PositionOnlyCartPole(max_steps=600),
+}
