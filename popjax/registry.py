@@ -12,6 +12,8 @@ from popjax.envs import (
     cartpole,
     count_recall,
     higher_lower,
+    multiarmed_bandit,
+    pendulum,
     repeat_first,
     repeat_previous,
 )
@@ -21,9 +23,14 @@ FAMILIES: dict[str, dict[str, Environment]] = {
     "Autoencode": autoencode.LEVELS,
     "CountRecall": count_recall.LEVELS,
     "HigherLower": higher_lower.LEVELS,
+    "MultiarmedBandit": multiarmed_bandit.LEVELS,
+    "NoisyPositionOnlyCartPole": cartpole.NOISY_POSITION_ONLY,
+    "NoisyPositionOnlyPendulum": pendulum.NOISY_POSITION_ONLY,
     "PositionOnlyCartPole": cartpole.POSITION_ONLY,
+    "PositionOnlyPendulum": pendulum.POSITION_ONLY,
     "RepeatFirst": repeat_first.LEVELS,
     "RepeatPrevious": repeat_previous.LEVELS,
+    "VelocityOnlyCartPole": cartpole.VELOCITY_ONLY,
 }
 
 ENVS: dict[str, Environment] = {

@@ -20,6 +20,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from popjax.core import Environment, first, then
+from popjax.noise import blur
 from popjax.spaces import Box, Discrete
 
 GRAVITY = 9.8
@@ -62,9 +63,7 @@ def push(state: State, action: Int[Array, ""]) -> State:
     sin, cos = jnp.sin(angle), jnp.cos(angle)
     force = jnp.where(action == 1, FORCE, -FORCE)
     moment = POLE_MASS * HALF_LENGTH
-    free = (
-        force + moment * angle_dot**2 * sin
-    ) / TOTAL_MASS  # the acceleration if the pole did not push back
+    free = (force + moment * angle_dot**2 * sin) / TOTAL_MASS  # before the pole pushes back
     angle_acceleration = (GRAVITY * sin - cos * free) / (
         HALF_LENGTH * (4 / 3 - POLE_MASS * cos**2 / TOTAL_MASS)
     )
@@ -84,12 +83,22 @@ def positions(state: State) -> Float[Array, "2"]:
     return jnp.stack([state.x, state.angle])
 
 
+def velocities(state: State) -> Float[Array, "2"]:
+    """`[2]`: the cart's velocity and the pole's angular velocity."""
+    return jnp.stack([state.x_dot, state.angle_dot])
+
+
 @dataclass(frozen=True)
 class CartPole(Environment):
-    """What the families have in common: all but the observation."""
+    """What the three families have in common: all but the observation."""
 
     max_steps: int = 200
     return_bounds = (0.0, 1.0)
+
+    @property
+    def observation_space(self) -> Box:
+        high = (2 * X_LIMIT, 2 * ANGLE_LIMIT)
+        return Box(tuple(-bound for bound in high), high)
 
     @property
     def action_space(self) -> Discrete:
@@ -98,6 +107,11 @@ class CartPole(Environment):
     def observe(self, key: Key[Array, ""], state: State) -> Float[Array, "2"]:
         """`[2]`, what is seen of a state. The key is consumed."""
         raise NotImplementedError
+
+    def reset(self, key):
+        key_state, key_obs = jax.random.split(key)
+        state = begin(key_state)
+        return state, first(self.observe(key_obs, state))
 
     def transition(self, key, state, action):
         state = push(state, action)
@@ -118,27 +132,69 @@ class PositionOnlyCartPole(CartPole):
     """Balance a pole whose velocities are hidden.
 
     Observation: `[2]` float, the cart's place and the pole's angle in radians.
-    Action: `[]` int, push to the left (0) or right (1).
+    Action: `[]` int, push to the left (0) or to the right (1).
     Reward: 1 / T at every step.
-    End: terminated when the cart leaves +-2.4 or the pole +-12 degrees, truncated after T steps.
-    Differs from the reference in: float32 where it computes in float64.
+    End: terminated when the cart leaves +-2.4 or the pole +-12 degrees; truncated after T steps.
+    Differs from the reference in: nothing but float32 where it computes in float64.
     """
-
-    @property
-    def observation_space(self) -> Box:
-        high = (2 * X_LIMIT, 2 * ANGLE_LIMIT)
-        return Box(tuple(-bound for bound in high), high)
 
     def observe(self, key, state):
         return positions(state)
 
+
+@dataclass(frozen=True)
+class VelocityOnlyCartPole(CartPole):
+    """Balance a pole whose place and angle are hidden.
+
+    Observation: `[2]` float, the cart's velocity and the pole's angular velocity. The first one
+        of an episode holds place and angle instead, an oversight of the reference that
+        `reference_quirks=False` repairs.
+    Action, reward, end: as in PositionOnlyCartPole.
+    Differs from the reference in: nothing but float32 where it computes in float64.
+    """
+
+    reference_quirks: bool = True
+
+    @property
+    def observation_space(self) -> Box:
+        return Box((-math.inf, -math.inf), (math.inf, math.inf))
+
+    def observe(self, key, state):
+        return velocities(state)
+
     def reset(self, key):
-        state = begin(key)
-        return state, first(positions(state))
+        state, timestep = super().reset(key)
+        return state, first(positions(state)) if self.reference_quirks else timestep
+
+
+@dataclass(frozen=True)
+class NoisyPositionOnlyCartPole(CartPole):
+    """Balance a pole whose velocities are hidden and whose place and angle are seen blurred.
+
+    Observation: `[2]` float, the cart's place and the pole's angle, each with normal noise of
+        standard deviation sigma, then clipped to the bounds of the observation space.
+    Action, reward, end: as in PositionOnlyCartPole.
+    Differs from the reference in: nothing but float32 where it computes in float64.
+    """
+
+    sigma: float = 0.1
+
+    def observe(self, key, state):
+        return blur(key, positions(state), self.sigma, self.observation_space)
 
 
 POSITION_ONLY = {
     "Easy": PositionOnlyCartPole(max_steps=200),
     "Medium": PositionOnlyCartPole(max_steps=400),
     "Hard": PositionOnlyCartPole(max_steps=600),
+}
+VELOCITY_ONLY = {
+    "Easy": VelocityOnlyCartPole(max_steps=200),
+    "Medium": VelocityOnlyCartPole(max_steps=400),
+    "Hard": VelocityOnlyCartPole(max_steps=600),
+}
+NOISY_POSITION_ONLY = {
+    "Easy": NoisyPositionOnlyCartPole(sigma=0.1),
+    "Medium": NoisyPositionOnlyCartPole(sigma=0.2),
+    "Hard": NoisyPositionOnlyCartPole(sigma=0.3),
 }

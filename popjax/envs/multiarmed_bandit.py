@@ -1,0 +1,69 @@
+"""MultiarmedBandit: find the arm that pays most often, and stay with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float, Int
+
+from popjax.core import Environment, first, then
+from popjax.spaces import Discrete
+
+
+class State(struct.PyTreeNode):
+    """payoffs: `[arms]` how likely each arm is to pay. time: `[]` pulls so far."""
+
+    payoffs: Float[Array, " arms"]
+    time: Int[Array, ""]
+
+
+@dataclass(frozen=True)
+class MultiarmedBandit(Environment):
+    """Each arm pays with a probability of its own, drawn anew for every episode.
+
+    Observation: `[]` int, 1 if the arm just pulled paid, else 0; 0 at first. It does not say which
+        arm that was, so a policy must know its own last action.
+    Action: `[]` int, the arm to pull.
+    Reward: 1 / T if the arm pays, else -1 / T.
+    End: truncated after T pulls.
+    Differs from the reference in: nothing.
+    """
+
+    num_arms: int = 10
+    max_steps: int = 200
+    needs_previous_action = True
+
+    @property
+    def observation_space(self) -> Discrete:
+        return Discrete(2)
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(self.num_arms)
+
+    def reset(self, key):
+        payoffs = jax.random.uniform(key, (self.num_arms,))
+        return State(payoffs=payoffs, time=jnp.int32(0)), first(jnp.int32(0))
+
+    def transition(self, key, state, action):
+        pays = jax.random.uniform(key) < state.payoffs[action]
+        state = state.replace(time=state.time + 1)
+        return state, then(
+            pays.astype(jnp.int32),
+            jnp.where(pays, 1.0, -1.0) / self.max_steps,
+            truncated=state.time >= self.max_steps,
+        )
+
+    def markov_state(self, state):
+        """`[arms]`: the probability of each arm to pay."""
+        return state.payoffs
+
+
+LEVELS = {
+    "Easy": MultiarmedBandit(num_arms=10, max_steps=200),
+    "Medium": MultiarmedBandit(num_arms=20, max_steps=400),
+    "Hard": MultiarmedBandit(num_arms=30, max_steps=600),
+}
