@@ -233,7 +233,7 @@ def make_train(
                 params, env, network, config, hyperparams, state.kl, part_carry, *part
             )
             updates, opt_state = step(grads, opt_state, params)
-            metrics["grad_norm"] = optax.global_norm(grads)
+            metrics["grad_norm"] = optax.tree.norm(grads)
             return (optax.apply_updates(params, updates), opt_state), metrics
 
         shuffles = jax.vmap(lambda k: jax.random.permutation(k, config.num_envs))(

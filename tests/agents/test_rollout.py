@@ -1,0 +1,56 @@
+"""From environment and policy to data."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import popjax
+from agents.evaluate import evaluate
+from agents.rollout import agent_input, begin, collect, input_size
+from tests.agents.probes import Recall, small_network
+
+KEY = jax.random.key(0)
+
+
+def test_the_input_is_observation_previous_action_and_start():
+    env = popjax.make("RepeatPreviousEasy")
+    obs, action = jnp.array([2, 2]), jnp.array([1, 1])
+    x = agent_input(env, obs, action, jnp.array([False, True]), "obs+action")
+    assert x.shape == (2, input_size(env, "obs+action"))
+    assert x.tolist() == [[0, 0, 1, 0, 0, 1, 0, 0, 0], [0, 0, 1, 0, 0, 0, 0, 0, 1]]
+    bare = agent_input(env, obs, action, jnp.array([False, True]), "obs")
+    assert bare.tolist() == [[0, 0, 1, 0, 0], [0, 0, 1, 0, 1]]
+
+
+def rollout(env, num_steps, memory="gru", num_envs=5):
+    network = small_network(env, memory)
+    actor = begin(env, network, KEY, num_envs)
+    x = jnp.zeros((1, 1, input_size(env, "obs+action")))
+    params = network.init(KEY, network.initial_carry(1), x, jnp.ones((1, 1), bool))
+    run = jax.jit(lambda params: collect(env, network, params, actor, KEY, num_steps))
+    return network, params, run(params)
+
+
+def test_start_follows_the_last_step_of_an_episode():
+    env = popjax.make("RepeatFirstEasy")
+    _, _, (actor, data, stats) = rollout(env, 120)
+    assert data.start[0].all()
+    np.testing.assert_array_equal(data.start[1:], data.last[:-1])
+    np.testing.assert_array_equal(actor.start, data.last[-1])
+    assert data.last.sum() == 5 * 2 == stats.count
+    assert stats.length_sum == 5 * 2 * 51
+
+
+def test_statistics_are_those_of_whole_episodes():
+    env = popjax.make("RepeatFirstEasy")
+    _, _, (actor, data, stats) = rollout(env, 102)
+    np.testing.assert_allclose(stats.return_sum, data.reward.sum(), atol=1e-4)
+    assert (actor.episode_length == 0).all() and (actor.episode_return == 0).all()
+
+
+def test_evaluation_plays_whole_episodes_once():
+    """A player who always says 0 to `Recall` is right half of the time: returns are +-1."""
+    env = Recall(delay=2)
+    network, params, _ = rollout(env, 2)
+    returns = jax.jit(lambda p: evaluate(env, network, p, KEY, 200, greedy=True))(params)
+    assert set(returns.tolist()) == {1.0, -1.0}

@@ -1,0 +1,106 @@
+"""Bad input gets one clear line, the nearest right word, exit code 2, and loses nothing."""
+
+import shutil
+
+import pytest
+
+from experiments.cli import main
+
+TINY = (
+    "--envs RepeatFirstEasy --memories gru --total-steps 16384 --seeds 2 --features 8 --study tiny"
+)
+
+
+def run(capsys, words):
+    code = main(words.split())
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("trian RepeatFirstEasy", "no command is called 'trian': did you mean 'train'?"),
+        ("train RepeatFristEasy", "did you mean 'RepeatFirstEasy'?"),
+        ("train RepeatFirstEasy --memory grue", "did you mean 'gru'?"),
+        ("train RepeatFirstEasy --seeds 0", "seeds must be above zero, not 0"),
+        ("train RepeatFirstEasy --total-steps -5", "total_steps must be above zero, not -5"),
+        ("train RepeatFirstEasy --seeds many", "invalid literal for int()"),
+        ("train RepeatFirstEasy --num-envs 0", "num_envs must be at least 1"),
+        ("train RepeatFirstEasy --hyperparams gama 0.5", "did you mean 'gamma'?"),
+        ("train RepeatFirstEasy --study a/b", "a study needs a plain folder name"),
+        ("sweep --preset quik", "no preset is called 'quik': did you mean 'quick'?"),
+        ("sweep --envs RepeatFirstHardd", "did you mean 'RepeatFirstHard'?"),
+        ("sweep --inputs both", "no kind of input is called 'both'"),
+        ("bench envy", "did you mean 'envs'?"),
+        ("bench envs --num-envs 0", "above zero"),
+        ("report nothing-here", "there is no study in"),
+    ],
+)
+def test_a_mistake_gets_one_line(capsys, monkeypatch, tmp_path, words, says):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, words)
+    assert code == 2
+    assert says in err and err.startswith("popjax: ") and err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unwritable_output_folder(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = run(capsys, f"sweep {TINY} --out {tmp_path / 'file'}")
+    assert code == 2 and "cannot write to" in err and err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A tiny finished sweep."""
+    out = tmp_path_factory.mktemp("results")
+    assert main(f"sweep {TINY} --out {out}".split()) == 0
+    return out
+
+
+def test_a_sweep_ends_with_a_table(study, capsys):
+    code, out, _ = run(capsys, f"report tiny --out {study}")
+    assert code == 0
+    for word in ("RepeatFirstEasy", "gru", "final", "MMER", "normalised", "reference", "paper"):
+        assert word in out
+
+
+def test_a_finished_cell_is_not_run_again(study, capsys):
+    files = {p: p.stat().st_mtime_ns for p in study.rglob("*") if p.is_file()}
+    code, out, _ = run(capsys, f"sweep {TINY} --out {study}")
+    assert code == 0 and "finished before" in out
+    assert files == {p: p.stat().st_mtime_ns for p in study.rglob("*") if p.is_file()}
+
+
+def test_a_study_of_other_settings_is_refused(study, capsys):
+    code, _, err = run(capsys, f"sweep {TINY} --out {study} --seeds 3")
+    assert code == 2 and "seeds: 2 there, 3 asked" in err and err.count("\n") == 1
+
+
+def test_a_damaged_result_is_named(study, capsys, tmp_path):
+    shutil.copytree(study, tmp_path, dirs_exist_ok=True)
+    [metrics] = tmp_path.rglob("metrics.parquet")
+    metrics.write_bytes(metrics.read_bytes()[:100])
+    code, _, err = run(capsys, f"report tiny --out {tmp_path}")
+    assert code == 2 and "metrics.parquet is damaged" in err and err.count("\n") == 1
+
+
+def test_a_damaged_checkpoint_is_named(study, capsys, tmp_path):
+    shutil.copytree(study, tmp_path, dirs_exist_ok=True)
+    [metrics] = tmp_path.rglob("metrics.parquet")
+    metrics.unlink()
+    for path in metrics.parent.joinpath("checkpoint").rglob("*"):
+        if path.is_file() and path.stat().st_size > 200:
+            path.write_bytes(b"\0" * 50)
+    progress = (metrics.parent / "progress.jsonl").read_text()
+    code, _, err = run(capsys, f"sweep {TINY} --out {tmp_path}")
+    assert code == 2 and "is damaged" in err and err.count("\n") == 1
+    assert (metrics.parent / "progress.jsonl").read_text() == progress
+
+
+def test_lists(capsys):
+    code, out, _ = run(capsys, "envs")
+    assert code == 0 and "RepeatPreviousHard" in out
+    code, out, _ = run(capsys, "memories --features 32")
+    assert code == 0 and "gru" in out
