@@ -115,14 +115,15 @@ class Box:
         return math.prod(self.shape)
 
     def sample(self, key: Key[Array, ""]) -> Float[Array, " n"]:
-        """A uniform element, from +-1 where a bound is infinite; the key is consumed."""
-        low = np.maximum(np.asarray(self.low, np.float32), -1.0e0) if self._open else self.low
-        high = np.minimum(np.asarray(self.high, np.float32), 1.0e0) if self._open else self.high
+        """A uniform element; the key is consumed. Where a bound is infinite the range ends one
+        beyond the other bound, and is -1 to 1 if both are."""
+        low, high = np.asarray(self.low, np.float32), np.asarray(self.high, np.float32)
+        no_low, no_high = np.isinf(low), np.isinf(high)
+        low, high = (
+            np.where(no_low, np.where(no_high, -1, high - 1), low),
+            np.where(no_high, np.where(no_low, 1, low + 1), high),
+        )
         return jax.random.uniform(key, self.shape, jnp.float32, jnp.array(low), jnp.array(high))
-
-    @property
-    def _open(self) -> bool:
-        return not all(math.isfinite(b) for b in self.low + self.high)
 
     def contains(self, x: Any) -> Bool[Array, ""]:
         """`[]` bool, jittable; bounds belong to the space as float32 numbers."""
