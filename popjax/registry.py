@@ -9,9 +9,12 @@ from typing import Any
 from popjax.core import Environment
 from popjax.envs import (
     autoencode,
+    battleship,
     cartpole,
+    concentration,
     count_recall,
     higher_lower,
+    minesweeper,
     multiarmed_bandit,
     pendulum,
     repeat_first,
@@ -21,8 +24,11 @@ from popjax.words import nearest
 
 FAMILIES: dict[str, dict[str, Environment]] = {
     "Autoencode": autoencode.LEVELS,
+    "Battleship": battleship.LEVELS,
+    "Concentration": concentration.LEVELS,
     "CountRecall": count_recall.LEVELS,
     "HigherLower": higher_lower.LEVELS,
+    "MineSweeper": minesweeper.LEVELS,
     "MultiarmedBandit": multiarmed_bandit.LEVELS,
     "NoisyPositionOnlyCartPole": cartpole.NOISY_POSITION_ONLY,
     "NoisyPositionOnlyPendulum": pendulum.NOISY_POSITION_ONLY,

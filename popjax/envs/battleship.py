@@ -1,0 +1,131 @@
+"""Battleship: sink a fleet that is never shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Bool, Int, Key
+
+from popjax.cards import below
+from popjax.core import Environment, first, then
+from popjax.spaces import Discrete
+
+
+def place_fleet(key: Key[Array, ""], size: int, ships: tuple[int, ...]) -> Bool[Array, "size size"]:
+    """A board with the ships placed in order, each in any free place with equal chance. The key
+    is consumed.
+
+    The reference draws one end of the ship and one of four directions until the ship fits. Every
+    place is drawn so from its either end, so those that fit are equally likely, and one of them
+    can be drawn at once.
+    """
+    row, col = np.arange(size)[:, None], np.arange(size)[None, :]
+
+    def room(lines):
+        """`[size, size]` how many free cells lie in a row from each cell on, up to the longest
+        ship."""
+        free = jnp.pad(~lines, ((0, 0), (0, max(ships) - 1)))
+        cells = [free[:, i : i + size] for i in range(max(ships))]
+        return sum(jnp.stack(cells[: i + 1]).all(0).astype(jnp.int32) for i in range(len(cells)))
+
+    def place_ship(board, key_and_length):
+        key, length = key_and_length
+        fits = jnp.stack([room(board), room(board.T)]) >= length
+        upto = jnp.cumsum(fits.reshape(-1))
+        choice = jnp.sum(upto <= below(key, upto[-1]))
+        upright, start = jnp.divmod(choice, size**2)
+        line, start = jnp.divmod(start, size)
+        ship = (row == line) & (col >= start) & (col < start + length)
+        return board | jnp.where(upright == 1, ship.T, ship), None
+
+    keys = jax.random.split(key, len(ships))
+    empty = jnp.zeros((size, size), bool)
+    return jax.lax.scan(place_ship, empty, (keys, jnp.asarray(ships)))[0]
+
+
+class State(struct.PyTreeNode):
+    """board: `[size, size]` where ships lie. shots: `[size, size]` where was shot.
+    hits: `[]` ship cells hit. time: `[]` steps taken. last_hit: `[]` the last shot was a hit."""
+
+    board: Bool[Array, "size size"]
+    shots: Bool[Array, "size size"]
+    hits: Int[Array, ""]
+    time: Int[Array, ""]
+    last_hit: Bool[Array, ""]
+
+
+@dataclass(frozen=True)
+class Battleship(Environment):
+    """Shoot at the cells of a board on which ships are hidden.
+
+    Observation: `[]` int, 1 if the last shot was a hit, else 0, also at first. Where one shot
+        must be remembered.
+    Action: `[2]` int, row and column; with `flat_actions` `[]` int, row * size + column.
+    Reward: 1 / k for a hit, k ship cells in all, so hits alone earn 1; -1 / (size^2 - k) for a
+        miss, so shooting at every cell once earns 0. A second shot at a hit is a miss.
+    End: terminated when every ship cell is hit, truncated after size^2 steps; both may be true.
+    Differs from the reference in: nothing.
+    """
+
+    needs_previous_action = True
+
+    size: int = 8
+    ships: tuple[int, ...] = (2, 3, 3, 4)
+    flat_actions: bool = False
+
+    @property
+    def ship_cells(self) -> int:
+        return sum(self.ships)
+
+    @property
+    def max_steps(self) -> int:
+        return self.size**2
+
+    @property
+    def return_bounds(self) -> tuple[float, float]:
+        """From misses alone to hits alone."""
+        return -self.max_steps / (self.max_steps - self.ship_cells), 1.0
+
+    @property
+    def observation_space(self) -> Discrete:
+        return Discrete(2)
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(self.size**2 if self.flat_actions else (self.size, self.size))
+
+    def reset(self, key):
+        board = place_fleet(key, self.size, self.ships)
+        nothing = jnp.int32(0)
+        state = State(board, jnp.zeros_like(board), nothing, nothing, jnp.asarray(False))
+        return state, first(nothing)
+
+    def transition(self, key, state, action):
+        row, col = jnp.divmod(action, self.size) if self.flat_actions else action
+        hit = state.board[row, col] & ~state.shots[row, col]
+        lines = np.arange(self.size)
+        shots = state.shots | ((lines == row)[:, None] & (lines == col)[None, :])
+        state = State(state.board, shots, state.hits + hit, state.time + 1, hit)
+        miss = -1 / (self.max_steps - self.ship_cells)
+        return state, then(
+            hit.astype(jnp.int32),
+            jnp.where(hit, 1 / self.ship_cells, miss),
+            terminated=state.hits == self.ship_cells,
+            truncated=state.time >= self.max_steps,
+        )
+
+    def markov_state(self, state):
+        """`[2 size^2 + 1]`: where ships lie, where was shot, and whether the last shot hit."""
+        parts = state.board.reshape(-1), state.shots.reshape(-1), state.last_hit[None]
+        return jnp.concatenate(parts).astype(jnp.float32)
+
+
+LEVELS = {
+    "Easy": Battleship(size=8),
+    "Medium": Battleship(size=10),
+    "Hard": Battleship(size=12),
+}
