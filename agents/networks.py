@@ -9,6 +9,7 @@ import flax.linen as nn
 from jaxtyping import Array, Bool, Float
 
 from agents.memory import Memory
+from agents.memory.initialisers import orthogonal
 
 
 class Backbone(nn.Module):
@@ -56,7 +57,6 @@ class Head(nn.Module):
 
     @nn.compact
     def __call__(self, x):
-        orthogonal = nn.initializers.orthogonal
         for _ in range(2):
             x = nn.leaky_relu(nn.Dense(self.features, kernel_init=orthogonal(2**0.5))(x))
         return nn.Dense(self.num_outputs, kernel_init=orthogonal(self.scale))(x)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.memory.base import Memory
+from agents.memory.initialisers import orthogonal_blocks
 from agents.memory.scans import matmul_scan
 
 
@@ -41,11 +42,3 @@ class GRU(Memory):
         bias = self.param("candidate_bias", nn.initializers.zeros, (width,))
         inputs = nn.Dense(3 * width, name="input")(x)
         return matmul_scan(cell, weight, bias, carry, inputs, start)
-
-
-def orthogonal_blocks(key, shape, dtype=jnp.float32):
-    """Square orthogonal matrices side by side, one for each gate."""
-    rows, columns = shape
-    keys = jax.random.split(key, columns // rows)
-    square = nn.initializers.orthogonal()
-    return jnp.concatenate([square(k, (rows, rows), dtype) for k in keys], axis=1)

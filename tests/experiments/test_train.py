@@ -16,20 +16,8 @@ from experiments.results import Cell, read_parquet
 from experiments.specs import NetworkConfig, Settings, cell
 
 SWEEP = [
-    "sweep",
-    "--envs",
-    "RepeatFirstEasy",
-    "RepeatPreviousEasy",
-    "--memories",
-    "gru",
-    "--total-steps",
-    "163840",
-    "--seeds",
-    "2",
-    "--features",
-    "32",
-    "--study",
-    "killed",
+    *("sweep", "--envs", "RepeatFirstEasy", "RepeatPreviousEasy", "--memories", "gru"),
+    *("--total-steps", "163840", "--seeds", "2", "--features", "32", "--study", "killed"),
 ]
 
 
