@@ -9,7 +9,14 @@ from __future__ import annotations
 from types import ModuleType
 
 from popjax.core import Environment
-from popjax.players import autoencode, count_recall, higher_lower, repeat_first, repeat_previous
+from popjax.players import (
+    autoencode,
+    count_recall,
+    higher_lower,
+    labyrinth,
+    repeat_first,
+    repeat_previous,
+)
 from popjax.players.base import Episodes, Player, play, random_player
 from popjax.words import nearest
 
@@ -17,6 +24,8 @@ PLAYERS: dict[str, ModuleType] = {
     "Autoencode": autoencode,
     "CountRecall": count_recall,
     "HigherLower": higher_lower,
+    "LabyrinthEscape": labyrinth,
+    "LabyrinthExplore": labyrinth,
     "RepeatFirst": repeat_first,
     "RepeatPrevious": repeat_previous,
 }
