@@ -18,6 +18,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int, Key
 
 from agents.distributions import distribution, divergence
+from agents.gae import gae
 from agents.networks import ActorCritic
 from agents.rollout import Actor, Inputs, Transition, begin, collect, input_size, think
 from popjax.core import Environment
@@ -89,39 +90,6 @@ class TrainState(struct.PyTreeNode):
     update: Int[Array, ""]
     num_updates: Int[Array, ""]
     kl: Float[Array, ""]
-
-
-def gae(
-    reward: Float[Array, "T B"],
-    value: Float[Array, "T B"],
-    last: Array,
-    bootstrap: Float[Array, " B"],
-    gamma: Any,
-    gae_lambda: Any,
-    final_value: Any = 0.0,
-) -> tuple[Float[Array, "T B"], Float[Array, "T B"]]:
-    """Generalised advantage estimates and value targets (Schulman et al. 2016, arXiv 1506.02438).
-
-    last: `[T, B]` action[t] ended the episode. bootstrap: the value of the observation after the
-    last row. final_value: what an episode that ended at t is taken to be worth beyond (0 unless
-    it was only cut short).
-
-    >>> one = jnp.ones((2, 1))
-    >>> gae(one, 0 * one, jnp.zeros((2, 1), bool), jnp.zeros(1), 1.0, 1.0)[0].ravel().tolist()
-    [2.0, 1.0]
-    """
-    next_value = jnp.concatenate([value[1:], bootstrap[None]])
-    next_value = jnp.where(last, final_value, next_value)
-    delta = reward + gamma * next_value - value
-    decay = gamma * gae_lambda * (1.0 - last)
-
-    def back(advantage, row):
-        delta, decay = row
-        advantage = delta + decay * advantage
-        return advantage, advantage
-
-    _, advantage = jax.lax.scan(back, jnp.zeros_like(bootstrap), (delta, decay), reverse=True)
-    return advantage, advantage + value
 
 
 def ppo_loss(
