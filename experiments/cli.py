@@ -314,7 +314,7 @@ def _one_line(box: str) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; 0 if all went well, 2 for a mistake of the caller's, 130 for Ctrl-C."""
     argv = sys.argv[1:] if argv is None else argv
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else 170)
     try:
         if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
             raise UserError(nearest(argv[0], COMMANDS, "command"))

@@ -94,29 +94,14 @@ def print_study(folder: Path, console: Console) -> None:
         "player. Published figures: popjax/scores.json names the source of each.",
         caption_justify="left",
     )
-    for name in ("environment", "memory"):
-        table.add_column(name, no_wrap=True)
-    for name in ("final", "greedy", "MMER", "normalised", "steps/seed", "steps/s"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in ("random", "memoryless", "reference", "paper GRU", "paper best"):
-        table.add_column(name, justify="right", style="dim", no_wrap=True)
+    columns = [name for name in COLUMNS if console.width >= WIDE or name in NARROW]
+    for name in columns:
+        words = name in ("environment", "memory")
+        style = "dim" if name in KNOWN else None
+        table.add_column(name, justify="left" if words else "right", no_wrap=True, style=style)
     for row in rows:
-        known = scores.scores(row.spec.env)
-        normalised = scores.normalise(row.spec.env, row.final)
-        diverged = f" ({len(row.summary['diverged'])} diverged)" if row.summary["diverged"] else ""
-        steps = row.spec.env_steps // len(row.spec.seeds)
-        speed = row.summary["steps_per_second"]
-        table.add_row(
-            row.spec.env,
-            row.spec.memory + diverged,
-            _spread(row.final),
-            f"{np.mean(row.greedy):.3f}",
-            f"{np.mean(row.mmer):.3f}",
-            f"{np.mean(normalised):.2f}",
-            f"{steps / 1e6:.2f}M",
-            f"{speed / 1e3:.1f}k" if speed else "",
-            *(_known(known, kind) for kind in KNOWN),
-        )
+        cells = _cells(row)
+        table.add_row(*(cells[name] for name in columns))
     console.print(table)
     for memory in sorted({row.spec.memory for row in rows}):
         strata = [
@@ -134,7 +119,35 @@ def print_study(folder: Path, console: Console) -> None:
         )
 
 
-KNOWN = ("random", "memoryless", "reference", "paper_gru", "paper_best")
+KNOWN = {  # column: kind of score in `popjax.scores`
+    "random": "random",
+    "memoryless": "memoryless",
+    "reference": "reference",
+    "paper GRU": "paper_gru",
+    "paper best": "paper_best",
+}
+OURS = ("final", "greedy", "MMER", "normalised", "steps/seed", "steps/s")
+COLUMNS = ("environment", "memory", *OURS, *KNOWN)
+WIDE = 150
+NARROW = ("environment", "memory", "final", "normalised", "reference", "paper GRU")
+
+
+def _cells(row: Row) -> dict[str, str]:
+    """The words of one line of the table, by column."""
+    known = scores.scores(row.spec.env)
+    lost = len(row.summary["diverged"])
+    speed = row.summary["steps_per_second"]
+    return {
+        "environment": row.spec.env,
+        "memory": row.spec.memory + (f" ({lost} diverged)" if lost else ""),
+        "final": _spread(row.final),
+        "greedy": f"{np.mean(row.greedy):.3f}",
+        "MMER": f"{np.mean(row.mmer):.3f}",
+        "normalised": f"{np.mean(scores.normalise(row.spec.env, row.final)):.2f}",
+        "steps/seed": f"{row.spec.env_steps / len(row.spec.seeds) / 1e6:.2f}M",
+        "steps/s": f"{speed / 1e3:.1f}k" if speed else "",
+        **{column: _known(known, kind) for column, kind in KNOWN.items()},
+    }
 
 
 def _known(known: dict[str, Any], kind: str) -> str:
