@@ -2,11 +2,15 @@
 
 from agents.memory.base import Carry, Memory
 from agents.memory.gru import GRU
+from agents.memory.gtrxl import GTrXL
 from agents.memory.mlp import MLP
+from agents.memory.transformer import Transformer
 
 MEMORIES: dict[str, type[Memory]] = {
     "mlp": MLP,
     "gru": GRU,
+    "transformer": Transformer,
+    "gtrxl": GTrXL,
 }
 
 __all__ = ["MEMORIES", "Carry", "Memory"]

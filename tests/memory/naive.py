@@ -1,0 +1,66 @@
+"""Compares a memory model with a plain loop over one sequence, written from the paper."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents.memory import Memory
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x):
+    x = np.exp(x - x.max(axis=-1, keepdims=True))
+    return x / x.sum(axis=-1, keepdims=True)
+
+
+def layer_norm(x, params):
+    x = x - x.mean(axis=-1, keepdims=True)
+    x = x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-6)
+    return x * params["scale"] + params["bias"]
+
+
+def random_params(memory: Memory, width: int, seed: int = 0, noise: float = 0.2):
+    """Parameters of a memory, none of them left at zero or one."""
+    key_init, key_noise = jax.random.split(jax.random.key(seed))
+    x, start = jnp.zeros((1, 1, width)), jnp.zeros((1, 1), bool)
+    params = jax.jit(memory.init)(key_init, memory.initial_carry(1), x, start)
+    leaves, treedef = jax.tree.flatten(params)
+    keys = jax.random.split(key_noise, len(leaves))
+    leaves = [p + noise * jax.random.normal(k, p.shape) for p, k in zip(leaves, keys, strict=True)]
+    return jax.tree.unflatten(treedef, leaves)
+
+
+def check_loop(
+    memory: Memory,
+    loop: Callable[[dict, np.ndarray], np.ndarray],
+    length: int = 60,
+    width: int = 5,
+    scale: float = 1.0,
+    tolerance: float = 2e-5,
+) -> None:
+    """`loop(params, x)` maps an episode `[T, width]` to outputs `[T, features]`, all in float64.
+
+    The memory gets two sequences of several episodes each, in two calls.
+    """
+    params = random_params(memory, width)
+    x = scale * jax.random.normal(jax.random.key(1), (length, 2, width))
+    begins = [[0, length // 3, length // 3 + 1], [0, length // 2 + 3]]
+    start = jnp.zeros((length, 2), bool)
+    for b, ts in enumerate(begins):
+        start = start.at[jnp.array(ts[1:]), b].set(True)  # at t = 0 the carry is initial anyway
+    apply, cut = jax.jit(memory.apply), length // 4
+    carry, first = apply(params, memory.initial_carry(2), x[:cut], start[:cut])
+    _, second = apply(params, carry, x[cut:], start[cut:])
+    got = np.concatenate([first, second])
+
+    exact = jax.tree.map(lambda p: np.asarray(p, np.float64), params)["params"]
+    for b, ts in enumerate(begins):
+        for begin, end in zip(ts, [*ts[1:], length], strict=True):
+            want = loop(exact, np.asarray(x[begin:end, b], np.float64))
+            error = np.abs(got[begin:end, b] - want).max() / np.abs(want).max()
+            assert error < tolerance, (b, begin, error)
