@@ -1,0 +1,104 @@
+"""Stoa, the interface of Stoix: `to_stoa`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Key
+
+from popjax.adapters import neighbour
+from popjax.adapters.renewal import typed
+from popjax.core import Environment, State, TimeStep
+from popjax.spaces import Box, Discrete
+
+stoa = neighbour("stoa", extra="stoa")
+
+
+class StoaState(struct.PyTreeNode):
+    """hidden: the environment's own state. rng_key: for the steps to come (Stoa's own wrappers
+    look for it under this name)."""
+
+    hidden: State
+    rng_key: Key[Array, ""]
+
+
+def to_space(space: Discrete | Box, name: str = "") -> Any:
+    """A space as a Stoa one.
+
+    >>> to_space(Discrete(4), "action")
+    DiscreteSpace(num_values=4, dtype=int32, name='action')
+    """
+    if isinstance(space, Box):
+        low, high = (np.asarray(bound, np.float32) for bound in (space.low, space.high))
+        return stoa.BoundedArraySpace(space.shape, jnp.float32, low, high, name)
+    if not space.shape:
+        return stoa.DiscreteSpace(space.sizes, jnp.int32, name)
+    return stoa.MultiDiscreteSpace(np.asarray(space.sizes), jnp.int32, name)
+
+
+class StoaEnvironment(stoa.Environment):
+    """An environment under Stoa's contract. Automatic reset is the business of Stoa's wrappers."""
+
+    def __init__(self, env: Environment):
+        self.env = env
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, StoaEnvironment) and self.env == other.env
+
+    def __hash__(self) -> int:
+        return hash(self.env)
+
+    def reset(self, rng_key, env_params=None):
+        """Begins an episode; the key is consumed."""
+        key_reset, key_next = jax.random.split(typed(rng_key))
+        hidden, timestep = self.env.reset(key_reset)
+        state = StoaState(hidden=hidden, rng_key=key_next)
+        return state, _timestep(timestep, stoa.StepType.FIRST)
+
+    def step(self, state, action, env_params=None):
+        """One action. An end that is natural and at the time limit both is TERMINATED: nothing
+        comes after it."""
+        key_step, key_next = jax.random.split(typed(state.rng_key))
+        hidden, timestep = self.env.step(key_step, state.hidden, action)
+        kind = jnp.where(timestep.truncated, stoa.StepType.TRUNCATED, stoa.StepType.MID)
+        kind = jnp.where(timestep.terminated, stoa.StepType.TERMINATED, kind)
+        return StoaState(hidden=hidden, rng_key=key_next), _timestep(timestep, kind)
+
+    def observation_space(self, env_params=None):
+        return to_space(self.env.observation_space, "observation")
+
+    def action_space(self, env_params=None):
+        return to_space(self.env.action_space, "action")
+
+    def state_space(self, env_params=None):
+        raise NotImplementedError(
+            f"the state of {self.env.name} is a pytree of its own, which no Stoa space describes"
+        )
+
+
+def _timestep(timestep: TimeStep, kind: Array) -> Any:
+    return stoa.TimeStep(
+        step_type=kind,
+        reward=timestep.reward,
+        discount=1.0 - timestep.terminated.astype(jnp.float32),
+        observation=timestep.obs,
+        extras={},
+    )
+
+
+def to_stoa(env: Environment) -> StoaEnvironment:
+    """The environment under Stoa's contract. Step types 2 (terminated) and 3 (truncated) are kept
+    apart, and the discount is 0 after the former alone.
+
+    >>> import popjax
+    >>> env = to_stoa(popjax.make("RepeatFirstEasy"))
+    >>> state, timestep = env.reset(jax.random.key(0))
+    >>> state, timestep = env.step(state, timestep.observation)
+    >>> int(timestep.step_type), float(timestep.discount)
+    (1, 1.0)
+    """
+    return StoaEnvironment(env)
