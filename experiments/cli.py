@@ -94,6 +94,34 @@ class Memories:
 
 
 @dataclass(frozen=True)
+class Play:
+    """Play an environment yourself, in the terminal.
+
+    Example: popjax play CountRecallEasy
+    """
+
+    env: tyro.conf.Positional[str]
+    """Environment, such as CountRecallEasy."""
+    seed: int | None = None
+    """Which episode; a new one every time if not given."""
+    reveal: bool = False
+    """Show what is hidden."""
+
+    def run(self, console: Console) -> None:
+        import secrets
+
+        from popjax import ENVS
+        from popjax.play import play
+
+        name = env_name(self.env)
+        seed = secrets.randbelow(2**32) if self.seed is None else self.seed
+        if not 0 <= seed < 2**32:
+            raise UserError(f"seed must be from 0 to {2**32 - 1}, not {seed}")
+        play(ENVS[name], name, sys.stdin, sys.stdout, seed, reveal=self.reveal)
+        console.print(f"popjax play {name} --seed {seed} plays the same episode again")
+
+
+@dataclass(frozen=True)
 class Train:
     """Train one memory model on one environment.
 
@@ -228,6 +256,7 @@ class Bench:
 COMMANDS = {
     "envs": Envs,
     "memories": Memories,
+    "play": Play,
     "train": Train,
     "sweep": Sweep,
     "report": Report,
@@ -319,7 +348,8 @@ def main(argv: list[str] | None = None) -> int:
         if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
             raise UserError(nearest(argv[0], COMMANDS, "command"))
         command = parse(argv or ["--help"])
-        keep_compiled_programs()
+        if not isinstance(command, Bench):  # which times compilation
+            keep_compiled_programs()
         command.run(console)
     except UserError as error:
         print(f"popjax: {error}", file=sys.stderr)

@@ -104,3 +104,11 @@ def test_lists(capsys):
     assert code == 0 and "RepeatPreviousHard" in out
     code, out, _ = run(capsys, "memories --features 32")
     assert code == 0 and "gru" in out
+
+
+def test_benches_print_their_tables(capsys):
+    words = "bench envs --envs RepeatFirstEasy --num-envs 4 16 --repeats 1"
+    code, out, _ = run(capsys, words)
+    assert code == 0 and "compile s" in out and "popgym" in out and out.count("RepeatFirst") == 2
+    code, out, _ = run(capsys, "bench ppo --memories mlp --features 8 --repeats 1")
+    assert code == 0 and "steps/s" in out and "mlp" in out
