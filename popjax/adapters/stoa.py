@@ -26,8 +26,8 @@ class StoaState(struct.PyTreeNode):
     rng_key: Key[Array, ""]
 
 
-def to_space(space: Discrete | Box, name: str = "") -> Any:
-    """A space as a Stoa one.
+def to_space(space: Discrete | Box, name: str = "", flat: bool = False) -> Any:
+    """A space as a Stoa one; `flat`, that of `space.flatten`.
 
     >>> to_space(Discrete(4), "action")
     DiscreteSpace(num_values=4, dtype=int32, name='action')
@@ -35,6 +35,8 @@ def to_space(space: Discrete | Box, name: str = "") -> Any:
     if isinstance(space, Box):
         low, high = (np.asarray(bound, np.float32) for bound in (space.low, space.high))
         return stoa.BoundedArraySpace(space.shape, jnp.float32, low, high, name)
+    if flat:
+        return stoa.BoundedArraySpace((space.flat_size,), jnp.float32, 0.0, 1.0, name)
     if not space.shape:
         return stoa.DiscreteSpace(space.sizes, jnp.int32, name)
     return stoa.MultiDiscreteSpace(np.asarray(space.sizes), jnp.int32, name)
@@ -43,21 +45,22 @@ def to_space(space: Discrete | Box, name: str = "") -> Any:
 class StoaEnvironment(stoa.Environment):
     """An environment under Stoa's contract. Automatic reset is the business of Stoa's wrappers."""
 
-    def __init__(self, env: Environment):
+    def __init__(self, env: Environment, flat_obs: bool = False):
         self.env = env
+        self.flat_obs = flat_obs
 
     def __eq__(self, other: Any) -> bool:
-        return isinstance(other, StoaEnvironment) and self.env == other.env
+        return isinstance(other, StoaEnvironment) and vars(self) == vars(other)
 
     def __hash__(self) -> int:
-        return hash(self.env)
+        return hash((self.env, self.flat_obs))
 
     def reset(self, rng_key, env_params=None):
         """Begins an episode; the key is consumed."""
         key_reset, key_next = jax.random.split(typed(rng_key))
         hidden, timestep = self.env.reset(key_reset)
         state = StoaState(hidden=hidden, rng_key=key_next)
-        return state, _timestep(timestep, stoa.StepType.FIRST)
+        return state, self._told(timestep, stoa.StepType.FIRST)
 
     def step(self, state, action, env_params=None):
         """One action. An end that is natural and at the time limit both is TERMINATED: nothing
@@ -66,10 +69,10 @@ class StoaEnvironment(stoa.Environment):
         hidden, timestep = self.env.step(key_step, state.hidden, action)
         kind = jnp.where(timestep.truncated, stoa.StepType.TRUNCATED, stoa.StepType.MID)
         kind = jnp.where(timestep.terminated, stoa.StepType.TERMINATED, kind)
-        return StoaState(hidden=hidden, rng_key=key_next), _timestep(timestep, kind)
+        return StoaState(hidden=hidden, rng_key=key_next), self._told(timestep, kind)
 
     def observation_space(self, env_params=None):
-        return to_space(self.env.observation_space, "observation")
+        return to_space(self.env.observation_space, "observation", self.flat_obs)
 
     def action_space(self, env_params=None):
         return to_space(self.env.action_space, "action")
@@ -79,20 +82,22 @@ class StoaEnvironment(stoa.Environment):
             f"the state of {self.env.name} is a pytree of its own, which no Stoa space describes"
         )
 
+    def _told(self, timestep: TimeStep, kind: Array) -> Any:
+        obs = timestep.obs
+        return stoa.TimeStep(
+            step_type=kind,
+            reward=timestep.reward,
+            discount=1.0 - timestep.terminated.astype(jnp.float32),
+            observation=self.env.observation_space.flatten(obs) if self.flat_obs else obs,
+            extras={},
+        )
 
-def _timestep(timestep: TimeStep, kind: Array) -> Any:
-    return stoa.TimeStep(
-        step_type=kind,
-        reward=timestep.reward,
-        discount=1.0 - timestep.terminated.astype(jnp.float32),
-        observation=timestep.obs,
-        extras={},
-    )
 
-
-def to_stoa(env: Environment) -> StoaEnvironment:
+def to_stoa(env: Environment, flat_obs: bool = False) -> StoaEnvironment:
     """The environment under Stoa's contract. Step types 2 (terminated) and 3 (truncated) are kept
     apart, and the discount is 0 after the former alone.
+
+    flat_obs: observations are float vectors, integers as one-hot codes.
 
     >>> import popjax
     >>> env = to_stoa(popjax.make("RepeatFirstEasy"))
@@ -101,4 +106,4 @@ def to_stoa(env: Environment) -> StoaEnvironment:
     >>> int(timestep.step_type), float(timestep.discount)
     (1, 1.0)
     """
-    return StoaEnvironment(env)
+    return StoaEnvironment(env, flat_obs)

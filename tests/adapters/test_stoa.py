@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import stoa
+from stoa.core_wrappers.vmap import VmapWrapper
 
 import popjax
 from popjax.adapters.stoa import to_stoa
@@ -33,7 +34,7 @@ def play(env, key, num_steps):
 @pytest.mark.parametrize("name", IDS)
 def test_contract(name):
     native = popjax.ENVS[name]
-    env = stoa.VmapWrapper(to_stoa(native), num_envs=B)
+    env = VmapWrapper(to_stoa(native), num_envs=B)
     first, told = play(env, jax.random.key(0), native.max_steps)
     assert isinstance(to_stoa(native), stoa.Environment)
     assert (first.step_type == stoa.StepType.FIRST).all() and (first.discount == 1).all()
@@ -51,9 +52,7 @@ def test_contract(name):
 def ends(name):
     """Step types and discounts of the first end of each episode."""
     native = popjax.ENVS[name]
-    _, told = play(
-        stoa.VmapWrapper(to_stoa(native), num_envs=B), jax.random.key(1), native.max_steps
-    )
+    _, told = play(VmapWrapper(to_stoa(native), num_envs=B), jax.random.key(1), native.max_steps)
     end = np.asarray(told.last()).argmax(axis=0), np.arange(B)
     return np.asarray(told.step_type)[end], np.asarray(told.discount)[end]
 
@@ -73,7 +72,7 @@ def test_the_time_limit_is_step_type_3_with_discount_1():
 def test_the_wrappers_of_stoix(name):
     native = popjax.ENVS[name]
     env = stoa.RecordEpisodeMetrics(stoa.AddRNGKey(to_stoa(native)))
-    env = stoa.VmapWrapper(stoa.AutoResetWrapper(env, next_obs_in_extras=True), num_envs=B)
+    env = VmapWrapper(stoa.AutoResetWrapper(env, next_obs_in_extras=True), num_envs=B)
     _, told = play(env, jax.random.key(0), 2 * native.max_steps)
     last = np.asarray(told.last())
     assert (last.sum(axis=0) >= 2).all()
@@ -88,10 +87,19 @@ def test_the_wrappers_of_stoix(name):
 
 
 def test_start_flag_and_previous_action():
-    env = stoa.AddStartFlagAndPrevAction(
-        stoa.FlattenObservationWrapper(to_stoa(popjax.ENVS["CountRecallEasy"]))
-    )
+    """Stoix's own wrapper wants flat observations."""
+    env = stoa.AddStartFlagAndPrevAction(to_stoa(popjax.ENVS["RepeatPreviousEasy"], flat_obs=True))
+    assert env.observation_space().shape == (1 + 4 + 4,)
     state, timestep = jax.jit(env.reset)(jax.random.key(0))
-    assert timestep.observation.shape == env.observation_space().shape
+    assert timestep.observation.shape == (9,) and timestep.observation[0] == 1
     _, timestep = jax.jit(env.step)(state, jnp.int32(3))
-    assert timestep.observation.shape == env.observation_space().shape
+    assert timestep.observation[:5].tolist() == [0, 0, 0, 0, 1]
+
+
+def test_a_board_as_one_number():
+    env = stoa.MultiDiscreteToDiscreteWrapper(to_stoa(popjax.ENVS["MineSweeperEasy"]))
+    assert env.action_space().num_values == 16
+    state, _ = jax.jit(env.reset)(jax.random.key(0))
+    step = jax.jit(env.step)
+    state, _ = step(state, jnp.int32(6))
+    assert state.hidden.viewed[1, 2] and state.hidden.viewed.sum() == 1
