@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -182,7 +183,8 @@ def bench_ppo(
 def device_words() -> str:
     """The devices at hand."""
     devices = jax.devices()
-    return f"{len(devices)} x {devices[0].device_kind}"
+    cores = f" of {os.cpu_count()} cores" if devices[0].platform == "cpu" else ""
+    return f"{len(devices)} x {devices[0].device_kind}{cores}"
 
 
 def rate_words(rate: float) -> str:

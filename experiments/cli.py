@@ -19,7 +19,7 @@ from rich.table import Table
 
 from experiments.errors import UserError, positive
 from experiments.presets import preset
-from experiments.specs import NetworkConfig, Settings, cell, env_name, memory_name
+from experiments.specs import Settings, cell, env_name, memory_name
 from popjax.words import nearest
 
 DEFAULT_OUT = Path("results")
@@ -188,7 +188,7 @@ class Sweep:
             if getattr(self, name) is not None:
                 settings = dataclasses.replace(settings, **{name: getattr(self, name)})
         if self.features is not None:
-            network = NetworkConfig(features=self.features)
+            network = dataclasses.replace(settings.network, features=self.features)
             settings = dataclasses.replace(settings, network=network)
         if self.inputs is not None:
             if self.inputs not in ("obs+action", "obs"):

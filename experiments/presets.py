@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agents.memory import MEMORIES
 from experiments.errors import UserError
-from experiments.specs import Settings
+from experiments.specs import NetworkConfig, Settings
 from popjax.registry import ENVS
 from popjax.words import nearest
 
@@ -30,7 +30,13 @@ PRESETS = {
         about="every Easy environment, GRU, 2 seeds: a first look within ten minutes on 2 cores",
         level="Easy",
         memories=("gru",),
-        settings=Settings(total_steps=200_000, seeds=2, num_segments=4),
+        settings=Settings(
+            total_steps=150_000,
+            seeds=2,
+            num_segments=4,
+            eval_episodes=128,
+            network=NetworkConfig(features=64, head_features=64),
+        ),
     ),
     "easy": Preset(
         about="every Easy environment, every memory, 3 seeds of 2 million steps",
