@@ -12,7 +12,8 @@ paper_gru, paper_best: the GRU and the best of 13 models in the POPGym paper. Ea
 ppo_gru: the PPO-GRU agent whose data a later paper published.
 
 Each is a mean return with its standard deviation over episodes (over trials for the paper's), if
-known, and its source. `python -m popjax.scores --measure` plays the scripted ones again.
+known, and its source. `python -m popjax.scores --measure` plays the scripted ones again, and
+with `--store` keeps what our own players earned.
 """
 
 from __future__ import annotations
@@ -20,20 +21,24 @@ from __future__ import annotations
 import argparse
 import copy
 import functools
+import itertools
 import json
 import math
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from popjax.players import KINDS, PLAYERS, make_player, play
 from popjax.registry import ENVS, canonical
+
+TABLE = Path(__file__).with_name("scores.json")
 
 
 @functools.cache
 def _table() -> dict[str, dict[str, dict[str, Any]]]:
-    return json.loads(resources.files("popjax").joinpath("scores.json").read_text("utf-8"))
+    return json.loads(TABLE.read_text("utf-8"))
 
 
 def scores(env_id: str) -> dict[str, dict[str, Any]]:
@@ -73,30 +78,49 @@ def standard_error(known: dict[str, Any]) -> float:
     return known["std"] / math.sqrt(known["episodes"])
 
 
-def measure(env_id: str, kind: str, num_episodes: int, seed: int = 0) -> tuple[str, float, float]:
-    """Plays our player of that kind: its name, its mean return and the standard error of that.
+def measure(env_id: str, kind: str, num_episodes: int, seed: int = 0) -> dict[str, Any]:
+    """Plays our player of that kind: an entry as in `scores`.
 
-    >>> measure("RepeatFirstEasy", "reference", 4)
+    >>> entry = measure("RepeatFirstEasy", "reference", 4)
+    >>> entry["player"], entry["mean"], entry["std"]
     ('perfect memory', 1.0, 0.0)
     """
-    from popjax.players import make_player, play
-
     env = ENVS[canonical(env_id)]
     player = make_player(env, kind)
     returns_of = jax.jit(lambda key: play(env, player, key, num_episodes).returns)
-    returns = np.asarray(returns_of(jax.random.key(seed)), np.float64).round(6)
-    return player.name, returns.mean().item(), returns.std().item() / math.sqrt(num_episodes)
+    returns = np.asarray(returns_of(jax.random.key(seed)), np.float64)
+    tags = {"sees": player.sees, "best": player.best} if kind == "reference" else {}
+    return {
+        "mean": returns.mean().round(4).item(),
+        "std": returns.std().round(4).item(),
+        "episodes": num_episodes,
+        "player": player.name,
+        **tags,
+        "source": "popjax.players",
+    }
+
+
+def store(env_id: str, kind: str, entry: dict[str, Any]) -> None:
+    """Puts an entry into `scores.json`, beside the sources."""
+    table = copy.deepcopy(_table())
+    table[canonical(env_id)][kind] = entry
+    lines = []
+    for name, known in table.items():
+        entries = (f"    {json.dumps(k)}: {json.dumps(e)}" for k, e in known.items())
+        lines.append(f"  {json.dumps(name)}: {{\n" + ",\n".join(entries) + "\n  }")
+    TABLE.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+    _table.cache_clear()
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command `python -m popjax.scores`."""
-    from popjax.players import KINDS, PLAYERS
-
     parser = argparse.ArgumentParser(prog="python -m popjax.scores", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--measure", nargs="*", metavar="ID", help="these environments, or all")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--episodes", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--store", action="store_true", help="and keep them in scores.json")
     options = parser.parse_args(arguments)
     if options.measure is None or options.episodes < 1:
         parser.error("give --measure, and at least one episode")
@@ -104,17 +128,18 @@ def main(arguments: list[str] | None = None) -> None:
         names = [canonical(name) for name in options.measure or ENVS]
     except ValueError as error:
         parser.error(str(error))
-    line = "{:34} {:12} {:>9} {:>8}   {:>9} {:>8}   {}".format
+    line = "{:30} {:10} {:>9} {:>7}   {:>9} {:>7}   {}".format
     print(line("environment", "kind", "measured", "± s.e.", "stored", "± s.e.", "player"))
-    for name in names:
-        for kind in KINDS:
-            if kind != "random" and ENVS[name].name not in PLAYERS:
-                print(line(name, kind, *4 * [""], "no player yet"))
-                continue
-            player, mean, error = measure(name, kind, options.episodes, options.seed)
-            known = scores(name)[kind]
-            figures = (mean, error, known["mean"], standard_error(known))
-            print(line(name, kind, *(f"{figure:.4f}" for figure in figures), player), flush=True)
+    for name, kind in itertools.product(names, options.kinds):
+        if kind != "random" and ENVS[name].name not in PLAYERS:
+            print(line(name, kind, *4 * [""], "no player yet"))
+            continue
+        entry, known = measure(name, kind, options.episodes, options.seed), scores(name)[kind]
+        figures = (entry["mean"], standard_error(entry), known["mean"], standard_error(known))
+        shown = (f"{figure:.4f}" for figure in figures)
+        print(line(name, kind, *shown, entry["player"]), flush=True)
+        if options.store:
+            store(name, kind, entry)
 
 
 if __name__ == "__main__":
