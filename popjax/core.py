@@ -109,8 +109,8 @@ class Environment:
         """The hidden truth as one float vector, for probes and upper bounds."""
         raise NotImplementedError
 
-    def render(self, state: State, timestep: TimeStep) -> Any:
-        """The moment as a picture: a `popjax.render.Scene`."""
+    def render(self, state: State, timestep: TimeStep, reveal: bool = False) -> Any:
+        """The moment as a picture, a `popjax.render.Scene`; `reveal` shows what is hidden."""
         from popjax.render import draw
 
-        return draw(self, state, timestep)
+        return draw(self, state, timestep, reveal)
