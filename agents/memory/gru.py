@@ -11,13 +11,10 @@ from agents.memory.initialisers import orthogonal_blocks
 from agents.memory.scans import matmul_scan
 
 
-def cell(bias, h, x, product):
-    """One step; `x` and `product` hold the reset, update and candidate parts side by side."""
-    x_reset, x_update, x_candidate = jnp.split(x, 3, axis=-1)
-    h_reset, h_update, h_candidate = jnp.split(product, 3, axis=-1)
-    reset = jax.nn.sigmoid(x_reset + h_reset)
-    update = jax.nn.sigmoid(x_update + h_update)
-    candidate = jnp.tanh(x_candidate + reset * (h_candidate + bias))
+def cell(bias, h, gates):
+    reset = jax.nn.sigmoid(gates["reset"])
+    update = jax.nn.sigmoid(gates["update"])
+    candidate = jnp.tanh(gates["candidate"] + reset * (gates["memory"] + bias))
     h = (1 - update) * candidate + update * h
     return h, h
 
@@ -38,7 +35,9 @@ class GRU(Memory):
     @nn.compact
     def __call__(self, carry, x, start):
         width = self.features
-        weight = self.param("recurrent", orthogonal_blocks, (width, 3 * width))
+        recurrent = self.param("recurrent", orthogonal_blocks, (width, 3 * width))
         bias = self.param("candidate_bias", nn.initializers.zeros, (width,))
-        inputs = nn.Dense(3 * width, name="input")(x)
-        return matmul_scan(cell, weight, bias, carry, inputs, start)
+        gates = ("reset", "update", "candidate")
+        inputs = {gate: nn.Dense(width, name=gate)(x) for gate in gates}
+        weights = dict(zip(("reset", "update", "memory"), jnp.split(recurrent, 3, 1), strict=True))
+        return matmul_scan(cell, weights, bias, carry, inputs, start)

@@ -1,8 +1,8 @@
 """The ways through time that the memory models share, all with resets inside.
 
 `recurrent_scan` is the plain loop, right for any step. `matmul_scan` is the fast loop for models
-that multiply their hidden state by a matrix at every step: its gradient forms the matrix's
-gradient in one product after the backward loop. `linear_scan` runs `h = a * h + b` in parallel.
+that multiply their hidden state by matrices at every step. `linear_scan` is `h = a * h + b`, in
+a loop or in parallel. For matrix-valued states see `agents.memory.chunks`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool
 
 Tree = Any
@@ -44,98 +45,200 @@ def recurrent_scan(
         x, start_t = inputs
         return step(where_start(start_t, initial, carry), x)
 
-    if start.shape[0] == 1:  # a rollout's step: no loop to compile
-        x, start_t = jax.tree.map(lambda leaf: leaf[0], (xs, start))
-        carry, y = reset_and_step(carry, (x, start_t))
-        return carry, jax.tree.map(lambda leaf: leaf[None], y)
-    return jax.lax.scan(reset_and_step, carry, (xs, start), unroll=unroll)
+    return _scan(reset_and_step, carry, (xs, start), unroll)
 
 
-Cell = Callable[[Tree, Tree, Tree, Array], tuple[Tree, Tree]]
+def _scan(step, carry, xs, unroll=1):
+    """`lax.scan`, without a loop to compile for a rollout's single step."""
+    if jax.tree.leaves(xs)[0].shape[0] > 1:
+        return jax.lax.scan(step, carry, xs, unroll=unroll)
+    carry, y = step(carry, jax.tree.map(lambda leaf: leaf[0], xs))
+    return carry, jax.tree.map(lambda leaf: leaf[None], y)
+
+
+Gates = dict[str, Array]
+Cell = Callable[[Tree, Tree, Gates], tuple[Tree, Tree]]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def matmul_scan(
-    cell: Cell, weight: Array, theta: Tree, carry: Tree, xs: Tree, start: Bool[Array, "T B"]
+    cell: Cell, weights: Gates, theta: Tree, carry: Tree, xs: Gates, start: Bool[Array, "T B"]
 ) -> tuple[Tree, Tree]:
-    """`carry, y[t] = cell(theta, carry, xs[t], h @ weight)` with `h` the first leaf of `carry`.
+    """`carry, y[t] = cell(theta, carry, gates)` with `gates[k] = xs[k][t] + h @ weights[k]`.
 
-    The carry is zero where `start[t]`. `cell` is a module-level function of arrays `[B, ...]` that
-    does no matrix products of its own; `theta` holds its small parameters (biases, scales).
+    h `[B, F]` is the first leaf of `carry`; the carry is zero where `start[t]`. A gate that is
+    named in `xs` or in `weights` alone is that part alone. `cell` is a module-level function of
+    arrays `[B, ...]` without matrix products; `theta` holds its small parameters.
 
-    Autodiff of `lax.scan` adds a whole matrix to the gradient at every step. Here the backward
-    loop keeps only the gradients of the products, and the matrix's gradient is one contraction
-    over T and B after it; it stays one under vmap over parameters.
+    Autodiff of `lax.scan` adds whole matrices to the gradient at every step. Here the backward
+    loop keeps only the gates' gradients, and a weight's gradient is one contraction over T and B
+    after it; it stays one under vmap over parameters. Each gate has its own array because
+    cutting `[B, 3F]` in the loop costs a CPU as much as the product: XLA does not vectorise it.
     """
-    carry, ys, _ = _matmul_scan(cell, weight, theta, carry, xs, start)
+    carry, ys, _ = _matmul_scan(cell, weights, theta, carry, xs, start)
     return carry, ys
 
 
-def _matmul_scan(cell, weight, theta, carry, xs, start):
+def _matmul_scan(cell, weights, theta, carry, xs, start):
+    multiply, _ = _products(weights)
+
     def step(carry, inputs):
         x, start_t = inputs
         carry = where_start(start_t, jax.tree.map(jnp.zeros_like, carry), carry)
-        product = jax.tree.leaves(carry)[0] @ weight
-        new_carry, y = cell(theta, carry, x, product)
-        return new_carry, (y, carry, product)
+        products = multiply(jax.tree.leaves(carry)[0])
+        sums = {k: product + x[k] if k in x else product for k, product in products.items()}
+        new_carry, y = cell(theta, carry, x | sums)
+        return new_carry, (y, carry, sums)
 
-    if start.shape[0] == 1:
-        x, start_t = jax.tree.map(lambda leaf: leaf[0], (xs, start))
-        carry, out = step(carry, (x, start_t))
-        ys, carries, products = jax.tree.map(lambda leaf: leaf[None], out)
-    else:
-        carry, (ys, carries, products) = jax.lax.scan(step, carry, (xs, start))
-    return carry, ys, (carries, products)
+    carry, (ys, carries, sums) = _scan(step, carry, (xs, start))
+    return carry, ys, (carries, xs | sums)
 
 
-def _matmul_scan_forward(cell, weight, theta, carry, xs, start):
-    carry, ys, (carries, products) = _matmul_scan(cell, weight, theta, carry, xs, start)
-    return (carry, ys), (weight, theta, carries, products, xs, start)
+def _matmul_scan_forward(cell, weights, theta, carry, xs, start):
+    carry, ys, (carries, gates) = _matmul_scan(cell, weights, theta, carry, xs, start)
+    return (carry, ys), (weights, theta, carries, gates, dict.fromkeys(xs), start)
 
 
 def _matmul_scan_backward(cell, saved, gradients):
-    weight, theta, carries, products, xs, start = saved
+    weights, theta, carries, gates, names, start = saved
     d_carry, d_ys = gradients
+    _, multiply_back = _products(weights)
 
     def step(grads, inputs):
         d_carry, d_theta = grads
-        d_y, carry, x, product, start_t = inputs
-        _, pull_back = jax.vjp(cell, theta, carry, x, product)
-        d_theta_t, d_carry, d_x, d_product = pull_back((d_carry, d_y))
+        d_y, carry, gates, start_t = inputs
+        _, pull_back = jax.vjp(cell, theta, carry, gates)
+        d_theta_t, d_carry, d_gates = pull_back((d_carry, d_y))
         leaves, treedef = jax.tree.flatten(d_carry)
-        leaves[0] = leaves[0] + d_product @ weight.T
+        leaves[0] += multiply_back(d_gates)
         d_carry = jax.tree.unflatten(treedef, leaves)
         d_carry = where_start(start_t, jax.tree.map(jnp.zeros_like, d_carry), d_carry)
-        return (d_carry, jax.tree.map(jnp.add, d_theta, d_theta_t)), (d_x, d_product)
+        return (d_carry, jax.tree.map(jnp.add, d_theta, d_theta_t)), d_gates
 
-    (d_carry, d_theta), (d_xs, d_products) = jax.lax.scan(
+    (d_carry, d_theta), d_gates = jax.lax.scan(
         step,
         (d_carry, jax.tree.map(jnp.zeros_like, theta)),
-        (d_ys, carries, xs, products, start),
+        (d_ys, carries, gates, start),
         reverse=True,
     )
-    hidden = jax.tree.leaves(carries)[0]
-    d_weight = jnp.einsum("tbi,tbj->ij", hidden, d_products)
-    return d_weight, d_theta, d_carry, d_xs, None
+    h = _rows(jax.tree.leaves(carries)[0])
+    d_weights = {k: h.T @ _rows(d_gates[k]) for k in weights}
+    return d_weights, d_theta, d_carry, {k: d_gates[k] for k in names}, None
+
+
+def _products(weights):
+    """`h -> {k: h @ weights[k]}` and the same back, `d_gates -> sum of d_gates[k] @ weights[k].T`.
+
+    Apart on a CPU, where cutting the joint product is slow; one product on accelerators, where
+    each launch costs.
+    """
+    if jax.default_backend() == "cpu":
+        transposed = {k: weight.T for k, weight in weights.items()}
+        return (
+            lambda h: {k: h @ weight for k, weight in weights.items()},
+            lambda d_gates: sum(d_gates[k] @ weight for k, weight in transposed.items()),
+        )
+    joint = jnp.concatenate(list(weights.values()), axis=1)
+    ends = np.cumsum([weight.shape[1] for weight in weights.values()])[:-1]
+    return (
+        lambda h: dict(zip(weights, jnp.split(h @ joint, ends, axis=-1), strict=True)),
+        lambda d_gates: jnp.concatenate([d_gates[k] for k in weights], axis=-1) @ joint.T,
+    )
+
+
+def _rows(x):
+    return x.reshape(-1, x.shape[-1])
 
 
 matmul_scan.defvjp(_matmul_scan_forward, _matmul_scan_backward)
 
 
-def linear_scan(decay: Array, inputs: Array, carry: Array, start: Bool[Array, "T B"]) -> Array:
-    """All of `h[t] = decay[t] * h[t-1] + inputs[t]`, elementwise and in parallel.
+def linear_scan(
+    decay: Array, inputs: Array, carry: Array, start: Bool[Array, "T B"], mode: str = "auto"
+) -> Array:
+    """All of `h[t] = decay[t] * h[t-1] + inputs[t]`, elementwise, real or complex: `[T, B, ...]`.
 
-    decay, inputs: `[T, B, ...]`, `decay` broadcast against `inputs`. carry: `[B, ...]`, `h[-1]`;
-    where `start[t]` the past is dropped, whatever it holds (even infinities). The last state is
-    `h[-1]` of the result. Method: Blelloch 1990; with resets, Lu et al. 2023 (arXiv 2303.03982).
+    decay: broadcast against `inputs`; it may lack the axes it is constant along. carry: `h[-1]`,
+    `[B, ...]`; where `start[t]` the past is dropped, whatever it held. The last state is the last
+    row of the result.
+
+    mode: "recurrent" is a loop; "parallel" an associative scan (Blelloch 1990; with resets, Lu et
+    al. 2023, arXiv 2303.03982); "auto" the loop on a CPU, where it is 4 to 8 times faster at any
+    length and compiles 10 times faster, and the associative scan on accelerators. The gradient is
+    the same recurrence backwards and keeps `decay` and the result alone.
     """
-    decay = jnp.broadcast_to(decay, inputs.shape)
-    fresh = start.reshape(start.shape + (1,) * (inputs.ndim - 2))
-    past = jnp.where(fresh[0], 0.0, decay[0] * jnp.where(fresh[0], 0.0, carry))
-    inputs = inputs.at[0].add(past)
-    decay = jnp.where(fresh, 0.0, decay)
+    dtype = jnp.result_type(decay, inputs, carry)
+    decay, inputs = decay.astype(dtype), inputs.astype(dtype)
+    shape = jnp.broadcast_shapes(decay.shape, inputs.shape)
+    decay = decay.reshape((1,) * (len(shape) - decay.ndim) + decay.shape)
+    if mode == "auto":
+        loop = shape[0] == 1 or jax.default_backend() == "cpu"
+        mode = "recurrent" if loop else "parallel"
+    inputs, carry = jnp.broadcast_to(inputs, shape), jnp.broadcast_to(carry, shape[1:])
+    return _linear_scan(mode == "parallel", decay, inputs, carry.astype(dtype), start)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _linear_scan(parallel, decay, inputs, carry, start):
+    if parallel:
+        first = where_start(start[0], jnp.zeros_like(carry), decay[0] * carry)
+        return _associative(decay, inputs.at[0].add(first), start)
+
+    def step(h, inputs):
+        a, b, start_t = inputs
+        h = where_start(start_t, jnp.zeros_like(h), h)
+        h = (decay[0] if a is None else a) * h + b
+        return h, h
+
+    return _scan(step, carry, (_varying(decay), inputs, start))[1]
+
+
+def _linear_scan_forward(parallel, decay, inputs, carry, start):
+    h = _linear_scan(parallel, decay, inputs, carry, start)
+    return h, (decay, carry, start, h)
+
+
+def _linear_scan_backward(parallel, saved, d_h):
+    """`g[t] = d_h[t] + decay[t+1] g[t+1]` is the gradient of `inputs[t]`; g ends at a start."""
+    decay, carry, start, h = saved
+    if parallel:
+        next_decay = decay if decay.shape[0] == 1 else jnp.roll(decay, -1, axis=0)
+        next_start = jnp.roll(start, -1, axis=0).at[-1].set(True)
+        d_inputs = _associative(next_decay, d_h, next_start, reverse=True)
+    else:
+
+        def step(g, inputs):
+            a, d, start_t = inputs
+            g = d + g
+            past = (decay[0] if a is None else a) * g
+            return where_start(start_t, jnp.zeros_like(g), past), g
+
+        xs = (_varying(decay), d_h, start)
+        d_inputs = jax.lax.scan(step, jnp.zeros_like(carry), xs, reverse=True)[1]
+    d_first = where_start(start[0], jnp.zeros_like(carry), d_inputs[0])
+    before = jnp.concatenate([carry[None], h[:-1]])
+    fresh = start.reshape(start.shape + (1,) * (h.ndim - 2))
+    d_decay = jnp.where(fresh, 0, d_inputs * before)
+    constant = tuple(i for i in range(h.ndim) if decay.shape[i] == 1 < h.shape[i])
+    d_decay = jnp.sum(d_decay, axis=constant, keepdims=True)
+    return d_decay, d_inputs, decay[0] * d_first, None
+
+
+_linear_scan.defvjp(_linear_scan_forward, _linear_scan_backward)
+
+
+def _varying(decay):
+    return None if decay.shape[0] == 1 else decay
+
+
+def _associative(decay, inputs, start, reverse=False):
+    """`h[t] = decay[t] h[t-1] + inputs[t]` from 0, in O(log T) depth."""
 
     def combine(left, right):
-        return left[0] * right[0], right[0] * left[1] + right[1]
+        fresh = right[2]
+        past = jnp.where(fresh, 0, right[0] * left[1])
+        return left[0] * right[0], past + right[1], left[2] | fresh
 
-    return jax.lax.associative_scan(combine, (decay, inputs))[1]
+    fresh = start.reshape(start.shape + (1,) * (inputs.ndim - 2))
+    elements = (jnp.broadcast_to(decay, inputs.shape), inputs, fresh)
+    return jax.lax.associative_scan(combine, elements, reverse=reverse)[1]
