@@ -118,7 +118,8 @@ class Play:
         if not 0 <= seed < 2**32:
             raise UserError(f"seed must be from 0 to {2**32 - 1}, not {seed}")
         play(ENVS[name], name, sys.stdin, sys.stdout, seed, reveal=self.reveal)
-        console.print(f"popjax play {name} --seed {seed} plays the same episode again")
+        again = f"popjax play {name} --seed {seed} plays the same episode again"
+        console.print(again, highlight=False)
 
 
 @dataclass(frozen=True)

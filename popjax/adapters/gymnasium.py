@@ -87,8 +87,10 @@ class GymnasiumEnv(gymnasium.Env):
             return None
         if self._timestep is None:
             raise gymnasium.error.ResetNeeded("call reset before render")
+        from popjax.render import ansi, rgb_array
+
         scene = self.env.render(self._hidden, self._timestep)
-        return _draw(scene, self.render_mode)
+        return ansi(scene) if self.render_mode == "ansi" else rgb_array(scene)
 
     def _numpy(self, obs: Any) -> Any:
         return np.array(obs, self.observation_space.dtype)[()]  # a scalar where there is no axis
@@ -205,9 +207,3 @@ def _checked(space: Discrete | Box, actions: np.ndarray) -> np.ndarray:
 def _check_render_mode(mode: str | None, known: list[str]) -> None:
     if mode is not None and mode not in known:
         raise ValueError(f"render_mode is None, {' or '.join(known)}, not {mode!r}")
-
-
-def _draw(scene: Any, mode: str) -> Any:
-    from popjax import render
-
-    return render.ansi(scene) if mode == "ansi" else render.rgb_array(scene)

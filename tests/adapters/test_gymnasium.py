@@ -37,6 +37,21 @@ def test_an_episode(name):
     assert over or popjax.ENVS[name].max_steps > 60
 
 
+@pytest.mark.filterwarnings("ignore:.*environment not having a spec:UserWarning")
+def test_render():
+    native = popjax.ENVS["MineSweeperEasy"]
+    env = GymnasiumEnv(native, render_mode="rgb_array")
+    check_env(env)
+    env.reset(seed=0)
+    frame = env.render()
+    assert frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3
+    env = GymnasiumEnv(native, render_mode="ansi")
+    env.reset(seed=0)
+    assert isinstance(env.render(), str)
+    with pytest.raises(ValueError, match="render_mode is None, ansi or rgb_array, not 'human'"):
+        GymnasiumEnv(native, render_mode="human")
+
+
 def episode(env, seed):
     obs, _ = env.reset(seed=seed)
     return np.array([obs] + [env.step(0)[0] for _ in range(20)])
