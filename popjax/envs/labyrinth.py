@@ -171,8 +171,10 @@ class LabyrinthEscape(Labyrinth):
 class LabyrinthExplore(Labyrinth):
     """Walk on every free square of a maze, from an entrance in its outer wall.
 
-    Observation and action: as in `LabyrinthEscape`, but there is no goal: no exit is cut into the
-        wall.
+    Observation: `[10]` ints: a view of 3 x 3 squares, row by row (0 free, 1 wall, 2 start), cut and
+        padded at the grid's edge as in `LabyrinthEscape`, and the action just taken (4 at reset).
+        There is no goal: no exit is cut into the wall.
+    Action: `[]` int: left, right, up, down. Walls and the border stop it: a step without a move.
     Reward: 1/f for a square where the agent has not been, f the number of free squares besides the
         start; -1/1024 for any other step.
     End: terminated when no free square is left; truncated when 1,023 steps are taken. Both may
