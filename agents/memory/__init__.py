@@ -4,6 +4,7 @@ from agents.memory.base import Carry, Memory
 from agents.memory.gru import GRU
 from agents.memory.gtrxl import GTrXL
 from agents.memory.mlp import MLP
+from agents.memory.pos_mlp import PosMLP
 from agents.memory.transformer import Transformer
 
 MEMORIES: dict[str, type[Memory]] = {
@@ -11,6 +12,7 @@ MEMORIES: dict[str, type[Memory]] = {
     "gru": GRU,
     "transformer": Transformer,
     "gtrxl": GTrXL,
+    "pos_mlp": PosMLP,
 }
 
 __all__ = ["MEMORIES", "Carry", "Memory"]

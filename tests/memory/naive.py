@@ -13,6 +13,11 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+def gelu(x):
+    """As `flax.linen.gelu`, by the hyperbolic tangent."""
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
 def softmax(x):
     x = np.exp(x - x.max(axis=-1, keepdims=True))
     return x / x.sum(axis=-1, keepdims=True)
@@ -22,6 +27,23 @@ def layer_norm(x, params):
     x = x - x.mean(axis=-1, keepdims=True)
     x = x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-6)
     return x * params["scale"] + params["bias"]
+
+
+def leaky_relu(x):
+    return np.where(x > 0, x, 0.01 * x)
+
+
+def dense(x, params):
+    return x @ params["kernel"] + params.get("bias", 0.0)
+
+
+def with_position(x, params):
+    """`(1 - s) x + s e` with the sine code of the steps 0, 1, ... of an episode `[T, d]`."""
+    half = (x.shape[1] + 1) // 2
+    angle = np.arange(len(x))[:, None] / 10_000 ** (np.arange(half) / half)
+    code = np.concatenate([np.sin(angle), np.cos(angle)], axis=1)[:, : x.shape[1]]
+    share = sigmoid(params["share"])
+    return (1 - share) * x + share * code
 
 
 def random_params(memory: Memory, width: int, seed: int = 0, noise: float = 0.2):
