@@ -1,10 +1,12 @@
 """The memory models by name: `MEMORIES["gru"](features=256)`."""
 
 from agents.memory.base import Carry, Memory
+from agents.memory.frame_stack import FrameStack
 from agents.memory.gru import GRU
 from agents.memory.gtrxl import GTrXL
 from agents.memory.mlp import MLP
 from agents.memory.pos_mlp import PosMLP
+from agents.memory.tcn import TCN
 from agents.memory.transformer import Transformer
 
 MEMORIES: dict[str, type[Memory]] = {
@@ -13,6 +15,8 @@ MEMORIES: dict[str, type[Memory]] = {
     "transformer": Transformer,
     "gtrxl": GTrXL,
     "pos_mlp": PosMLP,
+    "frame_stack": FrameStack,
+    "tcn": TCN,
 }
 
 __all__ = ["MEMORIES", "Carry", "Memory"]
