@@ -1,9 +1,12 @@
 """The memory models by name: `MEMORIES["gru"](features=256)`."""
 
 from agents.memory.base import Carry, Memory
+from agents.memory.elman import Elman
 from agents.memory.frame_stack import FrameStack
 from agents.memory.gru import GRU
 from agents.memory.gtrxl import GTrXL
+from agents.memory.ind_rnn import IndRNN
+from agents.memory.lstm import LSTM
 from agents.memory.mlp import MLP
 from agents.memory.pos_mlp import PosMLP
 from agents.memory.tcn import TCN
@@ -17,6 +20,9 @@ MEMORIES: dict[str, type[Memory]] = {
     "pos_mlp": PosMLP,
     "frame_stack": FrameStack,
     "tcn": TCN,
+    "elman": Elman,
+    "lstm": LSTM,
+    "ind_rnn": IndRNN,
 }
 
 __all__ = ["MEMORIES", "Carry", "Memory"]
