@@ -2,7 +2,9 @@
 
 from agents.memory.base import Carry, Memory
 from agents.memory.elman import Elman
+from agents.memory.fart import FART
 from agents.memory.frame_stack import FrameStack
+from agents.memory.fwp import FWP
 from agents.memory.gru import GRU
 from agents.memory.gtrxl import GTrXL
 from agents.memory.ind_rnn import IndRNN
@@ -23,6 +25,8 @@ MEMORIES: dict[str, type[Memory]] = {
     "elman": Elman,
     "lstm": LSTM,
     "ind_rnn": IndRNN,
+    "fart": FART,
+    "fwp": FWP,
 }
 
 __all__ = ["MEMORIES", "Carry", "Memory"]
