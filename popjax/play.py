@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import TextIO
@@ -15,7 +16,7 @@ import numpy as np
 from popjax import render, scores
 from popjax.core import Environment
 from popjax.keyboard import Keys, Words, keys_of, keystrokes, lines
-from popjax.registry import ENVS
+from popjax.registry import ENVS, FAMILIES
 
 OTHER_SCREEN, SCREEN_BEFORE, WIPE = "\x1b[?1049h", "\x1b[?1049l", "\x1b[2J\x1b[H"
 
@@ -100,9 +101,17 @@ def ask(keys: Keys, words: Words, say: Callable[[str], None]):
 
 
 def rules(env: Environment, name: str) -> str:
-    """The rules as the environment's own docstring tells them."""
-    told = inspect.getdoc(type(env)) or ""
-    return f"{name}\n\n{told.partition('Differs from')[0].strip()}\n"
+    """The rules as the environment's own docstring tells them, and those of the family that it
+    refers to."""
+    told = _told(env)
+    for family in dict.fromkeys(re.findall(r"as\s+in\s+`?(\w+)", told)):
+        if family in FAMILIES:
+            told += f"\n\n{family}: {_told(FAMILIES[family]['Easy'])}"
+    return f"{name}\n\n{told}\n"
+
+
+def _told(env: Environment) -> str:
+    return (inspect.getdoc(type(env)) or "").partition("Differs from")[0].strip()
 
 
 def best_possible(name: str) -> str:
