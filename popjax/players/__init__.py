@@ -11,6 +11,8 @@ from types import ModuleType
 from popjax.core import Environment
 from popjax.players import (
     autoencode,
+    battleship,
+    concentration,
     count_recall,
     higher_lower,
     labyrinth,
@@ -22,6 +24,8 @@ from popjax.words import nearest
 
 PLAYERS: dict[str, ModuleType] = {
     "Autoencode": autoencode,
+    "Battleship": battleship,
+    "Concentration": concentration,
     "CountRecall": count_recall,
     "HigherLower": higher_lower,
     "LabyrinthEscape": labyrinth,
