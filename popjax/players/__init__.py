@@ -16,6 +16,7 @@ from popjax.players import (
     count_recall,
     higher_lower,
     labyrinth,
+    minesweeper,
     repeat_first,
     repeat_previous,
 )
@@ -30,6 +31,7 @@ PLAYERS: dict[str, ModuleType] = {
     "HigherLower": higher_lower,
     "LabyrinthEscape": labyrinth,
     "LabyrinthExplore": labyrinth,
+    "MineSweeper": minesweeper,
     "RepeatFirst": repeat_first,
     "RepeatPrevious": repeat_previous,
 }
