@@ -11,6 +11,7 @@ from agents.memory.ind_rnn import IndRNN
 from agents.memory.lstm import LSTM
 from agents.memory.mlp import MLP
 from agents.memory.pos_mlp import PosMLP
+from agents.memory.s4d import S4D
 from agents.memory.tcn import TCN
 from agents.memory.transformer import Transformer
 
@@ -27,6 +28,7 @@ MEMORIES: dict[str, type[Memory]] = {
     "ind_rnn": IndRNN,
     "fart": FART,
     "fwp": FWP,
+    "s4d": S4D,
 }
 
 __all__ = ["MEMORIES", "Carry", "Memory"]
