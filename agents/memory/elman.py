@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from agents.memory.base import Memory
 from agents.memory.initialisers import orthogonal
-from agents.memory.scans import matmul_scan
+from agents.memory.matmul_scan import matmul_scan
 
 
 def cell(_, h, gates):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from agents.memory.base import Memory
 from agents.memory.initialisers import orthogonal_blocks
-from agents.memory.scans import matmul_scan
+from agents.memory.matmul_scan import matmul_scan
 
 GATES = ("input", "forget", "candidate", "output")
 

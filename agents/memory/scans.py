@@ -1,8 +1,8 @@
 """The ways through time that the memory models share, all with resets inside.
 
-`recurrent_scan` is the plain loop, right for any step. `matmul_scan` is the fast loop for models
-that multiply their hidden state by matrices at every step. `linear_scan` is `h = a * h + b`, in
-a loop or in parallel. For matrix-valued states see `agents.memory.chunks`.
+`recurrent_scan` is the plain loop, right for any step; `linear_scan` is `h = a * h + b`, in a loop
+or in parallel. For models that multiply their state by matrices see `agents.memory.matmul_scan`,
+for matrix-valued states `agents.memory.chunks`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool
 
 Tree = Any
@@ -45,112 +44,15 @@ def recurrent_scan(
         x, start_t = inputs
         return step(where_start(start_t, initial, carry), x)
 
-    return _scan(reset_and_step, carry, (xs, start), unroll)
+    return scan(reset_and_step, carry, (xs, start), unroll)
 
 
-def _scan(step, carry, xs, unroll=1):
+def scan(step, carry, xs, unroll=1):
     """`lax.scan`, without a loop to compile for a rollout's single step."""
     if jax.tree.leaves(xs)[0].shape[0] > 1:
         return jax.lax.scan(step, carry, xs, unroll=unroll)
     carry, y = step(carry, jax.tree.map(lambda leaf: leaf[0], xs))
     return carry, jax.tree.map(lambda leaf: leaf[None], y)
-
-
-Gates = dict[str, Array]
-Cell = Callable[[Tree, Tree, Gates], tuple[Tree, Tree]]
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def matmul_scan(
-    cell: Cell, weights: Gates, theta: Tree, carry: Tree, xs: Gates, start: Bool[Array, "T B"]
-) -> tuple[Tree, Tree]:
-    """`carry, y[t] = cell(theta, carry, gates)` with `gates[k] = xs[k][t] + h @ weights[k]`.
-
-    h `[B, F]` is the first leaf of `carry`; the carry is zero where `start[t]`. A gate that is
-    named in `xs` or in `weights` alone is that part alone. `cell` is a module-level function of
-    arrays `[B, ...]` without matrix products; `theta` holds its small parameters.
-
-    Autodiff of `lax.scan` adds whole matrices to the gradient at every step. Here the backward
-    loop keeps only the gates' gradients, and a weight's gradient is one contraction over T and B
-    after it; it stays one under vmap over parameters. Each gate has its own array because
-    cutting `[B, 3F]` in the loop costs a CPU as much as the product: XLA does not vectorise it.
-    """
-    carry, ys, _ = _matmul_scan(cell, weights, theta, carry, xs, start)
-    return carry, ys
-
-
-def _matmul_scan(cell, weights, theta, carry, xs, start):
-    multiply, _ = _products(weights)
-
-    def step(carry, inputs):
-        x, start_t = inputs
-        carry = where_start(start_t, jax.tree.map(jnp.zeros_like, carry), carry)
-        products = multiply(jax.tree.leaves(carry)[0])
-        sums = {k: product + x[k] if k in x else product for k, product in products.items()}
-        new_carry, y = cell(theta, carry, x | sums)
-        return new_carry, (y, carry, sums)
-
-    carry, (ys, carries, sums) = _scan(step, carry, (xs, start))
-    return carry, ys, (carries, xs | sums)
-
-
-def _matmul_scan_forward(cell, weights, theta, carry, xs, start):
-    carry, ys, (carries, gates) = _matmul_scan(cell, weights, theta, carry, xs, start)
-    return (carry, ys), (weights, theta, carries, gates, dict.fromkeys(xs), start)
-
-
-def _matmul_scan_backward(cell, saved, gradients):
-    weights, theta, carries, gates, names, start = saved
-    d_carry, d_ys = gradients
-    _, multiply_back = _products(weights)
-
-    def step(grads, inputs):
-        d_carry, d_theta = grads
-        d_y, carry, gates, start_t = inputs
-        _, pull_back = jax.vjp(cell, theta, carry, gates)
-        d_theta_t, d_carry, d_gates = pull_back((d_carry, d_y))
-        leaves, treedef = jax.tree.flatten(d_carry)
-        leaves[0] += multiply_back(d_gates)
-        d_carry = jax.tree.unflatten(treedef, leaves)
-        d_carry = where_start(start_t, jax.tree.map(jnp.zeros_like, d_carry), d_carry)
-        return (d_carry, jax.tree.map(jnp.add, d_theta, d_theta_t)), d_gates
-
-    (d_carry, d_theta), d_gates = jax.lax.scan(
-        step,
-        (d_carry, jax.tree.map(jnp.zeros_like, theta)),
-        (d_ys, carries, gates, start),
-        reverse=True,
-    )
-    h = _rows(jax.tree.leaves(carries)[0])
-    d_weights = {k: h.T @ _rows(d_gates[k]) for k in weights}
-    return d_weights, d_theta, d_carry, {k: d_gates[k] for k in names}, None
-
-
-def _products(weights):
-    """`h -> {k: h @ weights[k]}` and the same back, `d_gates -> sum of d_gates[k] @ weights[k].T`.
-
-    Apart on a CPU, where cutting the joint product is slow; one product on accelerators, where
-    each launch costs.
-    """
-    if jax.default_backend() == "cpu":
-        transposed = {k: weight.T for k, weight in weights.items()}
-        return (
-            lambda h: {k: h @ weight for k, weight in weights.items()},
-            lambda d_gates: sum(d_gates[k] @ weight for k, weight in transposed.items()),
-        )
-    joint = jnp.concatenate(list(weights.values()), axis=1)
-    ends = np.cumsum([weight.shape[1] for weight in weights.values()])[:-1]
-    return (
-        lambda h: dict(zip(weights, jnp.split(h @ joint, ends, axis=-1), strict=True)),
-        lambda d_gates: jnp.concatenate([d_gates[k] for k in weights], axis=-1) @ joint.T,
-    )
-
-
-def _rows(x):
-    return x.reshape(-1, x.shape[-1])
-
-
-matmul_scan.defvjp(_matmul_scan_forward, _matmul_scan_backward)
 
 
 def linear_scan(
@@ -190,7 +92,7 @@ def _linear_scan(parallel, decay, inputs, carry, start):
         h = (decay[0] if a is None else a) * h + b
         return h, h
 
-    return _scan(step, carry, (_varying(decay), inputs, start))[1]
+    return scan(step, carry, (_varying(decay), inputs, start))[1]
 
 
 def _linear_scan_forward(parallel, decay, inputs, carry, start):

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.memory.scans import linear_scan, matmul_scan, recurrent_scan
+from agents.memory.matmul_scan import matmul_scan
+from agents.memory.scans import linear_scan, recurrent_scan
 
 T, B, F = 20, 3, 5
 
@@ -23,23 +24,24 @@ def cell(theta, carry, gates):
 def setting(seed=0):
     key_x, key_w, key_h, key_c, key_start = jax.random.split(jax.random.key(seed), 5)
     x = jax.random.normal(key_x, (T, B, 2 * F))
-    w = 0.4 * jax.random.normal(key_w, (F, 2 * F))
+    w = 0.4 * jax.random.normal(key_w, (F, 3 * F))
     theta = {"scale": jnp.linspace(0.5, 1, F), "bias": jnp.linspace(-1, 1, F)}
     carry = tuple(jax.random.normal(k, (B, F)) for k in (key_h, key_c))
     return w, theta, carry, x, jax.random.bernoulli(key_start, 0.2, (T, B))
 
 
 def fast(w, theta, carry, x, start):
-    weights = {"both": w[:, :F], "product": w[:, F:]}
+    weights = {"both": w[:, :F], "product": (w[:, F : 2 * F], w[:, 2 * F :])}
     xs = {"both": x[..., :F], "input": x[..., F:]}
     return matmul_scan(cell, weights, theta, carry, xs, start)
 
 
 def plain(w, theta, carry, x, start):
     def step(carry, x):
-        product = carry[0] @ w
-        both = x[:, :F] + product[:, :F]
-        return cell(theta, carry, {"both": both, "input": x[:, F:], "product": product[:, F:]})
+        from_h = carry[0] @ w[:, : 2 * F]
+        gates = {"both": x[:, :F] + from_h[:, :F], "input": x[:, F:]}
+        gates["product"] = from_h[:, F:] + carry[1] @ w[:, 2 * F :]
+        return cell(theta, carry, gates)
 
     return recurrent_scan(step, jax.tree.map(jnp.zeros_like, carry), carry, x, start)
 
@@ -168,5 +170,5 @@ def test_one_step_compiles_no_loop():
     w, theta, carry, x, start = setting()
     text = jax.jit(fast).lower(w, theta, carry, x[:1], start[:1]).as_text()
     assert "while" not in text
-    linear = jax.jit(linear_scan).lower(w[0, :F], x[:1, :, :F], carry[0], start[:1]).as_text()
+    linear = jax.jit(linear_scan).lower(theta["bias"], x[:1, :, :F], carry[0], start[:1]).as_text()
     assert "while" not in linear
