@@ -8,6 +8,7 @@ from agents.memory.fwp import FWP
 from agents.memory.gru import GRU
 from agents.memory.gtrxl import GTrXL
 from agents.memory.ind_rnn import IndRNN
+from agents.memory.lmu import LMU
 from agents.memory.lstm import LSTM
 from agents.memory.mlp import MLP
 from agents.memory.pos_mlp import PosMLP
@@ -29,6 +30,7 @@ MEMORIES: dict[str, type[Memory]] = {
     "fart": FART,
     "fwp": FWP,
     "s4d": S4D,
+    "lmu": LMU,
 }
 
 __all__ = ["MEMORIES", "Carry", "Memory"]
