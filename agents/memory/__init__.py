@@ -13,6 +13,7 @@ from agents.memory.lstm import LSTM
 from agents.memory.mlp import MLP
 from agents.memory.pos_mlp import PosMLP
 from agents.memory.s4d import S4D
+from agents.memory.s5 import S5
 from agents.memory.tcn import TCN
 from agents.memory.transformer import Transformer
 
@@ -31,6 +32,7 @@ MEMORIES: dict[str, type[Memory]] = {
     "fwp": FWP,
     "s4d": S4D,
     "lmu": LMU,
+    "s5": S5,
 }
 
 __all__ = ["MEMORIES", "Carry", "Memory"]
