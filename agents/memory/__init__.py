@@ -9,6 +9,7 @@ from agents.memory.gru import GRU
 from agents.memory.gtrxl import GTrXL
 from agents.memory.ind_rnn import IndRNN
 from agents.memory.lmu import LMU
+from agents.memory.lru import LRU
 from agents.memory.lstm import LSTM
 from agents.memory.mlp import MLP
 from agents.memory.pos_mlp import PosMLP
@@ -33,6 +34,7 @@ MEMORIES: dict[str, type[Memory]] = {
     "s4d": S4D,
     "lmu": LMU,
     "s5": S5,
+    "lru": LRU,
 }
 
 __all__ = ["MEMORIES", "Carry", "Memory"]
