@@ -11,6 +11,8 @@ from agents.memory.ind_rnn import IndRNN
 from agents.memory.lmu import LMU
 from agents.memory.lru import LRU
 from agents.memory.lstm import LSTM
+from agents.memory.min_gru import MinGRU
+from agents.memory.min_lstm import MinLSTM
 from agents.memory.mlp import MLP
 from agents.memory.pos_mlp import PosMLP
 from agents.memory.s4d import S4D
@@ -35,6 +37,8 @@ MEMORIES: dict[str, type[Memory]] = {
     "lmu": LMU,
     "s5": S5,
     "lru": LRU,
+    "min_gru": MinGRU,
+    "min_lstm": MinLSTM,
 }
 
 __all__ = ["MEMORIES", "Carry", "Memory"]
