@@ -3,6 +3,7 @@
 from agents.memory.base import Carry, Memory
 from agents.memory.elman import Elman
 from agents.memory.fart import FART
+from agents.memory.ffm import FFM
 from agents.memory.frame_stack import FrameStack
 from agents.memory.fwp import FWP
 from agents.memory.gru import GRU
@@ -39,6 +40,7 @@ MEMORIES: dict[str, type[Memory]] = {
     "lru": LRU,
     "min_gru": MinGRU,
     "min_lstm": MinLSTM,
+    "ffm": FFM,
 }
 
 __all__ = ["MEMORIES", "Carry", "Memory"]
