@@ -63,14 +63,15 @@ def memoryless(env: MineSweeper) -> Player:
 
 
 def reference(env: MineSweeper) -> Player:
-    """Opens the cell with the least chance of a mine, which it knows exactly; among equals the one
-    with the fewest unopened neighbours, whose count tells most about them.
+    """Opens the cell with the least chance of a mine, which it knows exactly (see `mine_chances`);
+    among equals the one with the fewest unopened neighbours, whose count tells most about them.
 
     Where the risk costs more than waiting for the end, it waits: it opens an open cell again.
     """
     cells = np.arange(env.num_cells).reshape(env.size, env.size)
     touches = jnp.asarray(touching(env.size), jnp.float32)
     clear = env.max_steps
+    num_classes = 64 if env.num_cells <= 36 else 32  # all there are, but for one time of a thousand
 
     def begin():
         opened = jnp.zeros((env.size, env.size), bool)
@@ -79,7 +80,7 @@ def reference(env: MineSweeper) -> Player:
     def act(key, memory, obs, state):
         opened, counts, last, time = memory
         opened, counts = opened | (cells == last), jnp.where(cells == last, obs, counts)
-        chances = mine_chances(opened, counts, env.num_mines).reshape(-1)
+        chances = mine_chances(opened, counts, env.num_mines, num_classes).reshape(-1)
         crowd = touches @ (~opened).reshape(-1).astype(jnp.float32)
         danger = jnp.where(opened.reshape(-1), 2.0, chances + 1e-6 * crowd)
         cell = jnp.argmin(danger).astype(jnp.int32)
