@@ -11,7 +11,6 @@ from popjax.players import PLAYERS, make_player, play
 from popjax.render import draw
 from popjax.render.raster import image
 from popjax.render.scene import Scene
-from popjax.spaces import Box
 
 COLUMNS, GAP, TABLE = 4, 2.0, "#d9d1c0"
 
@@ -44,10 +43,7 @@ def contact_sheet(scenes: list[Scene], scale: float = 6.0) -> Image.Image:
 
 
 def families_sheet() -> Image.Image:
-    """Every family at its Easy level in the midst of an episode; poles and pendulums early, while
-    they still swing."""
-    scenes = []
-    for family, levels in popjax.FAMILIES.items():
-        swings = isinstance(levels["Easy"].observation_space, Box)
-        scenes.append(draw(*moment(f"{family}Easy", 0.08 if swings else 0.4)))
-    return contact_sheet(scenes)
+    """Every family at its Easy level in the midst of an episode; pendulums early, while they still
+    swing."""
+    shares = {family: 0.1 if "Pendulum" in family else 0.4 for family in popjax.FAMILIES}
+    return contact_sheet([draw(*moment(f"{f}Easy", share)) for f, share in shares.items()])
