@@ -1,6 +1,7 @@
 """The memory models by name: `MEMORIES["gru"](features=256)`."""
 
 from agents.memory.base import Carry, Memory
+from agents.memory.dnc import DNC
 from agents.memory.elman import Elman
 from agents.memory.fart import FART
 from agents.memory.ffm import FFM
@@ -41,6 +42,7 @@ MEMORIES: dict[str, type[Memory]] = {
     "min_gru": MinGRU,
     "min_lstm": MinLSTM,
     "ffm": FFM,
+    "dnc": DNC,
 }
 
 __all__ = ["MEMORIES", "Carry", "Memory"]
