@@ -48,13 +48,20 @@ def with_position(x, params):
 
 def random_params(memory: Memory, width: int, seed: int = 0, noise: float = 0.2):
     """Parameters of a memory, none of them left at zero or one."""
-    key_init, key_noise = jax.random.split(jax.random.key(seed))
-    x, start = jnp.zeros((1, 1, width)), jnp.zeros((1, 1), bool)
-    params = jax.jit(memory.init)(key_init, memory.initial_carry(1), x, start)
-    leaves, treedef = jax.tree.flatten(params)
-    keys = jax.random.split(key_noise, len(leaves))
-    leaves = [p + noise * jax.random.normal(k, p.shape) for p, k in zip(leaves, keys, strict=True)]
-    return jax.tree.unflatten(treedef, leaves)
+
+    @jax.jit
+    def draw(key):
+        key_init, key_noise = jax.random.split(key)
+        x, start = jnp.zeros((1, 1, width)), jnp.zeros((1, 1), bool)
+        params = memory.init(key_init, memory.initial_carry(1), x, start)
+        leaves, treedef = jax.tree.flatten(params)
+        keys = jax.random.split(key_noise, len(leaves))
+        noisy = [
+            p + noise * jax.random.normal(k, p.shape) for p, k in zip(leaves, keys, strict=True)
+        ]
+        return jax.tree.unflatten(treedef, noisy)
+
+    return draw(jax.random.key(seed))
 
 
 def check_loop(
