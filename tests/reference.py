@@ -87,6 +87,19 @@ def check_replay(
         assert terminated[-1] or truncated[-1], f"{where}: ours ended before the reference"
 
 
+class Given:
+    """In the place of the reference's random numbers: the noise, or the chance, that ours drew."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def normal(self, mean: float, sigma: Any) -> np.ndarray:
+        return np.asarray(self.value, np.float64)
+
+    def random(self) -> float:
+        return float(self.value)
+
+
 def stack_deck(deck: Any, shown: np.ndarray, kind_of_card: np.ndarray) -> None:
     """Orders a reference deck so that it deals the kinds `shown`, first to last.
 

@@ -58,22 +58,20 @@ def fallen(state: State) -> Bool[Array, ""]:
 
 
 def push(state: State, action: Int[Array, ""]) -> State:
-    """One step of time under a push to the left (0) or right (1). A fallen pole lies still."""
-    x, x_dot, angle, angle_dot = state.x, state.x_dot, state.angle, state.angle_dot
-    sin, cos = jnp.sin(angle), jnp.cos(angle)
+    """One step of time under a push to the left (0) or to the right (1)."""
+    sin, cos = jnp.sin(state.angle), jnp.cos(state.angle)
     force = jnp.where(action == 1, FORCE, -FORCE)
     moment = POLE_MASS * HALF_LENGTH
-    free = (force + moment * angle_dot**2 * sin) / TOTAL_MASS  # before the pole pushes back
+    free = (force + moment * state.angle_dot**2 * sin) / TOTAL_MASS  # before the pole pushes back
     angle_acceleration = (GRAVITY * sin - cos * free) / (
         HALF_LENGTH * (4 / 3 - POLE_MASS * cos**2 / TOTAL_MASS)
     )
     acceleration = free - moment * angle_acceleration * cos / TOTAL_MASS
-    seconds = jnp.where(fallen(state), 0.0, SECONDS_A_STEP)
     return State(
-        x=x + seconds * x_dot,
-        x_dot=x_dot + seconds * acceleration,
-        angle=angle + seconds * angle_dot,
-        angle_dot=angle_dot + seconds * angle_acceleration,
+        x=state.x + SECONDS_A_STEP * state.x_dot,
+        x_dot=state.x_dot + SECONDS_A_STEP * acceleration,
+        angle=state.angle + SECONDS_A_STEP * state.angle_dot,
+        angle_dot=state.angle_dot + SECONDS_A_STEP * angle_acceleration,
         time=state.time + 1,
     )
 
@@ -90,7 +88,8 @@ def velocities(state: State) -> Float[Array, "2"]:
 
 @dataclass(frozen=True)
 class CartPole(Environment):
-    """What the three families have in common: all but the observation."""
+    """What the three families have in common: all but what is seen. Seen are the positions,
+    unless a family says otherwise."""
 
     max_steps: int = 200
     return_bounds = (0.0, 1.0)
@@ -106,15 +105,16 @@ class CartPole(Environment):
 
     def observe(self, key: Key[Array, ""], state: State) -> Float[Array, "2"]:
         """`[2]`, what is seen of a state. The key is consumed."""
-        raise NotImplementedError
+        return positions(state)
 
     def reset(self, key):
-        key_state, key_obs = jax.random.split(key)
-        state = begin(key_state)
-        return state, first(self.observe(key_obs, state))
+        state = begin(key)
+        return state, first(positions(state))
 
     def transition(self, key, state, action):
-        state = push(state, action)
+        lies = fallen(state)
+        pushed = push(state, action)
+        state = jax.tree.map(lambda old, new: jnp.where(lies, old, new), state, pushed)
         return state, then(
             self.observe(key, state),
             1 / self.max_steps,
@@ -138,9 +138,6 @@ class PositionOnlyCartPole(CartPole):
     Differs from the reference in: nothing but float32 where it computes in float64.
     """
 
-    def observe(self, key, state):
-        return positions(state)
-
 
 @dataclass(frozen=True)
 class VelocityOnlyCartPole(CartPole):
@@ -163,8 +160,8 @@ class VelocityOnlyCartPole(CartPole):
         return velocities(state)
 
     def reset(self, key):
-        state, timestep = super().reset(key)
-        return state, first(positions(state)) if self.reference_quirks else timestep
+        state = begin(key)
+        return state, first((positions if self.reference_quirks else velocities)(state))
 
 
 @dataclass(frozen=True)
@@ -178,6 +175,11 @@ class NoisyPositionOnlyCartPole(CartPole):
     """
 
     sigma: float = 0.1
+
+    def reset(self, key):
+        key_state, key_obs = jax.random.split(key)
+        state = begin(key_state)
+        return state, first(self.observe(key_obs, state))
 
     def observe(self, key, state):
         return blur(key, positions(state), self.sigma, self.observation_space)

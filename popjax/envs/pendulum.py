@@ -76,7 +76,7 @@ def direction(state: State) -> Float[Array, "2"]:
 
 @dataclass(frozen=True)
 class Pendulum(Environment):
-    """What the two families have in common: all but the observation."""
+    """What the two families have in common: all but noise."""
 
     max_steps: int = 200
 
@@ -90,12 +90,11 @@ class Pendulum(Environment):
 
     def observe(self, key: Key[Array, ""], state: State) -> Float[Array, "2"]:
         """`[2]`, what is seen of a state. The key is consumed."""
-        raise NotImplementedError
+        return direction(state)
 
     def reset(self, key):
-        key_state, key_obs = jax.random.split(key)
-        state = begin(key_state)
-        return state, first(self.observe(key_obs, state))
+        state = begin(key)
+        return state, first(direction(state))
 
     def transition(self, key, state, action):
         reward = (1 - 2 * cost(state, action[0]) / WORST_COST) / self.max_steps
@@ -119,9 +118,6 @@ class PositionOnlyPendulum(Pendulum):
     Differs from the reference in: nothing but float32 where it computes in float64.
     """
 
-    def observe(self, key, state):
-        return direction(state)
-
 
 @dataclass(frozen=True)
 class NoisyPositionOnlyPendulum(Pendulum):
@@ -134,6 +130,11 @@ class NoisyPositionOnlyPendulum(Pendulum):
     """
 
     sigma: float = 0.1
+
+    def reset(self, key):
+        key_state, key_obs = jax.random.split(key)
+        state = begin(key_state)
+        return state, first(self.observe(key_obs, state))
 
     def observe(self, key, state):
         return blur(key, direction(state), self.sigma, self.observation_space)

@@ -12,11 +12,14 @@ from popjax.core import Environment
 from popjax.players import (
     autoencode,
     battleship,
+    cartpole,
     concentration,
     count_recall,
     higher_lower,
     labyrinth,
     minesweeper,
+    multiarmed_bandit,
+    pendulum,
     repeat_first,
     repeat_previous,
 )
@@ -32,8 +35,14 @@ PLAYERS: dict[str, ModuleType] = {
     "LabyrinthEscape": labyrinth,
     "LabyrinthExplore": labyrinth,
     "MineSweeper": minesweeper,
+    "MultiarmedBandit": multiarmed_bandit,
+    "NoisyPositionOnlyCartPole": cartpole,
+    "NoisyPositionOnlyPendulum": pendulum,
+    "PositionOnlyCartPole": cartpole,
+    "PositionOnlyPendulum": pendulum,
     "RepeatFirst": repeat_first,
     "RepeatPrevious": repeat_previous,
+    "VelocityOnlyCartPole": cartpole,
 }
 KINDS = ("random", "memoryless", "reference")
 
