@@ -11,13 +11,51 @@ from popjax.players.base import Player
 
 
 def memoryless(env: Concentration) -> Player:
-    """Any card that lies face down: never a found one, never the same one twice."""
+    """With two kinds, a player that lets the place of a card remember for it; else `any_card`."""
+    return place_as_memory(env) if env.num_kinds == 2 else any_card(env)
+
+
+def any_card(env: Concentration) -> Player:
+    """Any card that lies face down: never a found one, never the same one twice. It does not use
+    its own last action. Earns 0.45, 0.46 and -0.82."""
 
     def act(key, memory, obs, state):
         chance = jax.random.uniform(key, (env.num_cards,))
         return memory, jnp.argmax(jnp.where(obs == env.num_kinds, chance, -1.0))
 
     return Player("any face-down card", "obs", "baseline", lambda: (), act)
+
+
+def place_as_memory(env: Concentration) -> Player:
+    """Writes what it must remember into its own last action, which it sees. Earns 0.76, almost as
+    much as perfect memory does.
+
+    Say that the cards not yet matched lie in the places 0, 1, 2, ... A turn takes 1, then 0. If
+    they are no pair, they are one of each kind, and the next turn can find a mate for any card: it
+    takes 2 if 0 was black and 3 if it was red. When that card is up, its place tells the kind of
+    0, and so which of 0 and 1 is its mate.
+    """
+    place = np.arange(env.num_cards)
+    black, red = 0, 1
+
+    def act(key, last, obs, state):
+        down = obs == env.num_kinds
+        kind = obs[last]
+
+        def nth(n):
+            n = jnp.minimum(n, jnp.sum(down) - 1)
+            return jnp.argmax(down & (jnp.cumsum(down) - 1 == n)).astype(jnp.int32)
+
+        failed = jnp.sum(obs == black) % 2 == 1  # so 0 and 1 are up, and 0 was turned last
+        first = nth(jnp.where(failed, jnp.where(kind == black, 0, 1), 1))
+        before = jnp.sum(down & (place < last))
+        kind_of_0 = jnp.where(before == 2, black, red)
+        second = nth(jnp.where((before == 1) | (kind == kind_of_0), 0, 1))
+        one_lies = jnp.sum(~down) % 2 == 1
+        card = jnp.where(one_lies, second, first)
+        return card, card
+
+    return Player("place as memory", "obs", "bound", lambda: jnp.int32(0), act)
 
 
 def reference(env: Concentration) -> Player:

@@ -183,3 +183,17 @@ def test_the_reference_player_is_as_good_as_can_be(level, lost):
     error = returns.std() / np.sqrt(len(returns))
     assert abs(returns.mean() - best) < 4 * error + lost
     assert error < 1e-3
+
+
+def test_the_previous_action_can_serve_as_memory():
+    """With two kinds of card a player that sees only the board and its own last action always
+    ends the game, and fails at most once for each pair it finds."""
+    for env in (EASY, LEVELS["Medium"]):
+        player = make_player(env, "memoryless")
+        assert player.sees == "obs"
+        episodes = play(env, player, jax.random.key(6), 200)
+        assert episodes.terminated.any(0).all()
+        failures = (episodes.reward < 0).sum(0)
+        found = (episodes.reward > 0).sum(0)
+        assert (found == env.num_cards // 2).all() and (failures <= found).all()
+        assert episodes.returns.mean() > 0.7
