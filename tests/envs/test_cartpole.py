@@ -39,7 +39,7 @@ def put(reference, ours, n, t):
 
 
 def inject(reference, ours, n):
-    reference.reset()
+    reference.reset(seed=0)
     put(reference, ours, n, 0)
     return reference.state[[0, 2]]
 

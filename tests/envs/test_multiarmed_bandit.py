@@ -14,7 +14,7 @@ from tests.reference import Given, check_replay, reference_env
 
 
 def inject(reference, ours, n):
-    reference.reset()
+    reference.reset(seed=0)
     reference.bandits = np.array(ours.state.payoffs[0, n])
     return 0
 

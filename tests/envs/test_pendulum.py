@@ -23,7 +23,7 @@ def put(reference, ours, n, t):
 
 
 def inject(reference, ours, n):
-    reference.reset()
+    reference.reset(seed=0)
     put(reference, ours, n, 0)
     reference._state = reference._get_obs()
     return reference._state[:2]
