@@ -3,8 +3,9 @@
 `scores.json` holds for each id, as far as known:
 
 random: uniform play.
-memoryless: the best policy known that sees the present observation alone.
-memoryless_previous_action: the best known that sees its own last action as well.
+memoryless: the best policy known that sees the present observation alone; in the tasks that need
+    the previous action (`needs_previous_action`) it sees that too.
+memoryless_previous_action: elsewhere, the best known that sees its own last action as well.
 reference: a scripted player, tagged by what it sees ("history" or "privileged", the hidden state)
     and whether any policy of its kind could earn more ("optimal") or not known ("bound").
 paper_gru, paper_best: the GRU and the best of 13 models in the POPGym paper. Each is the maximum
@@ -34,6 +35,7 @@ from popjax.players import KINDS, PLAYERS, make_player, play
 from popjax.registry import ENVS, canonical
 
 TABLE = Path(__file__).with_name("scores.json")
+LEAST_GAIN = 0.02
 
 
 @functools.cache
@@ -52,19 +54,30 @@ def scores(env_id: str) -> dict[str, dict[str, Any]]:
 
 
 def normalise(env_id: str, value: Any) -> np.ndarray:
-    """Returns on the scale where 0 is the best policy without memory (`memoryless`) and 1 the
-    reference player. Where the former already earns as much as the latter
-    (VelocityOnlyCartPoleEasy), 0 is uniform play.
+    """Returns on the scale where 0 is the best policy without memory and 1 the reference player
+    (or 0 is uniform play: see `zero_of_scale`).
 
     >>> normalise("RepeatPreviousEasy", [scores("RepeatPreviousEasy")["memoryless"]["mean"], 1.0])
     array([0., 1.])
     """
     known = _table()[canonical(env_id)]
-    one = known["reference"]["mean"]
-    zero = known["memoryless"]["mean"]
-    if zero >= one:
-        zero = known["random"]["mean"]
+    zero, one = known[zero_of_scale(env_id)]["mean"], known["reference"]["mean"]
     return (np.asarray(value, np.float64) - zero) / (one - zero)
+
+
+def zero_of_scale(env_id: str) -> str:
+    """Which entry is 0 in `normalise`: "memoryless", or "random" in tasks where memory is worth
+    so little that the scale would be noise (less than `LEAST_GAIN` of what skill is worth).
+
+    >>> zero_of_scale("RepeatPreviousEasy"), zero_of_scale("VelocityOnlyCartPoleEasy")
+    ('memoryless', 'random')
+    """
+    known = _table()[canonical(env_id)]
+    random, memoryless, reference = (
+        known[kind]["mean"] for kind in ("random", "memoryless", "reference")
+    )
+    worth = (reference - memoryless) / (reference - random)
+    return "memoryless" if worth >= LEAST_GAIN else "random"
 
 
 def standard_error(known: dict[str, Any]) -> float:
