@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from agents.memory import lstm
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.initialisers import orthogonal_blocks
 from agents.memory.scans import recurrent_scan
 
@@ -72,7 +73,7 @@ class DNC(Memory):
     @nn.compact
     def __call__(self, carry, x, start):
         width, (r, w) = self.features, (self.read_heads, self.cell_size)
-        inputs = {gate: nn.Dense(width, name=gate)(x) for gate in lstm.GATES}
+        inputs = {gate: Dense(width, name=gate)(x) for gate in lstm.GATES}
         shape = (width, len(lstm.GATES) * width)
         from_h = jnp.split(self.param("from_h", orthogonal_blocks, shape), 4, axis=1)
         lecun = nn.initializers.lecun_normal()
@@ -93,9 +94,9 @@ class DNC(Memory):
 
         initial = jax.tree.map(jnp.zeros_like, carry)
         carry, (h, reads) = recurrent_scan(step, initial, carry, inputs, start)
-        y = nn.Dense(width, name="output_h")(h)
+        y = Dense(width, name="output_h")(h)
         reads = reads.reshape(*reads.shape[:2], -1)
-        return carry, y + nn.Dense(width, use_bias=False, name="output_reads")(reads)
+        return carry, y + Dense(width, use_bias=False, name="output_reads")(reads)
 
 
 def split_signals(z: Float[Array, "B S"], r: int, w: int) -> Interface:

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.initialisers import orthogonal
 from agents.memory.matmul_scan import matmul_scan
 
@@ -30,5 +31,5 @@ class Elman(Memory):
     @nn.compact
     def __call__(self, carry, x, start):
         recurrent = self.param("recurrent", orthogonal(), (self.features, self.features))
-        inputs = nn.Dense(self.features, name="input")(x)
+        inputs = Dense(self.features, name="input")(x)
         return matmul_scan(cell, {"hidden": recurrent}, (), carry, {"hidden": inputs}, start)

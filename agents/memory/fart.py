@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from agents.memory.base import Memory
 from agents.memory.chunks import linear_attention
+from agents.memory.dense import Dense
 from agents.memory.positions import PositionCode
 
 EPSILON = 1e-6
@@ -44,11 +45,11 @@ class FART(Memory):
         state, time = carry
         time, x = PositionCode(name="position")(time, x, start)
         query, key, value = (
-            nn.Dense(state.shape[2], use_bias=False, name=name)(x)[:, :, None]
+            Dense(state.shape[2], use_bias=False, name=name)(x)[:, :, None]
             for name in ("query", "key", "value")
         )
         query, key = nn.elu(query) + 1, nn.elu(key) + 1
         value = jnp.concatenate([value, jnp.ones_like(value[..., :1])], axis=-1)
         state, y = linear_attention(query, key, value, None, state, start, self.mode)
         y = y[:, :, 0, :-1] / (y[:, :, 0, -1:] + EPSILON)
-        return (state, time), nn.Dense(self.features, name="output")(y)
+        return (state, time), Dense(self.features, name="output")(y)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.scans import linear_scan
 
 
@@ -44,14 +45,14 @@ class FFM(Memory):
         rate = jax.lax.complex(*jnp.broadcast_arrays(-jnp.abs(alpha)[:, None], -omega))
 
         sizes = (self.trace, 2 * self.trace, 2 * self.trace + self.features)
-        projected = nn.Dense(sizes[-1] + self.features, name="input")(x)
+        projected = Dense(sizes[-1] + self.features, name="input")(x)
         value, value_gate, skip, gate = jnp.split(projected, sizes, axis=-1)
         value = (value * jax.nn.sigmoid(value_gate))[..., None]
         inputs = jnp.broadcast_to(value, (*value.shape[:-1], self.context))
         state = linear_scan(jnp.exp(rate), inputs, carry, start, mode=self.mode)
 
         parts = jnp.stack([state.real, state.imag], axis=2).reshape(*x.shape[:-1], -1)
-        z = nn.Dense(self.features, name="read")(parts)
+        z = Dense(self.features, name="read")(parts)
         z = nn.LayerNorm(use_bias=False, use_scale=False, name="norm")(z)
         gate = jax.nn.sigmoid(gate)
         return state[-1], gate * z + (1 - gate) * skip

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.frames import last_frames
 from agents.memory.positions import PositionCode
 
@@ -35,7 +36,7 @@ class FrameStack(Memory):
     def __call__(self, carry, x, start):
         past, time = carry
         time, x = PositionCode(name="position")(time, x, start)
-        compressed = nn.Dense(past.shape[-1], use_bias=False, name="compress")(x)
+        compressed = Dense(past.shape[-1], use_bias=False, name="compress")(x)
         past, frames = last_frames(past, compressed, start)
-        y = nn.leaky_relu(nn.Dense(self.features)(jnp.concatenate(frames[::-1], axis=-1)))
-        return (past, time), nn.leaky_relu(nn.Dense(self.features)(y))
+        y = nn.leaky_relu(Dense(self.features)(jnp.concatenate(frames[::-1], axis=-1)))
+        return (past, time), nn.leaky_relu(Dense(self.features)(y))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from agents.memory.base import Memory
 from agents.memory.chunks import linear_attention
+from agents.memory.dense import Dense
 from agents.memory.positions import PositionCode
 
 EPSILON = 1e-5
@@ -42,12 +43,12 @@ class FWP(Memory):
         state, time = carry
         time, x = PositionCode(name="position")(time, x, start)
         query, key, value = (
-            nn.Dense(state.shape[2], use_bias=False, name=name)(x)[:, :, None]
+            Dense(state.shape[2], use_bias=False, name=name)(x)[:, :, None]
             for name in ("query", "key", "value")
         )
         query, key = to_sum_one(nn.relu(query)), to_sum_one(nn.relu(key))
         state, y = linear_attention(query, key, value, None, state, start, self.mode)
-        return (state, time), nn.Dense(self.features, name="output")(y[:, :, 0])
+        return (state, time), Dense(self.features, name="output")(y[:, :, 0])
 
 
 def to_sum_one(x):

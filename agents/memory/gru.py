@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.initialisers import orthogonal_blocks
 from agents.memory.matmul_scan import matmul_scan
 
@@ -38,6 +39,6 @@ class GRU(Memory):
         recurrent = self.param("recurrent", orthogonal_blocks, (width, 3 * width))
         bias = self.param("candidate_bias", nn.initializers.zeros, (width,))
         gates = ("reset", "update", "candidate")
-        inputs = {gate: nn.Dense(width, name=gate)(x) for gate in gates}
+        inputs = {gate: Dense(width, name=gate)(x) for gate in gates}
         weights = dict(zip(("reset", "update", "memory"), jnp.split(recurrent, 3, 1), strict=True))
         return matmul_scan(cell, weights, bias, carry, inputs, start)

@@ -9,6 +9,8 @@ from flax import struct
 from jaxtyping import Array, Float, Int
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
+from agents.memory.positions import sines
 from agents.memory.windows import HIDDEN, attend, join_blocks, newest, split_blocks, visible
 
 
@@ -31,7 +33,7 @@ class GTrXL(Memory):
 
     Attention sees the newest `window` steps, the present one included, with the relative positions
     of Transformer-XL (Dai et al. 2019, arXiv 1901.02860): the score of the step of age a is
-    ((q + u) . k + (q + v) . W_p sinusoid(a)) / sqrt(D). As in the paper the memory holds the inputs
+    ((q + u) . k + (q + v) . W_p sines(a)) / sqrt(D). As in the paper the memory holds the inputs
     of attention, not keys and values; unlike there each step sees equally far back, wherever a
     training segment was cut, so that acting and learning agree.
 
@@ -52,13 +54,13 @@ class GTrXL(Memory):
     @nn.compact
     def __call__(self, carry, x, start):
         if x.shape[-1] != self.features:
-            x = nn.Dense(self.features, name="input")(x)
+            x = Dense(self.features, name="input")(x)
         normed = nn.LayerNorm(name="attention_norm")(x)
         carry, y = Attention(self.features, self.window, self.heads)(carry, normed, start)
         x = Gate(self.gate_bias, name="attention_gate")(x, jax.nn.relu(y))
         y = nn.LayerNorm(name="mlp_norm")(x)
-        y = jax.nn.relu(nn.Dense(self.expand * self.features, name="mlp_in")(y))
-        y = jax.nn.relu(nn.Dense(self.features, name="mlp_out")(y))
+        y = jax.nn.relu(Dense(self.expand * self.features, name="mlp_in")(y))
+        y = jax.nn.relu(Dense(self.features, name="mlp_out")(y))
         return carry, Gate(self.gate_bias, name="mlp_gate")(x, y)
 
 
@@ -70,12 +72,12 @@ class Gate(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "*n F"], y: Float[Array, "*n F"]) -> Float[Array, "*n F"]:
         width = x.shape[-1]
-        of_y = nn.Dense(3 * width, use_bias=False, name="y")(y)
-        of_x = nn.Dense(2 * width, use_bias=False, name="x")(x)
+        of_y = Dense(3 * width, use_bias=False, name="y")(y)
+        of_x = Dense(2 * width, use_bias=False, name="x")(x)
         reset = jax.nn.sigmoid(of_y[..., :width] + of_x[..., :width])
         bias = self.param("bias", nn.initializers.constant(self.bias), (width,))
         update = jax.nn.sigmoid(of_y[..., width : 2 * width] + of_x[..., width:] - bias)
-        candidate = nn.Dense(width, use_bias=False, name="candidate")(reset * x)
+        candidate = Dense(width, use_bias=False, name="candidate")(reset * x)
         return (1 - update) * x + update * jnp.tanh(of_y[..., 2 * width :] + candidate)
 
 
@@ -102,17 +104,11 @@ class Attention(nn.Module):
             for name in ("content_bias", "position_bias")
         }
         query = jnp.einsum("tbf,fhd->tbhd", x, weights["query"]) / shape[-1] ** 0.5
-        ages = sinusoids(self.window, self.features)[::-1]  # the oldest first, as in the memory
+        ages = sines(jnp.arange(self.window)[::-1], self.features)  # the oldest first, as in memory
         ages = jnp.einsum("wf,fhd->hwd", ages, weights["position"])
         read = one_step if len(start) == 1 else all_steps
         carry, y = read(weights, carry, query, ages, x, start)
         return carry, jnp.einsum("tbx,fx->tbf", y, weights["out"].reshape(self.features, -1))
-
-
-def sinusoids(length: int, width: int) -> Float[Array, "length width"]:
-    """Sines and cosines of 0, 1, ... at wavelengths from 2 pi to 10000 x 2 pi."""
-    angle = jnp.arange(length)[:, None] * 10_000.0 ** (-2 * jnp.arange(-(-width // 2)) / width)
-    return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=1)[:, :width]
 
 
 def one_step(weights, carry, query, ages, x, start):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.scans import recurrent_scan
 
 
@@ -37,7 +38,7 @@ class IndRNN(Memory):
             uniform = nn.initializers.uniform(1.0)
             free = self.param(f"recurrent_{i}", uniform, (self.features,))
             weight = free + jax.lax.stop_gradient(jnp.clip(free, -bound, bound) - free)
-            x = nn.Dense(self.features, bias_init=uniform, name=f"layer_{i}")(x)
+            x = Dense(self.features, bias_init=uniform, name=f"layer_{i}")(x)
 
             def step(h, x, weight=weight):
                 h = jax.nn.relu(x + weight * h)

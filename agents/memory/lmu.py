@@ -11,6 +11,7 @@ import scipy.linalg
 from jaxtyping import Float
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.matmul_scan import matmul_scan
 
 
@@ -51,8 +52,8 @@ class LMU(Memory):
         from_h = self.param("from_h", normal, (width, width))
         from_m = self.param("from_m", normal, (order, width))
         inputs = {
-            "encoded": nn.Dense(1, use_bias=False, kernel_init=uniform, name="encode_x")(x),
-            "hidden": nn.Dense(width, kernel_init=normal, name="from_x")(x),
+            "encoded": Dense(1, use_bias=False, kernel_init=uniform, name="encode_x")(x),
+            "hidden": Dense(width, kernel_init=normal, name="from_x")(x),
         }
         weights = {
             "encoded": (encode_h, encode_m),

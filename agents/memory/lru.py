@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.scans import linear_scan
 
 
@@ -38,7 +39,7 @@ class LRU(Memory):
     def __call__(self, carry, x, start):
         size = self.state or self.features
         if x.shape[-1] != self.features:
-            x = nn.Dense(self.features, name="input")(x)
+            x = Dense(self.features, name="input")(x)
         nu = self.param("nu", self._init_nu, (size,))
         theta = self.param("theta", log_phases, (size,))
         decay = jnp.exp(jax.lax.complex(-jnp.exp(nu), jnp.exp(theta)))
@@ -46,14 +47,14 @@ class LRU(Memory):
         skip = self.param("D", nn.initializers.normal(1.0), (self.features,))
 
         into = nn.initializers.variance_scaling(0.5, "fan_in", "normal")
-        bx = nn.Dense(2 * size, use_bias=False, kernel_init=into, name="B")(x)
+        bx = Dense(2 * size, use_bias=False, kernel_init=into, name="B")(x)
         bx = bx * jnp.tile(jnp.exp(gamma), 2)
         bx = jax.lax.complex(bx[..., :size], bx[..., size:])
         h = linear_scan(decay, bx, carry, start, mode=self.mode)
         out = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
         h_parts = jnp.concatenate([h.real, h.imag], axis=-1)
-        y = nn.Dense(self.features, use_bias=False, kernel_init=out, name="C")(h_parts) + skip * x
-        value, gate = jnp.split(nn.Dense(2 * self.features, name="output")(nn.gelu(y)), 2, axis=-1)
+        y = Dense(self.features, use_bias=False, kernel_init=out, name="C")(h_parts) + skip * x
+        value, gate = jnp.split(Dense(2 * self.features, name="output")(nn.gelu(y)), 2, axis=-1)
         return h[-1], value * jax.nn.sigmoid(gate)
 
     @nn.nowrap

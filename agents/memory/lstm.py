@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.initialisers import orthogonal_blocks
 from agents.memory.matmul_scan import matmul_scan
 
@@ -48,5 +49,5 @@ class LSTM(Memory):
         for gate in GATES:
             bias = self.forget_bias if gate == "forget" else 0.0
             bias_init = nn.initializers.constant(bias)
-            inputs[gate] = nn.Dense(width, bias_init=bias_init, name=gate)(x)
+            inputs[gate] = Dense(width, bias_init=bias_init, name=gate)(x)
         return matmul_scan(cell, weights, (), carry, inputs, start)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.scans import linear_scan
 
 
@@ -30,7 +31,7 @@ class MinGRU(Memory):
 
     @nn.compact
     def __call__(self, carry, x, start):
-        update, candidate = jnp.split(nn.Dense(2 * self.features, name="input")(x), 2, axis=-1)
+        update, candidate = jnp.split(Dense(2 * self.features, name="input")(x), 2, axis=-1)
         kept = jax.nn.sigmoid(-update)  # 1 - z without rounding z to 1
         inputs = jax.nn.sigmoid(update) * candidate
         h = linear_scan(kept, inputs, carry, start, mode=self.mode)

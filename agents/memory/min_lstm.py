@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.scans import linear_scan
 
 
@@ -30,9 +31,7 @@ class MinLSTM(Memory):
 
     @nn.compact
     def __call__(self, carry, x, start):
-        forget, into, candidate = jnp.split(
-            nn.Dense(3 * self.features, name="input")(x), 3, axis=-1
-        )
+        forget, into, candidate = jnp.split(Dense(3 * self.features, name="input")(x), 3, axis=-1)
         odds = jax.nn.log_sigmoid(forget) - jax.nn.log_sigmoid(into)
         inputs = jax.nn.sigmoid(-odds) * candidate
         h = linear_scan(jax.nn.sigmoid(odds), inputs, carry, start, mode=self.mode)

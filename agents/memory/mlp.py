@@ -5,6 +5,7 @@ from __future__ import annotations
 import flax.linen as nn
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 
 
 class MLP(Memory):
@@ -19,5 +20,5 @@ class MLP(Memory):
 
     @nn.compact
     def __call__(self, carry, x, start):
-        x = nn.leaky_relu(nn.Dense(self.features)(x))
-        return carry, nn.leaky_relu(nn.Dense(self.features)(x))
+        x = nn.leaky_relu(Dense(self.features)(x))
+        return carry, nn.leaky_relu(Dense(self.features)(x))

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.positions import PositionCode
 
 
@@ -25,5 +26,5 @@ class PosMLP(Memory):
     @nn.compact
     def __call__(self, carry, x, start):
         carry, x = PositionCode(name="position")(carry, x, start)
-        x = nn.leaky_relu(nn.Dense(self.features)(x))
-        return carry, nn.leaky_relu(nn.Dense(self.features)(x))
+        x = nn.leaky_relu(Dense(self.features)(x))
+        return carry, nn.leaky_relu(Dense(self.features)(x))

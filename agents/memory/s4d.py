@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from agents.memory.base import Memory
 from agents.memory.chunks import chunked_scan
+from agents.memory.dense import Dense
 from agents.memory.scans import linear_scan, where_start
 
 LOOP_CHUNK = 16  # time steps whose states are held at once
@@ -45,7 +46,7 @@ class S4D(Memory):
     @nn.compact
     def __call__(self, carry, x, start):
         if x.shape[-1] != self.features:
-            x = nn.Dense(self.features, name="input")(x)
+            x = Dense(self.features, name="input")(x)
         pairs = (self.state // 2, self.features)
         log_dt = self.param("log_dt", self._init_log_dt, (self.features,))
         half = nn.initializers.constant(math.log(0.5))
@@ -58,8 +59,8 @@ class S4D(Memory):
         read = 2 * jax.lax.complex(*c) * (decay - 1) / a
         carry, y = diagonal_scan(decay, read, carry, x, start, self.mode)
         y = nn.gelu(y + skip * x)
-        value = nn.Dense(self.features, name="value")(y)
-        return carry, value * jax.nn.sigmoid(nn.Dense(self.features, name="gate")(y))
+        value = Dense(self.features, name="value")(y)
+        return carry, value * jax.nn.sigmoid(Dense(self.features, name="gate")(y))
 
     @nn.nowrap
     def _init_log_dt(self, key, shape):

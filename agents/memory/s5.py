@@ -9,6 +9,7 @@ import numpy as np
 
 from agents.memory import hippo
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.scans import linear_scan
 
 
@@ -46,7 +47,7 @@ class S5(Memory):
         if size % (2 * self.blocks):
             raise ValueError(f"state={size} is no multiple of 2 x blocks={self.blocks}")
         if x.shape[-1] != self.features:
-            x = nn.Dense(self.features, name="input")(x)
+            x = Dense(self.features, name="input")(x)
         eigenvalues, vectors = hippo.eigen(size // self.blocks)
         eigenvalues = np.tile(eigenvalues, self.blocks)
 
@@ -70,7 +71,7 @@ class S5(Memory):
         h_parts = jnp.concatenate([h.real, h.imag], axis=-1)
         y = h_parts @ self.param("C", out, (size, self.features)) + skip * x
         y = nn.gelu(y)
-        return h[-1], y * jax.nn.sigmoid(nn.Dense(self.features, name="output")(y))
+        return h[-1], y * jax.nn.sigmoid(Dense(self.features, name="output")(y))
 
     @nn.nowrap
     def _init_log_delta(self, key, shape):

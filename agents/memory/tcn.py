@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.frames import last_frames
 from agents.memory.positions import PositionCode
 
@@ -34,10 +35,12 @@ class TCN(Memory):
     def __call__(self, carry, x, start):
         past, time = carry
         if x.shape[-1] != self.features:
-            x = nn.Dense(self.features, name="input")(x)
+            x = Dense(self.features, name="input")(x)
         time, x = PositionCode(name="position")(time, x, start)
         past, frames = last_frames(past, x, start)
         shape = (self.frames, self.features, self.features)
         kernel = self.param("kernel", nn.initializers.lecun_normal(in_axis=(0, 1)), shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        return (past, time), bias + sum(frame @ kernel[i] for i, frame in enumerate(frames))
+        rows = [frame.reshape(-1, self.features) for frame in frames]
+        y = bias + sum(row @ kernel[i] for i, row in enumerate(rows))
+        return (past, time), y.reshape(x.shape)

@@ -9,6 +9,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int
 
 from agents.memory.base import Memory
+from agents.memory.dense import Dense
 from agents.memory.windows import HIDDEN, attend, join_blocks, split_blocks, split_heads, visible
 
 
@@ -53,11 +54,11 @@ class Transformer(Memory):
     def __call__(self, carry, x, start):
         if self.features % (2 * self.heads):
             raise ValueError(f"features={self.features} is no multiple of 2 x heads={self.heads}")
-        inputs = nn.Dense(3 * self.features, use_bias=False, name="query_key_value")(x)
+        inputs = Dense(3 * self.features, use_bias=False, name="query_key_value")(x)
         query, key, value = (split_heads(z, self.heads) for z in jnp.split(inputs, 3, axis=-1))
         read = one_step if len(start) == 1 else all_steps
         carry, y = read(carry, query, key, value, start)
-        return carry, nn.Dense(self.features, use_bias=False, name="output")(y)
+        return carry, Dense(self.features, use_bias=False, name="output")(y)
 
 
 def rotate(x: Float[Array, "*n S D"], positions) -> Float[Array, "*n S D"]:
