@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from agents.ppo import Hyperparams, PPOConfig, make_train
@@ -20,6 +23,7 @@ from experiments.train import lane_hyperparams, lane_keys
 from popjax import ENVS, Environment, batch, make
 
 STEPS = 256
+PATIENCE = 20.0  # seconds
 
 
 def random_rollout(env: Environment, num_envs: int, renew: bool) -> Callable[[Any], Any]:
@@ -48,13 +52,16 @@ def random_rollout(env: Environment, num_envs: int, renew: bool) -> Callable[[An
 
 
 def timed(call: Callable[[Any], Any], keys: Sequence[Any]) -> tuple[float, Any]:
-    """Median seconds of a call over the keys, after the first, and the last result."""
+    """Median seconds of a call over the keys, after the first, and the last result. No further
+    call begins once they took `PATIENCE` seconds."""
     jax.block_until_ready(call(keys[0]))
-    seconds = []
+    seconds: list[float] = []
     for key in keys[1:]:
         began = time.perf_counter()
         result = jax.block_until_ready(call(key))
         seconds.append(time.perf_counter() - began)
+        if sum(seconds) > PATIENCE:
+            break
     return float(np.median(seconds)), result
 
 
@@ -87,16 +94,21 @@ def reference_rate(env_id: str, seconds: float = 0.5) -> float | None:
 
 
 def bench_envs(
-    names: Sequence[str], widths: Sequence[int], repeats: int, console: Console
+    names: Sequence[str],
+    widths: Sequence[int],
+    repeats: int,
+    console: Console,
+    out: Path | None = None,
 ) -> list[dict[str, Any]]:
-    """Random actions with automatic reset, for each environment and number of environments."""
+    """Random actions with automatic reset, for each environment and number of environments;
+    printed, and written to `out` as JSON."""
     table = Table(title=f"environment steps per second, {STEPS} steps a call, {device_words()}")
     table.add_column("environment", no_wrap=True)
     columns = ("envs", "steps/s", "without reset", "ratio", "resets/step", "compile s", "popgym")
     for name in columns:
         table.add_column(name, justify="right")
     rows = []
-    for name in names or ENVS:
+    for name in track(names or list(ENVS), "environments", console=console, transient=True):
         theirs = reference_rate(name)
         for width in widths:
             row = bench_env(name, make(name), width, repeats) | {"reference": theirs}
@@ -112,6 +124,8 @@ def bench_envs(
                 rate_words(theirs) if theirs else "not installed",
             )
     console.print(table)
+    if out is not None:
+        write_json(out, {"device": device_words(), "steps": STEPS, "rows": rows})
     return rows
 
 
@@ -178,6 +192,13 @@ def bench_ppo(
                 f"{memory_used.temp_size_in_bytes / 1e6:.0f}" if memory_used else "",
             )
     console.print(table)
+
+
+def write_json(out: Path, content: dict[str, Any]) -> None:
+    """Figures for other programs."""
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def device_words() -> str:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.distributions import num_outputs
-from agents.memory import MEMORIES
+from agents.memory import MEMORIES, Memory
 from agents.networks import ActorCritic, Backbone
 from agents.ppo import Hyperparams, PPOConfig
+from experiments.budgets import memory_of_parameters, memory_of_state
 from experiments.errors import UserError, positive
 from popjax.registry import canonical, make
 from popjax.words import nearest
@@ -27,6 +28,10 @@ class NetworkConfig:
 
     features: int = 128
     """Width of the encoder and of the memory."""
+    parameters: int = 0
+    """Choose the width so that a memory block has at most this many parameters; 0: `features`."""
+    state: int = 0
+    """Choose the width so that a memory block remembers at most so many numbers; 0: `features`."""
     num_layers: int = 1
     """Memory blocks on top of one another."""
     feed_forward: int = 0
@@ -137,14 +142,25 @@ def memory_name(name: str) -> str:
     return name.lower()
 
 
+def memory_of(name: str, size: NetworkConfig) -> Memory:
+    """One memory block, at the width asked for or the widest within the budget."""
+    if size.parameters and size.state:
+        raise UserError("give a budget of parameters or of state, not both")
+    if size.parameters:
+        return memory_of_parameters(MEMORIES[name], size.parameters)
+    if size.state:
+        return memory_of_state(MEMORIES[name], size.state)
+    return MEMORIES[name](features=size.features)
+
+
 def build(spec: CellSpec) -> tuple[Any, ActorCritic]:
     """The environment and the network of a cell."""
     env = make(spec.env)
     size = spec.settings.network
 
     def backbone() -> Backbone:
-        blocks = [MEMORIES[spec.memory](features=size.features) for _ in range(size.num_layers)]
-        return Backbone(tuple(blocks), feed_forward=size.feed_forward)
+        blocks = tuple(memory_of(spec.memory, size) for _ in range(size.num_layers))
+        return Backbone(blocks, feed_forward=size.feed_forward)
 
     network = ActorCritic(
         backbone(),

@@ -112,3 +112,14 @@ def test_benches_print_their_tables(capsys):
     assert code == 0 and "compile s" in out and "popgym" in out and out.count("RepeatFirst") == 2
     code, out, _ = run(capsys, "bench ppo --memories mlp --features 8 --repeats 1")
     assert code == 0 and "steps/s" in out and "mlp" in out
+
+
+def test_widths_at_equal_sizes(capsys):
+    """With a budget the widths differ, and no model is above it."""
+    code, out, _ = run(capsys, "memories --parameters 20000")
+    assert code == 0
+    rows = [line.split("│") for line in out.splitlines() if line.startswith("│")]
+    sizes = {row[1].strip(): int(row[4].replace(",", "")) for row in rows}
+    assert 15_000 < sizes["gru"] <= 20_000 and 15_000 < sizes["mlp"] <= 20_000
+    code, _, err = run(capsys, "train RepeatFirstEasy --parameters 9000 --state 9")
+    assert code == 2 and "not both" in err

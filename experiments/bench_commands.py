@@ -1,0 +1,135 @@
+"""How fast it is: the commands `popjax bench envs`, `memories` and `ppo`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from experiments.errors import positive
+from experiments.specs import env_name, memory_name
+
+
+@dataclass(frozen=True)
+class BenchEnvs:
+    """Environment steps per second, beside the reference package.
+
+    Example: popjax bench envs --envs RepeatPreviousEasy --num-envs 1 64 8192
+    """
+
+    envs: tuple[str, ...] = ()
+    """Environments to measure; all if not given."""
+    num_envs: tuple[int, ...] = (8192,)
+    """Batch widths."""
+    repeats: int = 5
+    """Timed calls; the median is printed."""
+    out: Path | None = None
+    """Write the numbers to this JSON file as well."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bench import bench_envs
+
+        positive_numbers(self.repeats, *self.num_envs)
+        names = [env_name(name) for name in self.envs]
+        bench_envs(names, self.num_envs, self.repeats, console, self.out)
+
+
+@dataclass(frozen=True)
+class BenchPPO:
+    """Steps per second of whole training: 64 environments x 128 steps x 4 epochs x 8 minibatches.
+
+    Example: popjax bench ppo --memories gru mlp --lanes 16
+    """
+
+    envs: tuple[str, ...] = ("RepeatPreviousEasy",)
+    """Environments to train on."""
+    memories: tuple[str, ...] = ("gru", "mlp")
+    """Memory models."""
+    features: int = 256
+    """Width of the networks."""
+    lanes: int = 1
+    """Seeds side by side in one program."""
+    repeats: int = 5
+    """Timed calls; the median is printed."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bench import bench_ppo
+
+        positive_numbers(self.repeats, self.features, self.lanes)
+        envs = [env_name(name) for name in self.envs]
+        memories = [memory_name(name) for name in self.memories]
+        bench_ppo(envs, memories, self.features, self.lanes, self.repeats, console)
+
+
+@dataclass(frozen=True)
+class BenchMemories:
+    """Speed of the memory models, beside Flax's own cells; or with --learn, what they can learn.
+
+    Example: popjax bench memories --memories gru lstm
+    """
+
+    memories: tuple[str, ...] = ()
+    """Memory models; all if not given."""
+    learn: bool = False
+    """Train each on copying, recall, counting and parity at equal parameters instead."""
+    growth: bool = False
+    """Measure memory at 2,048 and 8,192 steps too."""
+    features: int = 256
+    """Width of the models (speed)."""
+    parameters: int = 40_000
+    """Parameters of each network (learn)."""
+    steps: int = 600
+    """Training batches of each task (learn)."""
+    seeds: int = 1
+    """Seeds of each task (learn)."""
+    repeats: int = 5
+    """Timed calls; the median is printed (speed)."""
+    out: Path | None = None
+    """Write the numbers to this JSON file as well."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bench_memories import bench_memories
+        from experiments.learn_memories import learn_memories
+
+        positive_numbers(self.features, self.parameters, self.steps, self.seeds, self.repeats)
+        names = [memory_name(name) for name in self.memories]
+        if self.learn:
+            learn_memories(
+                names, self.out, self.parameters, self.steps, seeds=self.seeds, console=console
+            )
+        else:
+            bench_memories(
+                names,
+                self.out,
+                self.features,
+                repeats=self.repeats,
+                growth=self.growth,
+                console=console,
+            )
+
+
+BENCHES = {"envs": BenchEnvs, "memories": BenchMemories, "ppo": BenchPPO}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Measure speed on this machine: popjax bench envs, memories or ppo."""
+
+    what: (
+        Annotated[BenchEnvs, tyro.conf.subcommand("envs")]
+        | Annotated[BenchMemories, tyro.conf.subcommand("memories")]
+        | Annotated[BenchPPO, tyro.conf.subcommand("ppo")]
+    )
+    """What to measure."""
+
+    def run(self, console: Console) -> None:
+        self.what.run(console)
+
+
+def positive_numbers(*values: int) -> None:
+    """A UserError unless all are above zero."""
+    for value in values:
+        positive("every number", value)

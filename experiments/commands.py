@@ -1,0 +1,163 @@
+"""What one does: the commands `popjax play`, `train`, `sweep` and `report`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from experiments.errors import UserError
+from experiments.presets import preset
+from experiments.specs import Settings, cell, env_name, memory_name
+from popjax.words import nearest
+
+DEFAULT_OUT = Path("results")
+
+
+@dataclass(frozen=True)
+class Play:
+    """Play an environment yourself, in the terminal.
+
+    Example: popjax play CountRecallEasy
+    """
+
+    env: tyro.conf.Positional[str]
+    """Environment, such as CountRecallEasy."""
+    seed: int | None = None
+    """Which episode; a new one every time if not given."""
+    reveal: bool = False
+    """Show what is hidden."""
+
+    def run(self, console: Console) -> None:
+        import secrets
+
+        from popjax import ENVS
+        from popjax.play import play
+
+        name = env_name(self.env)
+        seed = secrets.randbelow(2**32) if self.seed is None else self.seed
+        if not 0 <= seed < 2**32:
+            raise UserError(f"seed must be from 0 to {2**32 - 1}, not {seed}")
+        play(ENVS[name], name, sys.stdin, sys.stdout, seed, reveal=self.reveal)
+        again = f"popjax play {name} --seed {seed} plays the same episode again"
+        console.print(again, highlight=False)
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train one memory model on one environment.
+
+    Example: popjax train RepeatPreviousEasy --memory gru --total-steps 1000000
+    """
+
+    env: tyro.conf.Positional[str]
+    """Environment, such as RepeatPreviousEasy."""
+    memory: str = "gru"
+    """Memory model, such as gru."""
+    settings: tyro.conf.OmitArgPrefixes[Settings] = field(default_factory=Settings)
+    out: Path = DEFAULT_OUT
+    """Folder of all studies."""
+    study: str = "train"
+    """Name of the study: a folder in `out`."""
+
+    def run(self, console: Console) -> None:
+        spec = cell(self.env, self.memory, self.settings)
+        run_study(self.out, self.study, {"kind": "train"}, [spec], console)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Train many memory models on many environments; run it again to go on.
+
+    Example: popjax sweep --preset quick --memories gru mlp
+    """
+
+    preset: str = "quick"
+    """Which sweep: quick or easy."""
+    envs: tuple[str, ...] = ()
+    """Environments instead of the preset's; `all` for every one."""
+    memories: tuple[str, ...] = ()
+    """Memory models instead of the preset's; `all` for every one."""
+    seeds: int | None = None
+    """Seeds of each cell instead of the preset's."""
+    total_steps: int | None = None
+    """Environment steps of each seed instead of the preset's."""
+    features: int | None = None
+    """Width of the networks instead of the preset's."""
+    inputs: str | None = None
+    """What agents read: obs+action or obs."""
+    out: Path = DEFAULT_OUT
+    """Folder of all studies."""
+    study: str | None = None
+    """Name of the study, a folder in `out`; the preset's name if not given."""
+
+    def run(self, console: Console) -> None:
+        from agents.memory import MEMORIES
+        from popjax import ENVS
+
+        chosen = preset(self.preset)
+        settings = self._settings(chosen.settings)
+        envs = ENVS if self.envs == ("all",) else self.envs or chosen.envs
+        memories = MEMORIES if self.memories == ("all",) else self.memories or chosen.memories
+        envs = [env_name(name) for name in envs]
+        memories = [memory_name(name) for name in memories]
+        specs = [cell(env, memory, settings) for env in envs for memory in memories]
+        asked = {"kind": "sweep", "preset": self.preset, **_flat(settings)}
+        run_study(self.out, self.study or self.preset, asked, specs, console)
+
+    def _settings(self, settings: Settings) -> Settings:
+        for name in ("seeds", "total_steps"):
+            if getattr(self, name) is not None:
+                settings = dataclasses.replace(settings, **{name: getattr(self, name)})
+        if self.features is not None:
+            network = dataclasses.replace(settings.network, features=self.features)
+            settings = dataclasses.replace(settings, network=network)
+        if self.inputs is not None:
+            if self.inputs not in ("obs+action", "obs"):
+                raise UserError(nearest(self.inputs, ("obs+action", "obs"), "kind of input"))
+            ppo = dataclasses.replace(settings.ppo, inputs=self.inputs)
+            settings = dataclasses.replace(settings, ppo=ppo)
+        return settings
+
+
+@dataclass(frozen=True)
+class Report:
+    """Print the table of a study.
+
+    Example: popjax report quick
+    """
+
+    study: tyro.conf.Positional[str]
+    """Name of the study."""
+    out: Path = DEFAULT_OUT
+    """Folder of all studies."""
+
+    def run(self, console: Console) -> None:
+        from experiments.report import print_study
+
+        print_study(self.out / self.study, console)
+
+
+def run_study(out, study, asked, specs, console) -> None:
+    """Opens a study, runs its cells, prints its table; a UserError if any cell failed."""
+    from experiments.report import print_study
+    from experiments.results import open_study
+    from experiments.suite import run_cells
+
+    folder = open_study(out, study, asked)
+    outcomes = run_cells(folder, specs, console)
+    if "finished" in outcomes or "skipped" in outcomes:
+        print_study(folder, console)
+    if "failed" in outcomes:
+        raise UserError(f"{outcomes.count('failed')} cells failed: the same command tries again")
+
+
+def _flat(settings: Settings) -> dict[str, object]:
+    flat = {}
+    for name, value in dataclasses.asdict(settings).items():
+        flat.update(value if isinstance(value, dict) else {name: value})
+    return flat
