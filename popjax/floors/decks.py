@@ -1,0 +1,126 @@
+"""The law of the next card: a deck is drawn from without replacement.
+
+Of `left` cards `c` are of a kind, so the next one is of that kind with probability `c / left`. All
+orders of the deck are equally likely, so every episode has the same code length after the first
+card, `ln(n! / (m!)^S) - ln S` for n cards, m of each of S kinds: the floor has no variance, and
+no policy changes it. (Multinomial coefficients; see Cover and Thomas, "Elements of Information
+Theory", 2006, 11.1.)
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from popjax.envs.autoencode import PLAY, WATCH, Autoencode
+from popjax.envs.count_recall import CountRecall
+from popjax.floors.base import Law
+
+POLICY_MATTERS = False
+
+
+class DeckLaw(Law):
+    """RepeatFirst, RepeatPrevious, HigherLower: one card a step, and the token is its kind. The
+    belief is `[kinds]`, the cards of each kind that are still to come."""
+
+    @property
+    def num_tokens(self):
+        return self.env.observation_space.sizes
+
+    def begin(self, obs):
+        kinds = np.arange(self.num_tokens)
+        return jnp.int32(self.env.num_cards // self.num_tokens) - (kinds == obs)
+
+    def log_probs(self, belief, action):
+        return log_share(belief)
+
+    def update(self, belief, action, token):
+        return jnp.maximum(belief - (np.arange(self.num_tokens) == token), 0)
+
+
+class TwoDecksLaw(Law):
+    """CountRecall: a card and a query from a deck each; the token is card * kinds + query. The
+    belief is `[2, kinds]`."""
+
+    env: CountRecall
+
+    @property
+    def num_tokens(self):
+        return self.env.num_kinds**2
+
+    def begin(self, obs):
+        kinds = np.arange(self.env.num_kinds)
+        return jnp.int32(self.env.cards_of_a_kind) - (kinds == obs[:, None])
+
+    def log_probs(self, belief, action):
+        card, query = log_share(belief)
+        return (card[:, None] + query).reshape(-1)
+
+    def token(self, action, timestep):
+        return timestep.obs[0] * self.env.num_kinds + timestep.obs[1]
+
+    def update(self, belief, action, token):
+        shown = jnp.stack(jnp.divmod(token, self.env.num_kinds))
+        return jnp.maximum(belief - (np.arange(self.env.num_kinds) == shown[:, None]), 0)
+
+
+class WatchedDeckLaw(Law):
+    """Autoencode: the token is mode * 4 + suit. The mode turns to PLAY with the last card; after
+    that nothing is dealt and nothing is in doubt."""
+
+    env: Autoencode
+
+    @property
+    def num_tokens(self):
+        return 8
+
+    def begin(self, obs):
+        return jnp.int32(self.env.num_cards // 4) - (np.arange(4) == obs[1])
+
+    def log_probs(self, belief, action):
+        left = jnp.sum(belief)
+        suit = jnp.where(left > 0, log_share(belief), jnp.log(np.eye(4)[0]))
+        mode = jnp.where(left > 1, jnp.log(np.eye(2)[WATCH]), jnp.log(np.eye(2)[PLAY]))
+        return (mode[:, None] + suit).reshape(-1)
+
+    def token(self, action, timestep):
+        return timestep.obs[0] * 4 + timestep.obs[1]
+
+    def update(self, belief, action, token):
+        return jnp.maximum(belief - (np.arange(4) == token % 4), 0)
+
+
+def log_share(counts: Int[Array, "... kinds"]) -> Float[Array, "... kinds"]:
+    """Of each kind among what is left."""
+    return jnp.log(counts / jnp.maximum(jnp.sum(counts, axis=-1, keepdims=True), 1))
+
+
+def law(env) -> Law:
+    """The law of a card game."""
+    if isinstance(env, CountRecall):
+        return TwoDecksLaw(env)
+    return (WatchedDeckLaw if isinstance(env, Autoencode) else DeckLaw)(env)
+
+
+def orders(num_cards: int, num_kinds: int) -> float:
+    """The logarithm of the number of different orders of a deck, `ln(n! / (m!)^S)`.
+
+    >>> round(orders(52, 4) - math.log(4), 3), round(orders(52, 13) - math.log(13), 3)
+    (64.766, 112.481)
+    """
+    return math.lgamma(num_cards + 1) - num_kinds * math.lgamma(num_cards // num_kinds + 1)
+
+
+def nats_per_episode(env) -> float:
+    """The code length of every episode, after its first observation.
+
+    >>> import popjax
+    >>> round(nats_per_episode(popjax.make("CountRecallHard")), 3)
+    1008.994
+    """
+    num_decks = 2 if isinstance(env, CountRecall) else 1
+    num_kinds = np.ravel(env.observation_space.sizes)[-1].item()
+    return num_decks * (orders(env.num_cards, num_kinds) - math.log(num_kinds))
