@@ -15,7 +15,7 @@ from popjax.envs.concentration import Concentration
 from popjax.floors.base import Law, surprise
 from popjax.floors.decks import log_share, orders
 
-POLICY_MATTERS = True
+POLICY_MATTERS, BOUND = True, ""
 
 
 class ConcentrationLaw(Law):

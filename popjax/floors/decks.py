@@ -14,12 +14,13 @@ import math
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+from scipy.stats import hypergeom
 
 from popjax.envs.autoencode import PLAY, WATCH, Autoencode
 from popjax.envs.count_recall import CountRecall
-from popjax.floors.base import Law
+from popjax.floors.base import Law, surprise
 
-POLICY_MATTERS = False
+POLICY_MATTERS, BOUND = False, ""
 
 
 class DeckLaw(Law):
@@ -82,8 +83,8 @@ class WatchedDeckLaw(Law):
 
     def log_probs(self, belief, action):
         left = jnp.sum(belief)
-        suit = jnp.where(left > 0, log_share(belief), jnp.log(np.eye(4)[0]))
-        mode = jnp.where(left > 1, jnp.log(np.eye(2)[WATCH]), jnp.log(np.eye(2)[PLAY]))
+        suit = jnp.where(left > 0, log_share(belief), jnp.log(jnp.eye(4)[0]))
+        mode = jnp.where(left > 1, jnp.log(jnp.eye(2)[WATCH]), jnp.log(jnp.eye(2)[PLAY]))
         return (mode[:, None] + suit).reshape(-1)
 
     def token(self, action, timestep):
@@ -114,6 +115,11 @@ def orders(num_cards: int, num_kinds: int) -> float:
     return math.lgamma(num_cards + 1) - num_kinds * math.lgamma(num_cards // num_kinds + 1)
 
 
+def _decks_and_kinds(env) -> tuple[int, int]:
+    kinds = np.ravel(env.observation_space.sizes)[-1].item()
+    return (2 if isinstance(env, CountRecall) else 1), kinds
+
+
 def nats_per_episode(env) -> float:
     """The code length of every episode, after its first observation.
 
@@ -121,6 +127,39 @@ def nats_per_episode(env) -> float:
     >>> round(nats_per_episode(popjax.make("CountRecallHard")), 3)
     1008.994
     """
-    num_decks = 2 if isinstance(env, CountRecall) else 1
-    num_kinds = np.ravel(env.observation_space.sizes)[-1].item()
+    num_decks, num_kinds = _decks_and_kinds(env)
     return num_decks * (orders(env.num_cards, num_kinds) - math.log(num_kinds))
+
+
+def without_memory(env) -> float:
+    """Nats an episode for a predictor that sees nothing but the card on the table, and the clock:
+    the next is any other of the deck."""
+    num_decks, num_kinds = _decks_and_kinds(env)
+    return num_decks * (env.num_cards - 1) * entropy_after_one(env.num_cards, num_kinds)
+
+
+def entropy_after_one(num_cards: int, num_kinds: int) -> float:
+    """Of a card of a deck, given one other."""
+    each = num_cards // num_kinds
+    same, other = (each - 1) / (num_cards - 1), each / (num_cards - 1)
+    return -same * math.log(same) - (num_kinds - 1) * other * math.log(other)
+
+
+def entropies(num_cards: int, num_kinds: int) -> Float[np.ndarray, " steps"]:
+    """`[n - 1]` expected nats of each card after the first: their sum is the code length.
+
+    The counts of what is left have a hypergeometric law, and a kind of which c of `left` cards are
+    left comes next with probability `c / left`.
+    """
+    each = num_cards // num_kinds
+    nats = []
+    for left in range(num_cards - 1, 0, -1):
+        c = np.arange(1, min(each, left) + 1)
+        share = hypergeom.pmf(c, num_cards, each, left) * c / left
+        nats.append(-num_kinds * np.sum(share * np.log(c / left)))
+    return np.array(nats)
+
+
+def code_lengths(env, episodes) -> Float[np.ndarray, " N"]:
+    """`[N]` nats of each episode's tokens: all the same."""
+    return surprise(law(env), episodes).sum(0)

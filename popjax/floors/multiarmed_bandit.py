@@ -15,7 +15,7 @@ from scipy.stats import binom
 from popjax.envs.multiarmed_bandit import MultiarmedBandit
 from popjax.floors.base import Law, surprise
 
-POLICY_MATTERS = True
+POLICY_MATTERS, BOUND = True, ""
 
 
 class BanditLaw(Law):

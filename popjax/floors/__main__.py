@@ -1,0 +1,5 @@
+"""The command `python -m popjax.floors`."""
+
+from popjax.floors.table import main
+
+main()

@@ -1,0 +1,174 @@
+"""The floors of all environments: closed forms, and what was measured over played episodes.
+
+Where the policy matters, a floor belongs to the player that makes the histories. `floors.json`
+holds, for each id and each kind of player, what `python -m popjax.floors --measure --store` found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from popjax.floors.families import FLOORS, code_lengths
+from popjax.players import KINDS, make_player, play
+from popjax.registry import ENVS, canonical
+from popjax.words import nearest
+
+TABLE = Path(__file__).with_name("floors.json")
+ANY = "any"
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The least expected loss of any predictor of the next token, in nats.
+
+    player: whose histories; "any" where it does not matter.
+    nats_per_token: over all steps of all episodes, the answer to the last action included and the
+        first observation not. standard_error: of it; 0 for a closed form.
+    nats_per_episode, tokens_per_episode: their ratio is `nats_per_token`.
+    kind: "exact", or "bound": the floor lies between 0 and this.
+    how: where the number comes from.
+    without_memory: nats a token of the best predictor that sees the present observation alone, and
+        the clock; None if not known.
+    """
+
+    env_id: str
+    player: str
+    nats_per_token: float
+    nats_per_episode: float
+    tokens_per_episode: float
+    standard_error: float
+    kind: str
+    how: str
+    without_memory: float | None = None
+
+
+@functools.cache
+def _table() -> dict[str, dict[str, dict[str, Any]]]:
+    return json.loads(TABLE.read_text("utf-8")) if TABLE.exists() else {}
+
+
+def floor(env_id: str, player: str = "reference") -> Floor:
+    """The floor of an environment for a kind of player ("random", "memoryless", "reference").
+
+    >>> easy = floor("RepeatPreviousEasy")
+    >>> round(easy.nats_per_token, 4), easy.kind, easy.how
+    (1.2699, 'exact', 'closed form')
+    """
+    env_id = canonical(env_id)
+    env = ENVS[env_id]
+    if player not in KINDS:
+        raise ValueError(nearest(player, KINDS, "player"))
+    if not FLOORS[env.name].POLICY_MATTERS:
+        total = FLOORS[env.name].nats_per_episode(env)
+        return Floor(
+            env_id,
+            ANY,
+            nats_per_token=total / env.max_steps,
+            nats_per_episode=total,
+            tokens_per_episode=env.max_steps,
+            standard_error=0.0,
+            kind="exact",
+            how="closed form",
+            without_memory=FLOORS[env.name].without_memory(env) / env.max_steps,
+        )
+    return Floor(env_id, player, **_table()[env_id][player])
+
+
+def floor_table() -> list[Floor]:
+    """All floors that are known, one a row."""
+    rows = []
+    for env_id, env in ENVS.items():
+        if not FLOORS[env.name].POLICY_MATTERS:
+            rows.append(floor(env_id))
+        else:
+            rows += [floor(env_id, player) for player in KINDS if player in _table()[env_id]]
+    return rows
+
+
+def measure(env_id: str, player: str, num_episodes: int, seed: int = 0) -> dict[str, Any]:
+    """The floor over so many played episodes: an entry of `floors.json`.
+
+    >>> entry = measure("MultiarmedBanditEasy", "random", 8)
+    >>> entry["tokens_per_episode"], entry["kind"]
+    (200.0, 'exact')
+    """
+    env_id = canonical(env_id)
+    env = ENVS[env_id]
+    keep_states = env.name.startswith("Labyrinth")
+    key = jax.random.key(seed)
+    episodes = play(env, make_player(env, player), key, num_episodes, keep_states)
+    tokens = np.asarray(episodes.lengths, np.float64)
+    nats = code_lengths(env, episodes)
+    rate = nats.sum() / tokens.sum()
+    error = np.std(nats - rate * tokens) / tokens.mean() / math.sqrt(num_episodes)
+    bound, episodes_played = FLOORS[env.name].BOUND, f"Monte Carlo, {num_episodes} episodes"
+    return {
+        "nats_per_token": round(rate.item(), 5),
+        "nats_per_episode": round(nats.mean().item(), 4),
+        "tokens_per_episode": round(tokens.mean().item(), 4),
+        "standard_error": round(error.item(), 5),
+        "kind": "bound" if bound else "exact",
+        "how": f"{bound}; {episodes_played}" if bound else episodes_played,
+    }
+
+
+def store(env_id: str, player: str, entry: dict[str, Any]) -> None:
+    """Puts an entry into `floors.json`."""
+    table = json.loads(json.dumps(_table()))
+    table.setdefault(canonical(env_id), {})[player] = entry
+    lines = []
+    for name in ENVS:
+        if name in table:
+            known = (f"    {json.dumps(k)}: {json.dumps(e)}" for k, e in table[name].items())
+            lines.append(f"  {json.dumps(name)}: {{\n" + ",\n".join(known) + "\n  }")
+    TABLE.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+    _table.cache_clear()
+
+
+LINE = "{:30} {:10} {:>8} {:>8} {:>9} {:>8}   {:6} {}".format
+HEAD = LINE("environment", "player", "/token", "± s.e.", "/episode", "tokens", "kind", "how")
+
+
+def line(env_id: str, player: str, entry: dict[str, Any]) -> str:
+    figures = (entry["nats_per_token"], entry["standard_error"])
+    sizes = (entry["nats_per_episode"], entry["tokens_per_episode"])
+    figures = [f"{x:.4f}" for x in figures] + [f"{x:.2f}" for x in sizes]
+    return LINE(env_id, player, *figures, entry["kind"], entry["how"])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command `python -m popjax.floors`: prints the floors in nats, or measures them again."""
+    parser = argparse.ArgumentParser(prog="python -m popjax.floors", description=main.__doc__)
+    parser.add_argument("--measure", nargs="*", metavar="ID", help="these environments, or all")
+    parser.add_argument("--players", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--episodes", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--store", action="store_true", help="and keep them in floors.json")
+    options = parser.parse_args(arguments)
+    if options.episodes < 1 or (options.store and options.measure is None):
+        parser.error("give at least one episode, and --store only with --measure")
+    try:
+        names = [canonical(name) for name in options.measure or ENVS]
+    except ValueError as error:
+        parser.error(str(error))
+    print(HEAD)
+    if options.measure is None:
+        for row in floor_table():
+            print(line(row.env_id, row.player, vars(row)))
+        return
+    for name, player in itertools.product(names, options.players):
+        if FLOORS[ENVS[name].name].POLICY_MATTERS:
+            entry = measure(name, player, options.episodes, options.seed)
+            print(line(name, player, entry), flush=True)
+            if options.store:
+                store(name, player, entry)
