@@ -23,46 +23,63 @@ from experiments.train import lane_hyperparams, lane_keys
 from popjax import ENVS, Environment, batch, make
 
 STEPS = 256
+LEAST_WORK = 4096  # environment steps of a call
 PATIENCE = 20.0  # seconds
 
 
+def num_steps(num_envs: int) -> int:
+    """Steps of a call: so many that starting the program hardly counts."""
+    return max(STEPS, LEAST_WORK // num_envs)
+
+
 def random_rollout(env: Environment, num_envs: int, renew: bool) -> Callable[[Any], Any]:
-    """A jitted function of a key: `STEPS` random steps of `num_envs` environments, with automatic
-    reset or without. Returns the sum of rewards and of episodes that ended, so that nothing can be
-    left out."""
+    """A jitted function of a key: `num_steps` random steps of `num_envs` environments, with
+    automatic reset or without. Returns the sum of rewards and of episodes that ended, so that
+    nothing can be left out."""
 
     @jax.jit
     def rollout(key):
-        key_reset, key_steps = jax.random.split(key)
+        key_reset, key_actions, key_steps = jax.random.split(key, 3)
         states, _ = batch.reset(env, key_reset, num_envs)
+        keys = jax.random.split(key_actions, (num_steps(num_envs), num_envs))
+        actions = jax.vmap(jax.vmap(env.action_space.sample))(keys)
 
-        def one_step(states, key):
-            key_action, key_step = jax.random.split(key)
-            keys = jax.random.split(key_action, num_envs)
-            actions = jax.vmap(env.action_space.sample)(keys)
+        def one_step(states, inputs):
+            key, actions = inputs
             step = batch.step if renew else batch.advance
-            states, timesteps = step(env, key_step, states, actions)
+            states, timesteps = step(env, key, states, actions)
             seen = jnp.sum(timesteps.obs) * 0  # observations must be computed
             return states, (jnp.sum(timesteps.reward) + seen, jnp.sum(timesteps.last))
 
-        _, sums = jax.lax.scan(one_step, states, jax.random.split(key_steps, STEPS))
+        _, sums = jax.lax.scan(one_step, states, (jax.random.split(key_steps, len(keys)), actions))
         return jax.tree.map(jnp.sum, sums)
 
     return rollout
 
 
 def timed(call: Callable[[Any], Any], keys: Sequence[Any]) -> tuple[float, Any]:
-    """Median seconds of a call over the keys, after the first, and the last result. No further
-    call begins once they took `PATIENCE` seconds."""
-    jax.block_until_ready(call(keys[0]))
-    seconds: list[float] = []
+    """Median seconds of a call over the keys, after the first, and the last result."""
+    seconds, results = timed_by_turns([call], keys)
+    return float(np.median(seconds[0])), results[0]
+
+
+def timed_by_turns(
+    calls: Sequence[Callable[[Any], Any]], keys: Sequence[Any]
+) -> tuple[np.ndarray, list[Any]]:
+    """Seconds `[calls, keys - 1]` and the last results. Calls take turns, so that a slow moment
+    of the machine meets all; no round begins once they took `PATIENCE` seconds."""
+    results = [jax.block_until_ready(call(keys[0])) for call in calls]
+    rounds: list[list[float]] = []
     for key in keys[1:]:
-        began = time.perf_counter()
-        result = jax.block_until_ready(call(key))
-        seconds.append(time.perf_counter() - began)
-        if sum(seconds) > PATIENCE:
+        seconds = []
+        for i, call in enumerate(calls):
+            began = time.perf_counter()
+            results[i] = jax.block_until_ready(call(key))
+            seconds.append(time.perf_counter() - began)
+        rounds.append(seconds)
+        if np.sum(rounds) > PATIENCE:
             break
-    return float(np.median(seconds)), result
+    return np.array(rounds).T, results
 
 
 def compiled(function: Any, *args: Any) -> tuple[Any, float]:
@@ -102,7 +119,7 @@ def bench_envs(
 ) -> list[dict[str, Any]]:
     """Random actions with automatic reset, for each environment and number of environments;
     printed, and written to `out` as JSON."""
-    table = Table(title=f"environment steps per second, {STEPS} steps a call, {device_words()}")
+    table = Table(title=f"environment steps per second, {device_words()}")
     table.add_column("environment", no_wrap=True)
     columns = ("envs", "steps/s", "without reset", "ratio", "resets/step", "compile s", "popgym")
     for name in columns:
@@ -118,7 +135,7 @@ def bench_envs(
                 f"{width:,}",
                 rate_words(row["rate"]),
                 rate_words(row["rate_without_reset"]),
-                f"{row['rate_without_reset'] / row['rate']:.2f}",
+                f"{row['price_of_reset']:.2f}",
                 f"{row['resets_per_step']:.4f}",
                 f"{row['compile_seconds']:.1f}",
                 rate_words(theirs) if theirs else "not installed",
@@ -132,16 +149,16 @@ def bench_envs(
 def bench_env(name: str, env: Environment, num_envs: int, repeats: int) -> dict[str, Any]:
     """One row of `bench_envs`."""
     keys = list(jax.random.split(jax.random.key(0), repeats + 1))
-    steps = STEPS * num_envs
+    steps = num_steps(num_envs) * num_envs
     program, compile_seconds = compiled(random_rollout(env, num_envs, renew=True), keys[0])
-    seconds, (_, resets) = timed(program, keys)
     bare, _ = compiled(random_rollout(env, num_envs, renew=False), keys[0])
-    bare_seconds, _ = timed(bare, keys)
+    seconds, ((_, resets), _) = timed_by_turns([program, bare], keys)
     return {
         "env": name,
         "num_envs": num_envs,
-        "rate": steps / seconds,
-        "rate_without_reset": steps / bare_seconds,
+        "rate": steps / float(np.median(seconds[0])),
+        "rate_without_reset": steps / float(np.median(seconds[1])),
+        "price_of_reset": float(np.median(seconds[0] / seconds[1])),
         "resets_per_step": float(resets) / steps,
         "compile_seconds": compile_seconds,
     }

@@ -34,9 +34,9 @@ def step(
     Where `timesteps.last`, reward and flags are those of the episode that ended, while state and
     observation are the first of the next.
     """
-    key_advance, key_renew = jax.random.split(key)
-    states, timesteps = advance(env, key_advance, states, actions)
-    return renew(env, key_renew, states, timesteps)
+    keys = jax.random.split(key, actions.shape[0] + 1)
+    states, timesteps = jax.vmap(env.step)(keys[:-1], states, actions)
+    return renew(env, keys[-1], states, timesteps)
 
 
 def advance(
@@ -53,6 +53,8 @@ def renew(
     """Begins anew the episodes of `[B]` that are over. The key is consumed."""
     last = timesteps.last
     num_envs = last.shape[0]
+    if num_envs == 1:
+        return _renew_one(env, key, states, timesteps)
     group = min(num_envs, max(16, num_envs // 16))
     finished = running_count(last)  # the n-th finished episode is where this turns n
 
@@ -74,6 +76,17 @@ def renew(
     _, states, obs = jax.lax.while_loop(
         some_left, renew_group, (jnp.int32(0), states, timesteps.obs)
     )
+    return states, timesteps.replace(obs=obs)
+
+
+def _renew_one(env, key, states, timesteps):
+    """Without the search for what ended, which would cost more than the step."""
+
+    def fresh(_):
+        states, timesteps = reset(env, key, 1)
+        return states, timesteps.obs
+
+    states, obs = jax.lax.cond(timesteps.last[0], fresh, lambda old: old, (states, timesteps.obs))
     return states, timesteps.replace(obs=obs)
 
 

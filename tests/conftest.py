@@ -13,7 +13,7 @@ jax.config.update(
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 MAPS = Path("/proc/self/maps")  # absent where the system is not Linux
-MAX_MAPS = 20_000  # of 65,530 that Linux grants to a process; compilers crash beyond
+MAX_MAPS = 10_000  # of 65,530 that Linux grants to a process; compilers crash beyond
 
 
 def pytest_runtest_teardown(item, nextitem):

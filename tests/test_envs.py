@@ -333,3 +333,18 @@ def test_lanes_of_batches_step_as_each_alone():
     lanes = jax.jit(jax.vmap(play))(keys)
     alone = jax.tree.map(lambda *x: jnp.stack(x), *map(jax.jit(play), keys))
     chex.assert_trees_all_equal(lanes, alone)
+
+
+@pytest.mark.parametrize("name", ONE_LEVEL)
+def test_a_single_episode_begins_anew_only_where_it_ended(name):
+    env = popjax.ENVS[name]
+    states, timesteps = jax.jit(lambda key: batch.reset(env, key, 1))(jax.random.key(0))
+    renew = jax.jit(functools.partial(batch.renew, env))
+    for ended in (False, True):
+        given = timesteps.replace(terminated=jnp.array([ended]))
+        states_after, after = renew(jax.random.key(1), states, given)
+        want = (states, timesteps.obs)
+        if ended:
+            fresh, first = jax.jit(lambda key: batch.reset(env, key, 1))(jax.random.key(1))
+            want = (fresh, first.obs)
+        chex.assert_trees_all_equal((states_after, after.obs), want)

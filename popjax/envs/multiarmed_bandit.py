@@ -14,9 +14,12 @@ from popjax.spaces import Discrete
 
 
 class State(struct.PyTreeNode):
-    """payoffs: `[arms]` how likely each arm is to pay. time: `[]` pulls so far."""
+    """payoffs: `[arms]` how likely each arm is to pay. pulls, wins: `[arms]` how often each was
+    pulled and paid, for pictures. time: `[]` pulls so far."""
 
     payoffs: Float[Array, " arms"]
+    pulls: Int[Array, " arms"]
+    wins: Int[Array, " arms"]
     time: Int[Array, ""]
 
 
@@ -46,11 +49,15 @@ class MultiarmedBandit(Environment):
 
     def reset(self, key):
         payoffs = jax.random.uniform(key, (self.num_arms,))
-        return State(payoffs=payoffs, time=jnp.int32(0)), first(jnp.int32(0))
+        none = jnp.zeros(self.num_arms, jnp.int16)
+        return State(payoffs=payoffs, pulls=none, wins=none, time=jnp.int32(0)), first(jnp.int32(0))
 
     def transition(self, key, state, action):
         pays = jax.random.uniform(key) < state.payoffs[action]
-        state = state.replace(time=state.time + 1)
+        pulled = jnp.arange(self.num_arms) == action
+        state = state.replace(
+            pulls=state.pulls + pulled, wins=state.wins + (pulled & pays), time=state.time + 1
+        )
         return state, then(
             pays.astype(jnp.int32),
             jnp.where(pays, 1.0, -1.0) / self.max_steps,

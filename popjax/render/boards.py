@@ -122,7 +122,8 @@ def multiarmed_bandit(env: MultiarmedBandit, state, timestep: TimeStep) -> Scene
     left = (look.WIDTH - pitch * env.num_arms) // 2
     width = 4 if pitch > 5 else pitch - look.GAP
     body: list[Shape] = []
-    for arm, payoff in enumerate(np.asarray(state.payoffs)):
+    arms = zip(*map(np.asarray, (state.payoffs, state.pulls, state.wins)), strict=True)
+    for arm, (payoff, pulls, wins) in enumerate(arms):
         x = left + pitch * arm + (pitch > 5)
         full = height * float(payoff)
         body += [
@@ -145,16 +146,23 @@ def multiarmed_bandit(env: MultiarmedBandit, state, timestep: TimeStep) -> Scene
                 look.SECRET,
                 round=min(0.3 * width, full / 2),
                 hidden=True,
-                title=f"pays {payoff:.0%}",
+                title=f"pays {payoff:.0%}; {wins} of {pulls} pulls paid",
             ),
         ]
+        if pulls:
+            size = min(1.6, 0.52 * pitch)
+            for row, number in enumerate((wins, pulls)):
+                y = top + height + 3.6 + 2 * row
+                body.append(Text(x + width / 2, y, str(number), look.SECRET, size, hidden=True))
         if env.num_arms <= 10 or arm % 5 == 0:
             body.append(Text(x + width / 2, top + height + 1.6, str(arm), look.MUTED, 1.7))
     if int(state.time):
         paid = bool(timestep.obs)
-        y = top + height + 7
+        y = top + height + 9
+        words = "paid, of pulls"
         body += [
-            Circle(32, y, 2.6, look.GOLD if paid else look.SHADE, look.LINE),
+            Text(left, y, words, look.SECRET, 1.7, anchor="start", hidden=True),
+            Circle(32, y, 2.2, look.GOLD if paid else look.SHADE, look.LINE),
             Text(32, y, "1" if paid else "0", look.CARD if paid else look.MUTED, 2.4, bold=True),
         ]
     words = "which arm to pull?"
