@@ -34,9 +34,9 @@ def step(
     Where `timesteps.last`, reward and flags are those of the episode that ended, while state and
     observation are the first of the next.
     """
-    keys = jax.random.split(key, actions.shape[0] + 1)
-    states, timesteps = jax.vmap(env.step)(keys[:-1], states, actions)
-    return renew(env, keys[-1], states, timesteps)
+    key_renew = jax.random.fold_in(key, actions.shape[0])  # beyond those that `advance` makes
+    states, timesteps = advance(env, key, states, actions)
+    return renew(env, key_renew, states, timesteps)
 
 
 def advance(
