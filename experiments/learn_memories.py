@@ -49,15 +49,15 @@ def learn_memories(
     compiled program. A score is the share of right answers on new sequences, the mean over seeds.
     """
     console = console or Console()
+    settings = {"parameters": parameters, "steps": steps, "batch": batch}
+    settings |= {"learning_rate": learning_rate, "seeds": seeds, "device": device_words()}
     rows = []
     for name in track(names or MEMORIES, "memories", console=console, transient=True):
         features = widest(lambda w, name=name: num_parameters(network(name, w), INPUTS), parameters)
         rows.append(learn(name, features, steps, batch, learning_rate, seeds))
+        if out is not None:  # after each, since all take long
+            write_json(out, {**settings, "rows": rows})
     console.print(score_table(rows))
-    if out is not None:
-        settings = {"parameters": parameters, "steps": steps, "batch": batch}
-        settings |= {"learning_rate": learning_rate, "seeds": seeds, "device": device_words()}
-        write_json(out, {**settings, "rows": rows})
     return rows
 
 
