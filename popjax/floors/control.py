@@ -29,6 +29,7 @@ from popjax.floors.base import Law, surprise
 POLICY_MATTERS, BOUND = True, "particle filter on 64 bins a component"
 ROUGHENING = 0.2  # times the cloud's extent and its size to the power -1 / dimensions
 DOUBT = 1e-3  # the share of the uniform law in the mix
+LEAST_SHAKE = {2: (0.01, 0.05), 4: (3e-4, 3e-3, 1.5e-4, 3e-3)}  # less, and it loses the track
 BLUR = 0.1  # of a bin: how sharply the filter looks where the task adds no noise
 MU, MOST = 100.0, 256.0
 
@@ -135,6 +136,7 @@ class FilterLaw(Law):
             apart = apart.at[:, 0].set(pendulum.wrap(apart[:, 0]))
         extent = jnp.max(apart, axis=0) - jnp.min(apart, axis=0)
         scale = ROUGHENING * extent * self.num_particles ** (-1 / states.shape[1])
+        scale = jnp.maximum(scale, jnp.array(LEAST_SHAKE[states.shape[1]], states.dtype))
         return states + scale * jax.random.normal(key_shake, states.shape, states.dtype)
 
 

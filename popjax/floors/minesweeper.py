@@ -41,8 +41,8 @@ class MineSweeperLaw(Law):
     """The token is 2 * count + mine: a mine is seen, for it ends the game and costs.
 
     Exact as long as there are no more than `num_classes` classes at a time. If there are more, the
-    log-probabilities are not a number, so that no inexact law goes unnoticed. In 1,000 episodes of
-    the random and of the reference player each there never were.
+    log-probabilities are not a number, so that no inexact law goes unnoticed: that befell one of
+    1,000 episodes of random play at the Hard level. `code_lengths` has no such limit.
     """
 
     env: MineSweeper
