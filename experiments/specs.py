@@ -158,8 +158,10 @@ def build(spec: CellSpec) -> tuple[Any, ActorCritic]:
     env = make(spec.env)
     size = spec.settings.network
 
+    memory = memory_of(spec.memory, size)
+
     def backbone() -> Backbone:
-        blocks = tuple(memory_of(spec.memory, size) for _ in range(size.num_layers))
+        blocks = tuple(memory.clone() for _ in range(size.num_layers))
         return Backbone(blocks, feed_forward=size.feed_forward)
 
     network = ActorCritic(

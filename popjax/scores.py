@@ -23,7 +23,6 @@ import argparse
 import copy
 import functools
 import itertools
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from popjax.entries import Entries, read_entries, write_entries
 from popjax.players import KINDS, PLAYERS, make_player, play
 from popjax.registry import ENVS, canonical
 
@@ -39,8 +39,8 @@ LEAST_GAIN = 0.02
 
 
 @functools.cache
-def _table() -> dict[str, dict[str, dict[str, Any]]]:
-    return json.loads(TABLE.read_text("utf-8"))
+def _table() -> Entries:
+    return read_entries(TABLE)
 
 
 def scores(env_id: str) -> dict[str, dict[str, Any]]:
@@ -117,11 +117,7 @@ def store(env_id: str, kind: str, entry: dict[str, Any]) -> None:
     """Puts an entry into `scores.json`, beside the sources."""
     table = copy.deepcopy(_table())
     table[canonical(env_id)][kind] = entry
-    lines = []
-    for name, known in table.items():
-        entries = (f"    {json.dumps(k)}: {json.dumps(e)}" for k, e in known.items())
-        lines.append(f"  {json.dumps(name)}: {{\n" + ",\n".join(entries) + "\n  }")
-    TABLE.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+    write_entries(TABLE, table)
     _table.cache_clear()
 
 

@@ -17,8 +17,11 @@ def contain(
 ) -> tuple[Any, Float[Array, "T B F"]]:
     """`read(carry)`; a sequence whose carry holds an infinity or NaN yields NaN until it starts.
 
-    For forms that multiply what must not be seen by 0, which an infinity would survive.
+    For forms over many steps that multiply what must not be seen by 0, which an infinity would
+    survive; a single step is `read` as it is.
     """
+    if len(start) == 1:
+        return read(carry)
     broken = jnp.zeros(start.shape[1], bool)
     for leaf in jax.tree.leaves(carry):
         broken |= ~jnp.isfinite(leaf).all(axis=tuple(range(1, leaf.ndim)))

@@ -53,10 +53,13 @@ class DeltaNet(Memory):
     @nn.compact
     def __call__(self, carry, x, start):
         beta = jax.nn.sigmoid(Dense(self.heads, name="beta")(x))
-        carry, y = FastWeightLayer(
-            sizes(self.features, self.heads, self.expand_k), self.conv, self.mode, name="memory"
-        )(carry, x, beta, jnp.zeros_like(beta), start)
+        carry, y = self.fast_weights()(carry, x, beta, jnp.zeros_like(beta), start)
         return carry, Dense(self.features, use_bias=False, name="output")(y)
+
+    def fast_weights(self) -> FastWeightLayer:
+        """The layer that writes and reads, also Gated DeltaNet's."""
+        shape = sizes(self.features, self.heads, self.expand_k)
+        return FastWeightLayer(shape, self.conv, self.mode, name="memory")
 
 
 def sizes(features: int, heads: int, expand_k: float) -> tuple[int, int, int]:

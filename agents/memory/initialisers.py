@@ -1,4 +1,4 @@
-"""Orthogonal weights from matrix products alone.
+"""What weights begin as: orthogonal matrices from matrix products alone, rates and step sizes.
 
 `flax.linen.initializers.orthogonal` takes a QR decomposition. Batched by vmap over seeds, that
 LAPACK call can wait for ever on XLA's CPU thread pool (seen with jaxlib 0.10.2 on two cores), and
@@ -48,3 +48,14 @@ def orthogonal_blocks(key: Key[Array, ""], shape: tuple[int, int], dtype=jnp.flo
     keys = jax.random.split(key, columns // rows)
     blocks = jax.vmap(lambda k: orthogonal()(k, (rows, rows), dtype))(keys)
     return jnp.moveaxis(blocks, 0, 1).reshape(shape)
+
+
+def log_rates(key, shape, dtype=jnp.float32):
+    """The logarithm of rates spread evenly between 1 and 16."""
+    return jnp.log(jax.random.uniform(key, shape, dtype, 1.0, 16.0))
+
+
+def inverse_softplus_of_steps(key, shape, dtype=jnp.float32):
+    """Biases whose softplus lies between 0.001 and 0.1, evenly on a logarithmic scale."""
+    step = jnp.exp(jax.random.uniform(key, shape, dtype, jnp.log(0.001), jnp.log(0.1)))
+    return step + jnp.log(-jnp.expm1(-step))

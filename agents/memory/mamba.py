@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from agents.memory.base import Memory
 from agents.memory.dense import Dense
-from agents.memory.gated_delta_net import inverse_softplus_of_steps
+from agents.memory.initialisers import inverse_softplus_of_steps
 from agents.memory.selective import selective_scan
 from agents.memory.short_conv import kernel_init, newest_inputs, short_convolution
 

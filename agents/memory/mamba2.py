@@ -12,7 +12,7 @@ from agents.memory.base import Memory
 from agents.memory.broken import contain
 from agents.memory.chunks import linear_attention
 from agents.memory.dense import Dense
-from agents.memory.gated_delta_net import inverse_softplus_of_steps, log_rates
+from agents.memory.initialisers import inverse_softplus_of_steps, log_rates
 from agents.memory.short_conv import kernel_init, newest_inputs, short_convolution
 
 
@@ -82,6 +82,6 @@ class Mamba2(Memory):
             y = (y + skip[:, None] * value).reshape(gate.shape)
             return Mamba2Carry(state=state, past=past), y
 
-        carry, y = contain(read, carry, start) if len(start) > 1 else read(carry)
+        carry, y = contain(read, carry, start)
         y = nn.RMSNorm(name="norm")(y * jax.nn.silu(gate))
         return carry, Dense(self.features, use_bias=False, name="output")(y)

@@ -66,7 +66,7 @@ class MLSTM(Memory):
         def read(carry):
             return attend(query, key, value, gates, carry, start, self.mode)
 
-        carry, h = contain(read, carry, start) if len(start) > 1 else read(carry)
+        carry, h = contain(read, carry, start)
         h = split_heads(h, self.heads)
         h = nn.RMSNorm(reduction_axes=-1, feature_axes=(-2, -1), name="norm")(h)
         gate = jax.nn.sigmoid(Dense(self.features, name="output_gate")(x))

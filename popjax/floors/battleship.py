@@ -20,6 +20,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from popjax.envs.battleship import Battleship
+from popjax.envs.minesweeper import MineSweeper
 from popjax.floors.base import Law
 from popjax.players.battleship import chance_of_ship
 
@@ -153,7 +154,7 @@ class PropagatedLaw(Law):
         )
 
 
-def to_cell(env: Battleship, action: Array) -> Array:
+def to_cell(env: Battleship | MineSweeper, action: Array) -> Array:
     """The cell that an action names, counted row by row."""
     return action if env.flat_actions else action[..., 0] * env.size + action[..., 1]
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from popjax.envs.concentration import Concentration
-from popjax.floors.base import Law, surprise
+from popjax.floors.base import Law
 from popjax.floors.decks import log_share, orders
 
 POLICY_MATTERS, BOUND = True, ""
@@ -48,11 +48,6 @@ class ConcentrationLaw(Law):
 
 def law(env: Concentration) -> Law:
     return ConcentrationLaw(env)
-
-
-def code_lengths(env, episodes):
-    """`[N]` nats of each episode's tokens."""
-    return surprise(law(env), episodes).sum(0)
 
 
 def whole_board(env: Concentration) -> float:

@@ -24,7 +24,7 @@ from jax.scipy.special import ndtr
 from jaxtyping import Array, Float, Int, Key
 
 from popjax.envs import cartpole, pendulum
-from popjax.floors.base import Law, surprise
+from popjax.floors.base import Law
 
 POLICY_MATTERS, BOUND = True, "particle filter on 64 bins a component"
 ROUGHENING = 0.2  # times the cloud's extent and its size to the power -1 / dimensions
@@ -173,8 +173,3 @@ def shows_rates(env, first: bool) -> bool:
 
 def law(env) -> Law:
     return FilterLaw(env)
-
-
-def code_lengths(env, episodes) -> Float[np.ndarray, " N"]:
-    """`[N]` nats of each episode's tokens for the filter."""
-    return surprise(law(env), episodes).sum(0)

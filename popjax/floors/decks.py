@@ -18,7 +18,7 @@ from scipy.stats import hypergeom
 
 from popjax.envs.autoencode import PLAY, WATCH, Autoencode
 from popjax.envs.count_recall import CountRecall
-from popjax.floors.base import Law, surprise
+from popjax.floors.base import Law
 
 POLICY_MATTERS, BOUND = False, ""
 
@@ -158,8 +158,3 @@ def entropies(num_cards: int, num_kinds: int) -> Float[np.ndarray, " steps"]:
         share = hypergeom.pmf(c, num_cards, each, left) * c / left
         nats.append(-num_kinds * np.sum(share * np.log(c / left)))
     return np.array(nats)
-
-
-def code_lengths(env, episodes) -> Float[np.ndarray, " N"]:
-    """`[N]` nats of each episode's tokens: all the same."""
-    return surprise(law(env), episodes).sum(0)

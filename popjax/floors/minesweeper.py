@@ -24,7 +24,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from popjax.envs.minesweeper import MineSweeper
 from popjax.floors.base import Law
-from popjax.players.mine_chances import Classes, touching
+from popjax.floors.battleship import to_cell
+from popjax.players.mine_chances import Classes, places, touching
 
 POLICY_MATTERS, BOUND = True, ""
 
@@ -57,7 +58,7 @@ class MineSweeperLaw(Law):
         return Told(opened=jnp.zeros(cells, bool), counts=jnp.zeros(cells, jnp.int32))
 
     def log_probs(self, belief, action):
-        cell = self._cell(action)
+        cell = to_cell(self.env, action)
         layouts, lost = self._layouts_by_answer(belief, cell)
         layouts = jnp.where(lost, jnp.nan, layouts)
         known = jnp.arange(self.num_tokens) == 2 * belief.counts[cell]
@@ -70,11 +71,8 @@ class MineSweeperLaw(Law):
 
     def update(self, belief, action, token):
         count, mine = jnp.divmod(token, 2)
-        here = (np.arange(self.env.num_cells) == self._cell(action)) & (mine == 0)
+        here = (np.arange(self.env.num_cells) == to_cell(self.env, action)) & (mine == 0)
         return Told(belief.opened | here, jnp.where(here, count, belief.counts))
-
-    def _cell(self, action):
-        return action if self.env.flat_actions else action[0] * self.env.size + action[1]
 
     def _layouts_by_answer(
         self, told: Told, asked: Int[Array, ""]
@@ -133,15 +131,11 @@ class MineSweeperLaw(Law):
 def put_together(classes: Classes, others: Classes) -> tuple[Classes, Bool[Array, ""]]:
     """`classes`, and `others` added to those of the same name or put where there is none; and
     whether there was no place for some."""
-    same = jnp.all(classes.name[:, None] == others.name[None, :], axis=-1)
-    same = same & classes.used[:, None] & others.used[None, :]
-    new, free = others.used & ~jnp.any(same, axis=0), ~classes.used
-    order = jnp.cumsum(free)[:, None] == jnp.cumsum(new)[None, :]
-    target = same | (free[:, None] & new[None, :] & order)
-    placed, none = jnp.any(target, axis=0), len(free)
-    place = jnp.where(placed, jnp.argmax(target, axis=0), none)
-    place_of_new = jnp.where(new, place, none)
-    layouts = jnp.where(free[:, None], 0.0, classes.layouts)
+    same, taken = places(classes, others)
+    placed, none = jnp.any(same | taken, axis=0), len(classes.used)
+    place = jnp.where(placed, jnp.argmax(same | taken, axis=0), none)
+    place_of_new = jnp.where(jnp.any(taken, axis=0), place, none)
+    layouts = jnp.where(classes.used[:, None], classes.layouts, 0.0)
     return Classes(
         used=classes.used.at[place].set(True, mode="drop"),
         layouts=layouts.at[place].add(others.layouts, mode="drop"),
@@ -201,7 +195,7 @@ def code_lengths(env: MineSweeper, episodes) -> Float[np.ndarray, " N"]:
     action, obs, reward = (
         np.asarray(x) for x in (episodes.action, episodes.next_obs, episodes.reward)
     )
-    cell = action if env.flat_actions else action[..., 0] * env.size + action[..., 1]
+    cell = to_cell(env, action)
     mine = np.asarray(episodes.terminated) & (reward < 0)
     valid = np.asarray(episodes.valid)
     nats = []

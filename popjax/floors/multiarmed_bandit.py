@@ -13,7 +13,7 @@ from scipy.special import gammaln
 from scipy.stats import binom
 
 from popjax.envs.multiarmed_bandit import MultiarmedBandit
-from popjax.floors.base import Law, surprise
+from popjax.floors.base import Law
 
 POLICY_MATTERS, BOUND = True, ""
 
@@ -42,11 +42,6 @@ class BanditLaw(Law):
 
 def law(env: MultiarmedBandit) -> Law:
     return BanditLaw(env)
-
-
-def code_lengths(env, episodes):
-    """`[N]` nats of each episode's tokens."""
-    return surprise(law(env), episodes).sum(0)
 
 
 def random_floor(env: MultiarmedBandit) -> float:

@@ -7,9 +7,9 @@ holds, for each id and each kind of player, what `python -m popjax.floors --meas
 from __future__ import annotations
 
 import argparse
+import copy
 import functools
 import itertools
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from popjax.entries import Entries, read_entries, write_entries
 from popjax.floors.families import FLOORS, code_lengths
 from popjax.players import KINDS, make_player, play
 from popjax.registry import ENVS, canonical
@@ -53,8 +54,8 @@ class Floor:
 
 
 @functools.cache
-def _table() -> dict[str, dict[str, dict[str, Any]]]:
-    return json.loads(TABLE.read_text("utf-8")) if TABLE.exists() else {}
+def _table() -> Entries:
+    return read_entries(TABLE)
 
 
 def floor(env_id: str, player: str = "reference") -> Floor:
@@ -124,14 +125,9 @@ def measure(env_id: str, player: str, num_episodes: int, seed: int = 0) -> dict[
 
 def store(env_id: str, player: str, entry: dict[str, Any]) -> None:
     """Puts an entry into `floors.json`."""
-    table = json.loads(json.dumps(_table()))
+    table = copy.deepcopy(_table())
     table.setdefault(canonical(env_id), {})[player] = entry
-    lines = []
-    for name in ENVS:
-        if name in table:
-            known = (f"    {json.dumps(k)}: {json.dumps(e)}" for k, e in table[name].items())
-            lines.append(f"  {json.dumps(name)}: {{\n" + ",\n".join(known) + "\n  }")
-    TABLE.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+    write_entries(TABLE, {name: table[name] for name in ENVS if name in table})
     _table.cache_clear()
 
 

@@ -108,11 +108,7 @@ def mine_chances(
 
 def merge(classes: Classes, others: Classes) -> Classes:
     """`classes`, and `others` added to those of the same name or put where there is none."""
-    same = jnp.all(classes.name[:, None] == others.name[None, :], axis=-1)
-    same = same & classes.used[:, None] & others.used[None, :]
-    new, free = others.used & ~jnp.any(same, axis=0), ~classes.used
-    order = jnp.cumsum(free)[:, None] == jnp.cumsum(new)[None, :]
-    taken = free[:, None] & new[None, :] & order
+    same, taken = places(classes, others)
     filled, source = jnp.any(taken, axis=1), jnp.argmax(taken, axis=1)
     return Classes(
         used=classes.used | filled,
@@ -121,3 +117,13 @@ def merge(classes: Classes, others: Classes) -> Classes:
         around=jnp.where(filled[:, None], others.around[source], classes.around),
         name=jnp.where(filled[:, None], others.name[source], classes.name),
     )
+
+
+def places(classes: Classes, others: Classes) -> tuple[Bool[Array, "K L"], Bool[Array, "K L"]]:
+    """Which class is of the same name as which of the others, and which free place is taken by
+    which of those that have no such class, as long as there are free ones."""
+    same = jnp.all(classes.name[:, None] == others.name[None, :], axis=-1)
+    same = same & classes.used[:, None] & others.used[None, :]
+    new, free = others.used & ~jnp.any(same, axis=0), ~classes.used
+    order = jnp.cumsum(free)[:, None] == jnp.cumsum(new)[None, :]
+    return same, free[:, None] & new[None, :] & order
