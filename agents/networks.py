@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import flax.linen as nn
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from agents.memory import Memory
@@ -95,16 +96,53 @@ class ActorCritic(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """A next-token model: `Backbone` and one linear head -> carry, logits `[T, B, vocab]`."""
+    """`Backbone`, a head for the next token, and if asked for one for the action.
+
+    A token has one or more components (`sizes`), each with a head of its own that reads the
+    features, the action and the components before it, so that any joint law can be learned:
+    p(token) = prod_i p(component i | features, action, components before i).
+
+    num_actions: raw outputs of the action head, 0 for none: the policy half of the stream.
+    """
 
     backbone: Backbone
-    vocab: int
+    sizes: tuple[int, ...]
+    num_actions: int = 0
+    head_features: int = 128
+
+    def setup(self):
+        self.next_token = [Head(size, self.head_features, 0.01) for size in self.sizes]
+        if self.num_actions:
+            self.policy = Head(self.num_actions, self.head_features, 0.01)
 
     @nn.nowrap
     def initial_carry(self, batch_size: int) -> Any:
         return self.backbone.initial_carry(batch_size)
 
-    @nn.compact
-    def __call__(self, carry, x, start):
+    def __call__(
+        self,
+        carry: Any,
+        x: Float[Array, "T B d"],
+        start: Bool[Array, "T B"],
+        action: Float[Array, "T B a"] | None = None,
+        token: Float[Array, "T B sizes"] | None = None,
+    ) -> tuple[Any, Float[Array, "T B sizes"], Float[Array, "T B num_actions"]]:
+        """Carry, logits of all components side by side, raw outputs of the action head.
+
+        action: flat code of the action taken at x, None if tokens do not depend on it. token: flat
+        code of the token to come, of which each component sees those before it; None if there is
+        only one.
+        """
         carry, features = self.backbone(carry, x, start)
-        return carry, nn.Dense(self.vocab, name="next_token")(features)
+        policy = self.policy(features) if self.num_actions else features[..., :0]
+        return carry, self.token_logits(features, action, token), policy
+
+    def token_logits(self, features, action=None, token=None):
+        """The logits alone, from the features: for sampling component by component."""
+        seen = [features] if action is None else [features, action]
+        logits, at = [], 0
+        for head, size in zip(self.next_token, self.sizes, strict=True):
+            before = [] if at == 0 else [token[..., :at]]
+            logits.append(head(jnp.concatenate([*seen, *before], axis=-1)))
+            at += size
+        return jnp.concatenate(logits, axis=-1)

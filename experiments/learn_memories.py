@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +19,7 @@ from rich.progress import track
 from rich.table import Table
 
 from agents.memory import MEMORIES
-from agents.networks import Backbone, LanguageModel
+from agents.networks import Backbone
 from experiments.bench import compiled, device_words, write_json
 from experiments.budgets import num_parameters, widest
 from experiments.memory_tasks import CLASSES, INPUTS, TESTED, TRAINED, Examples
@@ -26,10 +27,24 @@ from experiments.memory_tasks import CLASSES, INPUTS, TESTED, TRAINED, Examples
 TEST_BATCH = 64
 
 
-def network(name: str, features: int) -> LanguageModel:
+class Reader(nn.Module):
+    """`Backbone` and one linear map to the logits of the answer."""
+
+    backbone: Backbone
+
+    @nn.nowrap
+    def initial_carry(self, batch_size: int) -> Any:
+        return self.backbone.initial_carry(batch_size)
+
+    @nn.compact
+    def __call__(self, carry, x, start):
+        carry, features = self.backbone(carry, x, start)
+        return carry, nn.Dense(CLASSES, name="next_token")(features)
+
+
+def network(name: str, features: int) -> Reader:
     """One memory with encoder, residual block and read-out."""
-    backbone = Backbone((MEMORIES[name](features),), feed_forward=features)
-    return LanguageModel(backbone, CLASSES)
+    return Reader(Backbone((MEMORIES[name](features),), feed_forward=features))
 
 
 def learn_memories(
@@ -85,7 +100,7 @@ def learn(
 
 
 def train_and_test(
-    model: LanguageModel,
+    model: Reader,
     steps: int,
     batch: int,
     learning_rate: float,
