@@ -1,0 +1,157 @@
+"""What a language model of a task predicts at each step: the token of the next time step.
+
+A token has one component or several. Wherever `popjax.floors` has the exact law of the next
+observation, the token is the law's own, in one component: so the cross-entropy less the floor is
+an excess, in nats per token, over the best predictor there can be.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from popjax.core import Environment, TimeStep
+from popjax.envs.autoencode import Autoencode
+from popjax.envs.concentration import Concentration
+from popjax.envs.count_recall import CountRecall
+from popjax.envs.higher_lower import HigherLower
+from popjax.envs.labyrinth import Labyrinth
+from popjax.envs.minesweeper import MineSweeper
+from popjax.envs.repeat_first import RepeatFirst
+from popjax.envs.repeat_previous import RepeatPrevious
+from popjax.players import Episodes
+from popjax.spaces import Box, Discrete
+from popjax.tokens.bins import NUM_BINS, Bins
+
+ACTION_INDEPENDENT = (Autoencode, CountRecall, HigherLower, RepeatFirst, RepeatPrevious)
+LARGEST_JOINT = 512
+
+
+@dataclass(frozen=True)
+class Target:
+    """The observation itself. Its components are one token together, the first one leading, if
+    there are at most 512 such tokens; else a token each, and they need a head for each that reads
+    the ones before it."""
+
+    env: Environment
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of each component of the token."""
+        sizes = self._sizes
+        return (math.prod(sizes),) if math.prod(sizes) <= LARGEST_JOINT else sizes
+
+    @property
+    def needs_action(self) -> bool:
+        """Whether observations depend on actions; they never do in the five families in which
+        cards are shown whatever is done."""
+        return not isinstance(self.env, ACTION_INDEPENDENT)
+
+    def token(self, obs: Array, action: Array, timestep: TimeStep) -> Int[Array, " m"]:
+        """`[len(sizes)]`, of the time step that answered the action taken at `obs`. Unbatched and
+        jittable."""
+        values = timestep.obs.reshape(-1)
+        if len(self.sizes) == len(values):
+            return values
+        return jnp.sum(values * self._places, keepdims=True)
+
+    def tokens(self, episodes: Episodes) -> Int[Array, "T N m"]:
+        """The token of every step; those after the end of an episode mean nothing."""
+        answer = TimeStep(
+            episodes.next_obs, episodes.reward, episodes.terminated, episodes.truncated
+        )
+        return jax.vmap(jax.vmap(self.token))(episodes.obs, episodes.action, answer)
+
+    def flatten(self, token: Int[Array, "... m"]) -> Float[Array, "... sizes"]:
+        """One-hot codes of the components, side by side."""
+        return Discrete(self.sizes).flatten(token)
+
+    @property
+    def _sizes(self) -> tuple[int, ...]:
+        sizes = self.env.observation_space.sizes
+        return sizes if isinstance(sizes, tuple) else (sizes,)
+
+    @property
+    def _places(self) -> Int[np.ndarray, " components"]:
+        """What one more in each component adds to the joint token."""
+        return np.array([math.prod(self._sizes[i + 1 :]) for i in range(len(self._sizes))])
+
+
+class TurnedCard(Target):
+    """Concentration: the kind of the card just turned. With the history and the action it gives
+    the whole board, and no component of that is in doubt but this one."""
+
+    @property
+    def sizes(self):
+        return (self.env.num_kinds,)
+
+    def token(self, obs, action, timestep):
+        return timestep.obs[action][None]
+
+
+class OpenedCell(Target):
+    """MineSweeper: 2 * count + mine. A mine is seen, for it ends the game and costs."""
+
+    @property
+    def sizes(self):
+        return (2 * self.env.observation_space.sizes,)
+
+    def token(self, obs, action, timestep):
+        mine = timestep.terminated & (timestep.reward < 0)
+        return (2 * timestep.obs + mine)[None]
+
+
+class View(Target):
+    """Labyrinths: the nine squares in view, one by one. The tenth component of the observation is
+    the action just taken."""
+
+    @property
+    def sizes(self):
+        return self.env.observation_space.sizes[:9]
+
+    def token(self, obs, action, timestep):
+        return timestep.obs[:9]
+
+
+@dataclass(frozen=True)
+class Binned(Target):
+    """Poles and pendulums: the bin of each component."""
+
+    num_bins: int = NUM_BINS
+
+    @property
+    def sizes(self):
+        return (self.num_bins,) * Bins(self.env).num_components
+
+    def token(self, obs, action, timestep):
+        return Bins(self.env, self.num_bins).index(timestep.obs)
+
+
+def target_of(env: Environment, num_bins: int = NUM_BINS) -> Target:
+    """What a language model of the environment predicts.
+
+    >>> import popjax
+    >>> {family: target_of(levels["Easy"]).sizes for family, levels in popjax.FAMILIES.items()}
+    {'Autoencode': (8,), 'Battleship': (2,), 'Concentration': (2,), 'CountRecall': (4,),
+     'HigherLower': (13,), 'LabyrinthEscape': (5, 5, 5, 5, 5, 5, 5, 5, 5),
+     'LabyrinthExplore': (5, 5, 5, 5, 5, 5, 5, 5, 5), 'MineSweeper': (6,),
+     'MultiarmedBandit': (2,), 'NoisyPositionOnlyCartPole': (64, 64),
+     'NoisyPositionOnlyPendulum': (64, 64), 'PositionOnlyCartPole': (64, 64),
+     'PositionOnlyPendulum': (64,), 'RepeatFirst': (4,), 'RepeatPrevious': (4,),
+     'VelocityOnlyCartPole': (64, 64)}
+    """
+    if isinstance(env.observation_space, Box):
+        return Binned(env, num_bins)
+    for family, kind in {
+        Concentration: TurnedCard,
+        MineSweeper: OpenedCell,
+        Labyrinth: View,
+    }.items():
+        if isinstance(env, family):
+            return kind(env)
+    return Target(env)
