@@ -6,16 +6,19 @@ import dataclasses
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 
 from experiments.errors import UserError
 from experiments.presets import preset
+from experiments.regimes import regime_name, settled
 from experiments.specs import Settings, cell, env_name, memory_name
 from popjax.words import nearest
 
 DEFAULT_OUT = Path("results")
+RegimeName = Annotated[str, tyro.conf.arg(aliases=["--as"])]
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,18 @@ class Play:
 
 @dataclass(frozen=True)
 class Train:
-    """Train one memory model on one environment.
+    """Train one memory model on one environment, as an agent or as a language model.
 
     Example: popjax train RepeatPreviousEasy --memory gru --total-steps 1000000
+    Example: popjax train HigherLowerEasy --as lm --memory s5
     """
 
     env: tyro.conf.Positional[str]
     """Environment, such as RepeatPreviousEasy."""
     memory: str = "gru"
     """Memory model, such as gru."""
+    regime: RegimeName = "ppo"
+    """How: ppo (as an agent), lm (as a language model), or another rung between the two."""
     settings: tyro.conf.OmitArgPrefixes[Settings] = field(default_factory=Settings)
     out: Path = DEFAULT_OUT
     """Folder of all studies."""
@@ -65,7 +71,7 @@ class Train:
     """Name of the study: a folder in `out`."""
 
     def run(self, console: Console) -> None:
-        spec = cell(self.env, self.memory, self.settings)
+        spec = cell(self.env, self.memory, self.settings, self.regime)
         run_study(self.out, self.study, {"kind": "train"}, [spec], console)
 
 
@@ -82,6 +88,8 @@ class Sweep:
     """Environments instead of the preset's; `all` for every one."""
     memories: tuple[str, ...] = ()
     """Memory models instead of the preset's; `all` for every one."""
+    regime: RegimeName = "ppo"
+    """How: ppo (as agents), lm (as language models), or another rung between the two."""
     seeds: int | None = None
     """Seeds of each cell instead of the preset's."""
     total_steps: int | None = None
@@ -93,21 +101,25 @@ class Sweep:
     out: Path = DEFAULT_OUT
     """Folder of all studies."""
     study: str | None = None
-    """Name of the study, a folder in `out`; the preset's name if not given."""
+    """Name of the study, a folder in `out`; the preset's name if not given, and the regime's."""
 
     def run(self, console: Console) -> None:
         from agents.memory import MEMORIES
         from popjax import ENVS
 
         chosen = preset(self.preset)
-        settings = self._settings(chosen.settings)
+        regime = regime_name(self.regime)
+        settings = settled(self._settings(chosen.settings), regime)
         envs = ENVS if self.envs == ("all",) else self.envs or chosen.envs
         memories = MEMORIES if self.memories == ("all",) else self.memories or chosen.memories
         envs = [env_name(name) for name in envs]
         memories = [memory_name(name) for name in memories]
-        specs = [cell(env, memory, settings) for env in envs for memory in memories]
-        asked = {"kind": "sweep", "preset": self.preset, **_flat(settings)}
-        run_study(self.out, self.study or self.preset, asked, specs, console)
+        specs = [cell(env, memory, settings, regime) for env in envs for memory in memories]
+        asked = {"kind": "sweep", "preset": self.preset, **_flat(settings.plain(regime))}
+        study = self.preset
+        if regime != "ppo":
+            asked["regime"], study = regime, f"{study}-{regime}"
+        run_study(self.out, self.study or study, asked, specs, console)
 
     def _settings(self, settings: Settings) -> Settings:
         for name in ("seeds", "total_steps"):
@@ -156,8 +168,8 @@ def run_study(out, study, asked, specs, console) -> None:
         raise UserError(f"{outcomes.count('failed')} cells failed: the same command tries again")
 
 
-def _flat(settings: Settings) -> dict[str, object]:
+def _flat(settings: dict[str, Any]) -> dict[str, object]:
     flat = {}
-    for name, value in dataclasses.asdict(settings).items():
+    for name, value in settings.items():
         flat.update(value if isinstance(value, dict) else {name: value})
     return flat

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.distributions import num_outputs
+from agents.lm import LMConfig
 from agents.memory import MEMORIES, Memory
 from agents.networks import ActorCritic, Backbone
 from agents.ppo import Hyperparams, PPOConfig
@@ -46,8 +47,9 @@ class NetworkConfig:
 class Settings:
     """How to train, the same for every cell of a sweep."""
 
-    total_steps: int = 2_000_000
-    """Environment steps of each seed."""
+    total_steps: int | None = None
+    """Environment steps of each seed; 2 million for an agent, what it needs for a language model,
+    if not given."""
     seeds: int = 3
     """How many seeds, 0, 1, ... after `first_seed`."""
     first_seed: int = 0
@@ -58,17 +60,29 @@ class Settings:
     """Episodes of the evaluation of the final policy."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
+    lm: LMConfig = field(default_factory=LMConfig)
     hyperparams: dict[str, float] = field(default_factory=dict)
     """Hyper-parameters that differ from their defaults, by name."""
 
     def __post_init__(self):
         for name in ("total_steps", "seeds", "num_segments", "eval_episodes"):
-            positive(name, getattr(self, name))
+            if getattr(self, name) is not None:
+                positive(name, getattr(self, name))
         for name in ("features", "num_layers", "head_features"):
             positive(name, getattr(self.network, name))
         for name in self.hyperparams:
             if name not in DEFAULT_HYPERPARAMS:
                 raise UserError(nearest(name, DEFAULT_HYPERPARAMS, "hyper-parameter"))
+
+    def plain(self, regime: str) -> dict[str, Any]:
+        """What a regime reads of it, as plain JSON data: no other regime's own part."""
+        others = {"ppo", "lm"} - {own_part(regime)}
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in others}
+
+
+def own_part(regime: str) -> str:
+    """The name of the part of `Settings` that says how a regime gets its data."""
+    return "ppo" if regime == "ppo" else "lm"
 
 
 @dataclass(frozen=True)
@@ -98,12 +112,19 @@ class CellSpec:
 
     @property
     def _affordable_updates(self) -> int:
-        return max(1, self.settings.total_steps // self.settings.ppo.steps_per_update)
+        return max(1, self.settings.total_steps // self.steps_per_update)
+
+    @property
+    def steps_per_update(self) -> int:
+        """Environment steps of one update of one seed, those after an episode's end included."""
+        if own_part(self.regime) == "ppo":
+            return self.settings.ppo.steps_per_update
+        return self.settings.lm.num_episodes * make(self.env).max_steps
 
     @property
     def env_steps(self) -> int:
         """Environment steps of all seeds together."""
-        return self.num_updates * self.settings.ppo.steps_per_update * len(self.seeds)
+        return self.num_updates * self.steps_per_update * len(self.seeds)
 
     @property
     def hyperparams(self) -> dict[str, float]:
@@ -111,20 +132,27 @@ class CellSpec:
 
     def resolved(self) -> dict[str, Any]:
         """Everything that decides the result, as plain JSON data."""
-        plain = dataclasses.asdict(self)
-        plain["settings"]["hyperparams"] = {k: str(v) for k, v in self.hyperparams.items()}
-        return plain
+        plain = {"env": self.env, "memory": self.memory, "regime": self.regime}
+        hyperparams = {k: str(v) for k, v in self.hyperparams.items()}
+        return plain | {"settings": self.settings.plain(self.regime) | {"hyperparams": hyperparams}}
 
     @property
     def id(self) -> str:
-        """`<env>-<memory>-<hash of the resolved spec>`: the name of the cell's folder."""
+        """`<env>-<memory>-<hash of the resolved spec>`: the name of the cell's folder. The regime
+        stands before the hash if it is not PPO."""
         text = json.dumps(self.resolved(), sort_keys=True)
-        return f"{self.env}-{self.memory}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+        regime = "" if self.regime == "ppo" else f"{self.regime}-"
+        code = hashlib.sha256(text.encode()).hexdigest()[:10]
+        return f"{self.env}-{self.memory}-{regime}{code}"
 
 
-def cell(env: str, memory: str, settings: Settings) -> CellSpec:
-    """A cell from names as a person writes them; a UserError names the nearest right word."""
-    return CellSpec(env_name(env), memory_name(memory), settings)
+def cell(env: str, memory: str, settings: Settings, regime: str = "ppo") -> CellSpec:
+    """A cell from names as a person writes them, and what its regime sets where `settings` are
+    silent; a UserError names the nearest right word."""
+    from experiments.regimes import regime_name, settled  # which build cells' networks
+
+    regime = regime_name(regime)
+    return CellSpec(env_name(env), memory_name(memory), settled(settings, regime), regime)
 
 
 def env_name(name: str) -> str:
@@ -153,21 +181,22 @@ def memory_of(name: str, size: NetworkConfig) -> Memory:
     return MEMORIES[name](features=size.features)
 
 
+def backbone_of(spec: CellSpec) -> Backbone:
+    """The part of the network that every regime trains."""
+    size = spec.settings.network
+    memory = memory_of(spec.memory, size)
+    blocks = tuple(memory.clone() for _ in range(size.num_layers))
+    return Backbone(blocks, feed_forward=size.feed_forward)
+
+
 def build(spec: CellSpec) -> tuple[Any, ActorCritic]:
-    """The environment and the network of a cell."""
+    """The environment and the agent of a cell."""
     env = make(spec.env)
     size = spec.settings.network
-
-    memory = memory_of(spec.memory, size)
-
-    def backbone() -> Backbone:
-        blocks = tuple(memory.clone() for _ in range(size.num_layers))
-        return Backbone(blocks, feed_forward=size.feed_forward)
-
     network = ActorCritic(
-        backbone(),
+        backbone_of(spec),
         num_actions=num_outputs(env.action_space),
         head_features=size.head_features,
-        critic=backbone() if size.separate_critic else None,
+        critic=backbone_of(spec) if size.separate_critic else None,
     )
     return env, network

@@ -29,7 +29,8 @@ def run_cells(study: Path, specs: Sequence[CellSpec], console: Console) -> list[
     )
     outcomes = []
     for number, spec in enumerate(specs, 1):
-        title = f"[{number}/{len(specs)}] {spec.env} {spec.memory}"
+        costume = "" if spec.regime == "ppo" else f" as {spec.regime}"
+        title = f"[{number}/{len(specs)}] {spec.env} {spec.memory}{costume}"
         try:
             outcomes.append(_run_one(study, spec, title, console))
         except KeyboardInterrupt:
@@ -80,8 +81,9 @@ def _words(news: dict[str, Any]) -> str:
     if news["stage"] != "training":
         return news["stage"]
     parts = []
-    if news.get("return") is not None:
-        parts.append(f"return {news['return']:.3f}")
+    for headline in ("return", "nats"):
+        if news.get(headline) is not None:
+            parts.append(f"{headline} {news[headline]:.3f}")
     if news.get("steps_per_second"):
         parts.append(f"{news['steps_per_second'] / 1e3:.1f}k steps/s")
     if news.get("diverged"):

@@ -13,11 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents import checkpoint
-from agents.evaluate import evaluate
-from agents.ppo import Hyperparams, make_train
+from agents.ppo import Hyperparams
+from agents.sharding import everywhere, replicated
 from experiments.errors import UserError
+from experiments.regimes import REGIMES
 from experiments.results import Cell, Table
-from experiments.specs import CellSpec, build
+from experiments.specs import CellSpec
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -45,13 +46,12 @@ def run_cell(study: Path, spec: CellSpec, report: Report = lambda news: None) ->
 def _train(cell: Cell, report: Report) -> None:
     spec = cell.spec
     clock = time.perf_counter()
-    env, network = build(spec)
-    init, segment = make_train(env, network, spec.settings.ppo)
+    trainer = REGIMES[spec.regime].trainer(spec)
     key_train, key_eval = lane_keys(spec.seeds)
     hyperparams = lane_hyperparams(spec)
 
-    start_all = jax.jit(jax.vmap(partial(init, num_updates=spec.num_updates)))
-    state = start_all(key_train, hyperparams)
+    start_all = jax.jit(jax.vmap(partial(trainer.init, num_updates=spec.num_updates)))
+    state, hyperparams = replicated(trainer.mesh, (start_all(key_train, hyperparams), hyperparams))
     update = 0
     saved = checkpoint.latest(cell.checkpoints)
     if saved is not None:
@@ -62,10 +62,9 @@ def _train(cell: Cell, report: Report) -> None:
         update = saved
     rows = cell.rows_before(update)
     report({"stage": "compiling", "update": update})
-    lanes = jax.jit(
-        jax.vmap(partial(segment, num_updates=spec.updates_per_segment)), donate_argnums=0
-    )
-    advance = lanes.lower(state, hyperparams).compile()
+    lanes = jax.vmap(partial(trainer.segment, num_updates=spec.updates_per_segment))
+    placed = {"out_shardings": everywhere(trainer.mesh)} if trainer.mesh else {}
+    advance = jax.jit(lanes, donate_argnums=0, **placed).lower(state, hyperparams).compile()
     compile_seconds = time.perf_counter() - clock
 
     clock = time.perf_counter()
@@ -77,14 +76,14 @@ def _train(cell: Cell, report: Report) -> None:
         rows += new_rows
         update += spec.updates_per_segment
         checkpoint.save(cell.checkpoints, update, state)
-        steps = (update - first_update) * spec.settings.ppo.steps_per_update * len(spec.seeds)
-        recent = [row["return"] for row in new_rows if row["return"] is not None]
+        steps = (update - first_update) * spec.steps_per_update * len(spec.seeds)
+        recent = [row[trainer.headline] for row in new_rows if row[trainer.headline] is not None]
         report(
             {
                 "stage": "training",
                 "update": update,
                 "steps_per_second": steps / (time.perf_counter() - clock),
-                "return": float(np.mean(recent)) if recent else None,
+                trainer.headline: float(np.mean(recent)) if recent else None,
                 "diverged": sorted({row["seed"] for row in rows if row["diverged"]}),
             }
         )
@@ -92,18 +91,18 @@ def _train(cell: Cell, report: Report) -> None:
 
     report({"stage": "evaluating", "update": update})
     clock = time.perf_counter()
-    returns = _evaluate(spec, env, network, state.params, key_eval)
-    trained = (update - first_update) * spec.settings.ppo.steps_per_update * len(spec.seeds)
+    evaluation = trainer.evaluate(state.params, key_eval)
+    trained = (update - first_update) * spec.steps_per_update * len(spec.seeds)
     summary = {
         "compile_seconds": round(compile_seconds, 2),
         "train_seconds": round(train_seconds, 2),
         "eval_seconds": round(time.perf_counter() - clock, 2),
         "steps_per_second": round(trained / train_seconds) if trained else None,
         "parameters": sum(leaf[0].size for leaf in jax.tree.leaves(state.params)),
-        "state_size": network.backbone.state_size(),
+        "state_size": trainer.network.backbone.state_size(),
         "diverged": {str(row["seed"]): row["update"] for row in reversed(rows) if row["diverged"]},
     }
-    cell.finish(_columns(rows), returns, summary)
+    cell.finish(_columns(rows), evaluation, summary)
 
 
 def lane_keys(seeds: tuple[int, ...]) -> tuple[Any, Any]:
@@ -140,7 +139,7 @@ def _rows(spec: CellSpec, update: int, metrics: Any, finite: np.ndarray) -> list
                 {
                     "seed": seed,
                     "update": update + i,
-                    "step": (update + i + 1) * spec.settings.ppo.steps_per_update,
+                    "step": (update + i + 1) * spec.steps_per_update,
                     **{k: v if np.isfinite(v) else None for k, v in values.items()},
                     "diverged": bool(diverged),
                 }
@@ -158,26 +157,3 @@ def _columns(rows: list[dict[str, Any]]) -> Table:
         return np.array([np.nan if v is None else v for v in values], np.float64)
 
     return {name: column(name) for name in rows[0]}
-
-
-def _evaluate(spec: CellSpec, env, network, params, keys) -> Table:
-    """Returns of whole episodes under the sampled and the greedy policy, on the same keys."""
-
-    @jax.jit
-    def both(params, keys):
-        def one(params, key, greedy):
-            inputs = spec.settings.ppo.inputs
-            episodes = spec.settings.eval_episodes
-            return evaluate(env, network, params, key, episodes, greedy, inputs)
-
-        lanes = jax.vmap(one, in_axes=(0, 0, None))
-        return jax.lax.map(lambda greedy: lanes(params, keys, greedy), jnp.array([False, True]))
-
-    returns = np.asarray(both(params, keys), np.float64)  # [policy, lane, episode]
-    policy, lane, episode = np.indices(returns.shape)
-    return {
-        "policy": np.array(["sampled", "greedy"])[policy.ravel()],
-        "seed": np.array(spec.seeds)[lane.ravel()],
-        "episode": episode.ravel(),
-        "return": returns.ravel(),
-    }

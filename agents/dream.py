@@ -1,0 +1,131 @@
+"""Sampling from a language model of a task: it dreams what it would be shown.
+
+The first observation is the environment's. From there on the model answers every action with a
+token, component by component, the token gives the next observation, and the model reads it. A
+model says nothing of the end, so a dream is as long as the longest episode.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Float, Int, Key
+
+from agents.distributions import distribution
+from agents.networks import LanguageModel
+from agents.rollout import Inputs, agent_input
+from popjax import batch
+from popjax.core import Environment, State
+from popjax.envs.concentration import Concentration
+from popjax.envs.labyrinth import Labyrinth
+from popjax.envs.minesweeper import MineSweeper
+from popjax.players import Player
+from popjax.spaces import Box
+from popjax.tokens import Bins, target_of
+
+
+class Dream(struct.PyTreeNode):
+    """`N` dreams of `T` steps, time first. obs: the observation acted upon. token: the model's
+    answer to the action, and next_obs: the observation it stands for."""
+
+    obs: Array
+    action: Array
+    token: Int[Array, "T N m"]
+    next_obs: Array
+
+
+def dream(
+    env: Environment,
+    network: LanguageModel,
+    params: Any,
+    key: Key[Array, ""],
+    num_episodes: int,
+    inputs: Inputs,
+    player: Player | None = None,
+) -> Dream:
+    """`num_episodes` dreams, in which `player` acts, or the model's own action head if there is
+    none. The key is consumed."""
+    if player is not None and player.sees == "privileged":
+        raise ValueError(f"{player.name} sees the hidden state, and a dream has none")
+    if player is None and not network.num_actions:
+        raise ValueError("a model without an action head needs a player that acts")
+    target, space = target_of(env), env.action_space
+
+    def act(key, memory, obs, features):
+        if player is None:
+            raw = network.apply(params, features, method=lambda model, x: model.policy(x))
+            return memory, distribution(space, raw).sample(seed=key)
+        keys = jax.random.split(key, num_episodes)
+        return jax.vmap(player.act, (0, 0, 0, None))(keys, memory, obs, None)
+
+    def one_step(loop, step):
+        carry, memory, states, obs, previous = loop
+        start, key = step
+        key_act, key_token = jax.random.split(key)
+        start = jnp.full((1, num_episodes), start)
+        x = agent_input(env, obs, previous, start[0], inputs)[None]
+        carry, features = network.apply(
+            params, carry, x, start, method=lambda model, *args: model.backbone(*args)
+        )
+        memory, action = act(key_act, memory, obs, features[0])
+        code = space.flatten(action) if target.needs_action else None
+        token = draw(network, params, key_token, features[0], code)
+        states, next_obs = jax.vmap(lambda *args: answer(env, *args))(states, action, token)
+        record = Dream(obs=obs, action=action, token=token, next_obs=next_obs)
+        return (carry, memory, states, next_obs, action), record
+
+    key_reset, key_steps = jax.random.split(key)
+    states, timesteps = batch.reset(env, key_reset, num_episodes)
+    memory = player.begin() if player else ()
+    memory = jax.tree.map(lambda a: jnp.broadcast_to(a, (num_episodes, *jnp.shape(a))), memory)
+    previous = jnp.zeros((num_episodes, *space.shape), space.dtype)
+    loop = (network.initial_carry(num_episodes), memory, states, timesteps.obs, previous)
+    steps = (jnp.arange(env.max_steps) == 0, jax.random.split(key_steps, env.max_steps))
+    return jax.lax.scan(one_step, loop, steps)[1]
+
+
+def draw(
+    network: LanguageModel,
+    params: Any,
+    key: Key[Array, ""],
+    features: Float[Array, "N d"],
+    action: Float[Array, "N a"] | None = None,
+) -> Int[Array, "N m"]:
+    """Tokens, each component drawn given those before it. The key is consumed."""
+    token = jnp.zeros((len(features), 0))  # one-hot codes of the components so far
+    drawn, left = [], sum(network.sizes)
+    for i, size in enumerate(network.sizes):
+        seen = jnp.pad(token, ((0, 0), (0, left)))
+        logits = network.apply(params, features, action, seen, method=LanguageModel.token_logits)
+        at = token.shape[1]
+        own = jax.random.fold_in(key, i)
+        drawn.append(jax.random.categorical(own, logits[:, at : at + size]))
+        token = jnp.concatenate([token, jax.nn.one_hot(drawn[-1], size)], axis=1)
+        left -= size
+    return jnp.stack(drawn, axis=1)
+
+
+def answer(
+    env: Environment, state: State, action: Array, token: Int[Array, " m"]
+) -> tuple[State, Array]:
+    """The observation that a token stands for; unbatched. Of a hidden state only Concentration
+    makes use, for its rule says which cards stay face up: the card that the token names is laid
+    where the action turns one."""
+    if isinstance(env, Concentration):
+        state = state.replace(layout=state.layout.at[action].set(token[0]))
+        state, timestep = env.transition(None, state, action)
+        return state, timestep.obs
+    if isinstance(env, MineSweeper):
+        return state, token[0] // 2
+    if isinstance(env, Labyrinth):
+        return state, jnp.append(token, action)
+    space = env.observation_space
+    if isinstance(space, Box):
+        return state, Bins(env).centre(token)
+    if len(token) < len(np.ravel(space.sizes)):
+        token = jnp.stack(jnp.unravel_index(token[0], space.sizes))
+    return state, token.reshape(space.shape)

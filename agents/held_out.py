@@ -1,0 +1,71 @@
+"""How well a language model predicts: fresh episodes, beside the floor on the very same ones."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Key
+
+from agents.lm import LMConfig, inputs_of, logits_along, token_log_probs
+from agents.networks import LanguageModel
+from popjax.core import Environment
+from popjax.floors import FLOORS, code_lengths
+from popjax.players import Episodes, make_player, play
+
+
+def held_out(
+    env: Environment,
+    network: LanguageModel,
+    params: Any,
+    key: Key[Array, ""],
+    config: LMConfig,
+    num_episodes: int = 256,
+) -> dict[str, np.ndarray]:
+    """Of each of `num_episodes` new episodes: `nats` under the model, `floor`, nats under the
+    exact law or the predictor that bounds it, `tokens`, and how many were the likeliest,
+    `correct`. The key is consumed; called outside `jit`."""
+    player = make_player(env, config.player)
+    with_states = env.name.startswith("Labyrinth")  # whose bound looks at the whole maze
+    episodes = play(env, player, key, num_episodes, with_states)
+    sums = _sums(env, network, inputs_of(env, config), params, episodes)
+    return {
+        "nats": np.asarray(sums["nats"], np.float64),
+        "floor": code_lengths(env, episodes),
+        "tokens": np.asarray(episodes.lengths, np.int64),
+        "correct": np.asarray(sums["correct"], np.int64),
+    }
+
+
+def floor_kind(env: Environment) -> str:
+    """What `floor` is: "exact", or "bound" (the true floor lies at or below it)."""
+    return "bound" if FLOORS[env.name].BOUND else "exact"
+
+
+@partial(jax.jit, static_argnames=("env", "network", "inputs"))
+def _sums(env, network, inputs, params, episodes: Episodes) -> dict[str, Array]:
+    logits, token = logits_along(params, env, network, inputs, episodes)
+    log_prob, correct = token_log_probs(network.sizes, logits, token)
+    return {
+        "nats": jnp.sum(jnp.where(episodes.valid, -log_prob, 0.0), axis=0),
+        "correct": jnp.sum(correct & episodes.valid, axis=0),
+    }
+
+
+def per_token(sums: dict[str, np.ndarray]) -> dict[str, float]:
+    """Nats a token under the model, the floor, their difference with its standard error over
+    episodes, and the share of tokens that were the likeliest."""
+    tokens = sums["tokens"]
+    over = sums["nats"] - sums["floor"]
+    excess = over.sum() / tokens.sum()
+    error = np.std(over - excess * tokens, ddof=1) / tokens.mean() / np.sqrt(len(tokens))
+    return {
+        "nats": sums["nats"].sum() / tokens.sum(),
+        "floor": sums["floor"].sum() / tokens.sum(),
+        "excess": excess,
+        "excess_error": error,
+        "accuracy": sums["correct"].sum() / tokens.sum(),
+    }

@@ -1,0 +1,257 @@
+"""Next-token training of the same `Backbone`: the language model's costume.
+
+The model reads what the agent reads, one position a step, and predicts the token that answers the
+action (`popjax.tokens`). Cross-entropy is in nats a loss token; every step of every episode is
+one, the answer to the last action included, as in `popjax.floors`. `make_train` gives two pure
+functions of the same form as PPO's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import struct
+from jax.sharding import Mesh
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from agents.networks import LanguageModel
+from agents.ppo import Hyperparams, optimiser
+from agents.rollout import Inputs, agent_input, input_size
+from agents.sharding import shared
+from popjax import tokens
+from popjax.core import Environment
+from popjax.floors import FLOORS
+from popjax.players import KINDS, Episodes, make_player, play
+from popjax.tokens import target_of
+from popjax.words import nearest
+
+
+@dataclass(frozen=True)
+class LMConfig:
+    """What changes shapes or the program."""
+
+    num_episodes: int = 64
+    """Whole episodes read between two steps of the optimiser."""
+    player: str = "random"
+    """Who makes the histories: random, memoryless or reference."""
+    corpus: int = 0
+    """Episodes that are read again and again, each once a pass; 0: always new ones."""
+    corpus_seed: int = 0
+    """Which corpus."""
+    previous_action: Literal["auto", "on", "off"] = "auto"
+    """Whether the model reads its own previous action; auto: where tokens depend on actions."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """How the learning rate falls to zero over the run."""
+    warmup: float = 0.02
+    """The share of the run over which the learning rate rises first."""
+
+    def __post_init__(self):
+        if self.num_episodes < 1:
+            raise ValueError(f"num_episodes must be at least 1, not {self.num_episodes}")
+        if self.player not in KINDS:
+            raise ValueError(nearest(self.player, KINDS, "player"))
+        if self.corpus < 0 or self.corpus % self.num_episodes:
+            raise ValueError(
+                f"num_episodes ({self.num_episodes}) must divide corpus ({self.corpus})"
+            )
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"warmup must be a share from 0 up to 1, not {self.warmup}")
+
+
+class TrainState(struct.PyTreeNode):
+    """All that a run needs to go on. update: `[]` updates made. num_updates: `[]` the run's length
+    (for the schedule)."""
+
+    params: Any
+    opt_state: Any
+    key: Key[Array, ""]
+    update: Int[Array, ""]
+    num_updates: Int[Array, ""]
+
+
+def inputs_of(env: Environment, config: LMConfig) -> Inputs:
+    """What the model reads. Where actions never change what is seen, they are left out: a model
+    of an expert's transcripts could copy its previous action and need no memory."""
+    on = {"auto": target_of(env).needs_action, "on": True, "off": False}[config.previous_action]
+    return "obs+action" if on else "obs"
+
+
+def reading(
+    env: Environment, episodes: Episodes, inputs: Inputs
+) -> tuple[Float[Array, "T N d"], Bool[Array, "T N"]]:
+    """The agent's input at every step of whole episodes, and where they start."""
+    previous = jnp.roll(episodes.action, 1, axis=0)  # what stands before the first is not read
+    start = jnp.arange(len(episodes.reward))[:, None] == jnp.zeros_like(episodes.valid)
+    return agent_input(env, episodes.obs, previous, start, inputs), start
+
+
+def token_log_probs(
+    sizes: tuple[int, ...], logits: Float[Array, "... sizes"], token: Int[Array, "... m"]
+) -> tuple[Float[Array, "..."], Bool[Array, "..."]]:
+    """The log-probability of a token, summed over its components, and whether each component was
+    the likeliest."""
+    total, correct = 0.0, True
+    for i, part in enumerate(components(sizes, logits)):
+        chosen = jnp.take_along_axis(jax.nn.log_softmax(part), token[..., i : i + 1], axis=-1)
+        total, correct = total + chosen[..., 0], correct & (jnp.argmax(part, -1) == token[..., i])
+    return total, correct
+
+
+def expected_nats(sizes: tuple[int, ...], logits: Float[Array, "... sizes"]) -> Float[Array, "..."]:
+    """How surprising the token will be to the model itself: the entropy of each component, given
+    those before it, summed."""
+    log_probs = [jax.nn.log_softmax(part) for part in components(sizes, logits)]
+    return sum(-jnp.sum(jnp.exp(part) * part, axis=-1) for part in log_probs)
+
+
+def components(sizes: tuple[int, ...], logits: Float[Array, "... sizes"]) -> list[Array]:
+    """The logits of each component."""
+    return jnp.split(logits, np.cumsum(sizes)[:-1], axis=-1)
+
+
+def logits_along(
+    params: Any, env: Environment, network: LanguageModel, inputs: Inputs, episodes: Episodes
+) -> tuple[Float[Array, "T N sizes"], Int[Array, "T N m"]]:
+    """What the model predicts at every step of whole episodes, and the tokens that came."""
+    target = target_of(env)
+    x, start = reading(env, episodes, inputs)
+    token = target.tokens(episodes)
+    action = env.action_space.flatten(episodes.action) if target.needs_action else None
+    seen = target.flatten(token) if len(target.sizes) > 1 else None
+    _, logits, _ = network.apply(params, network.initial_carry(x.shape[1]), x, start, action, seen)
+    return logits, token
+
+
+def lm_loss(
+    params: Any, env: Environment, network: LanguageModel, inputs: Inputs, episodes: Episodes
+) -> tuple[Float[Array, ""], dict[str, Array]]:
+    """Cross-entropy in nats a loss token over whole episodes.
+
+    Beside it: the share of tokens that were the likeliest, and the nats of supervision, expected
+    by the model (`supervision_nats`) and realised (`told_nats`).
+    """
+    logits, token = logits_along(params, env, network, inputs, episodes)
+    log_prob, correct = token_log_probs(network.sizes, logits, token)
+    expected = expected_nats(network.sizes, jax.lax.stop_gradient(logits))
+    count = jnp.sum(episodes.valid)
+    told = jnp.sum(jnp.where(episodes.valid, -log_prob, 0.0))
+    return told / count, {
+        "nats": told / count,
+        "accuracy": jnp.sum(correct & episodes.valid) / count,
+        "environment_tokens": count,
+        "gradient_tokens": count,
+        "supervision_nats": jnp.sum(jnp.where(episodes.valid, expected, 0.0)),
+        "told_nats": told,
+    }
+
+
+def init_params(
+    env: Environment, network: LanguageModel, key: Key[Array, ""], inputs: Inputs
+) -> Any:
+    """Fresh parameters. The key is consumed."""
+    target = target_of(env)
+    one = jnp.ones((1, 1))
+    return network.init(
+        key,
+        network.initial_carry(1),
+        one[..., None] * jnp.zeros(input_size(env, inputs)),
+        one > 0,
+        one[..., None] * jnp.zeros(env.action_space.flat_size) if target.needs_action else None,
+        one[..., None] * jnp.zeros(sum(target.sizes)) if len(target.sizes) > 1 else None,
+    )
+
+
+def known_floor(env: Environment) -> float | None:
+    """The exact floor in nats a token where it is the same for all episodes, else None."""
+    family = FLOORS[env.name]
+    return None if family.POLICY_MATTERS else family.nats_per_episode(env) / env.max_steps
+
+
+def slow_down(config: LMConfig, share: Float[Array, ""]) -> Float[Array, ""]:
+    """The share of the learning rate to hold back after this share of the run."""
+    fall = {
+        "cosine": lambda share: 0.5 - 0.5 * jnp.cos(jnp.pi * share),
+        "linear": lambda share: share,
+        "constant": lambda share: 0.0 * share,
+    }[config.schedule]
+    rise = jnp.minimum(1.0, share / config.warmup) if config.warmup else 1.0
+    return 1.0 - rise * (1.0 - fall(share))
+
+
+def turn(key: Key[Array, ""], update: Any, corpus: int, num_episodes: int) -> Int[Array, " n"]:
+    """Which episodes of a corpus an update reads: each once a pass, every pass in a new order."""
+    a_pass = corpus // num_episodes
+    order = jax.random.permutation(jax.random.fold_in(key, update // a_pass), corpus)
+    return jax.lax.dynamic_slice(order, [update % a_pass * num_episodes], [num_episodes])
+
+
+def make_train(
+    env: Environment, network: LanguageModel, config: LMConfig, mesh: Mesh | None = None
+) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
+    """`init(key, hyperparams, num_updates) -> TrainState` and
+    `segment(state, hyperparams, num_updates) -> (TrainState, metrics)`, both pure.
+
+    `segment`'s `num_updates` is static; each metric has one row an update. mesh: the devices that
+    share each batch.
+    """
+    inputs, player, exact = (
+        inputs_of(env, config),
+        make_player(env, config.player),
+        known_floor(env),
+    )
+
+    def init(key: Key[Array, ""], hyperparams: Hyperparams, num_updates: Any) -> TrainState:
+        key_params, key_train = jax.random.split(key)
+        params = init_params(env, network, key_params, inputs)
+        return TrainState(
+            params=params,
+            opt_state=optimiser(hyperparams).init(params),
+            key=key_train,
+            update=jnp.int32(0),
+            num_updates=jnp.asarray(num_updates, jnp.int32),
+        )
+
+    def batch(state: TrainState, library: Episodes | None) -> Episodes:
+        if library is None:
+            key = jax.random.fold_in(state.key, state.update)
+            return play(env, player, key, config.num_episodes)
+        chosen = turn(state.key, state.update, config.corpus, config.num_episodes)
+        return jax.tree.map(lambda leaf: leaf[:, chosen], library)
+
+    def update(state: TrainState, hyperparams: Hyperparams, library: Episodes | None):
+        episodes = shared(mesh, batch(state, library))
+        grads, metrics = jax.grad(lm_loss, has_aux=True)(
+            state.params, env, network, inputs, episodes
+        )
+        held_back = slow_down(config, (state.update + 1) / (state.num_updates + 1))
+        updates, opt_state = optimiser(hyperparams, held_back).update(
+            grads, state.opt_state, state.params
+        )
+        state = state.replace(
+            params=optax.apply_updates(state.params, updates),
+            opt_state=opt_state,
+            update=state.update + 1,
+        )
+        excess = {} if exact is None else {"excess": metrics["nats"] - exact}
+        return state, {
+            "loss": metrics["nats"],
+            **metrics,
+            **excess,
+            "grad_norm": optax.tree.norm(grads),
+        }
+
+    def segment(state: TrainState, hyperparams: Hyperparams, num_updates: int):
+        library = None
+        if config.corpus:
+            library = tokens.corpus(env, player, config.corpus_seed, config.corpus)
+        return jax.lax.scan(
+            lambda state, _: update(state, hyperparams, library), state, length=num_updates
+        )
+
+    return init, segment

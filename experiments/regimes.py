@@ -1,0 +1,147 @@
+"""The ways to train a cell: `popjax train ID --regime NAME`, or `--as NAME`.
+
+A regime is a function from a cell to a `Trainer`, and what it sets where the user is silent. One
+line in `REGIMES` and every command knows it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents import lm, ppo
+from agents.evaluate import evaluate
+from agents.held_out import held_out
+from agents.networks import LanguageModel
+from agents.sharding import episode_mesh
+from experiments.errors import UserError
+from experiments.results import Table
+from experiments.specs import CellSpec, Settings, backbone_of, build
+from popjax import make
+from popjax.tokens import target_of
+from popjax.words import nearest
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """How the seeds of one cell are trained and judged.
+
+    init: `(key, hyperparams, num_updates) -> state`. segment: `(state, hyperparams, num_updates)
+        -> (state, metrics)`, one row an update. Both are pure and of one seed; `state.params` are
+        the parameters, and `metrics["loss"]` tells whether they are still numbers.
+    evaluate: `(params, keys) -> Table` of all seeds, each leaf and the keys leading with `[seeds]`.
+    headline: the metric that the progress bar shows.
+    mesh: the devices that share each batch of episodes; None for one.
+    """
+
+    env: Any
+    network: Any
+    init: Callable[..., Any]
+    segment: Callable[..., tuple[Any, dict[str, Any]]]
+    evaluate: Callable[[Any, Any], Table]
+    headline: str = "return"
+    mesh: jax.sharding.Mesh | None = None
+
+
+@dataclass(frozen=True)
+class Regime:
+    """A way to train, and what it sets where the user is silent."""
+
+    about: str
+    trainer: Callable[[CellSpec], Trainer]
+    total_steps: int = 2_000_000
+    hyperparams: dict[str, float] = field(default_factory=dict)
+
+
+def as_agent(spec: CellSpec) -> Trainer:
+    """PPO on the rewards of the environment."""
+    env, network = build(spec)
+    init, segment = ppo.make_train(env, network, spec.settings.ppo)
+
+    def returns(params, keys):
+        return returns_table(spec, env, network, params, keys)
+
+    return Trainer(env, network, init, segment, returns)
+
+
+def as_language_model(spec: CellSpec) -> Trainer:
+    """Cross-entropy on the next observation."""
+    env, config = make(spec.env), spec.settings.lm
+    sizes = target_of(env).sizes
+    network = LanguageModel(backbone_of(spec), sizes, 0, spec.settings.network.head_features)
+    mesh = episode_mesh(config.num_episodes)
+    init, segment = lm.make_train(env, network, config, mesh)
+
+    def nats(params, keys):
+        return nats_table(spec, env, network, params, keys)
+
+    return Trainer(env, network, init, segment, nats, "nats", mesh)
+
+
+REGIMES: dict[str, Regime] = {
+    "ppo": Regime("PPO on the rewards", as_agent),
+    "lm": Regime(
+        "cross-entropy on the next observation",
+        as_language_model,
+        total_steps=4_000_000,
+        hyperparams={"learning_rate": 4e-3, "max_grad_norm": 1.0},
+    ),
+}
+
+
+def regime_name(name: str) -> str:
+    """The name of a regime; a UserError names the nearest one."""
+    if name not in REGIMES:
+        raise UserError(nearest(name, REGIMES, "regime"))
+    return name
+
+
+def settled(settings: Settings, regime: str) -> Settings:
+    """The settings with what the regime sets where they are silent."""
+    chosen = REGIMES[regime]
+    total_steps = settings.total_steps or chosen.total_steps
+    hyperparams = chosen.hyperparams | settings.hyperparams
+    return dataclasses.replace(settings, total_steps=total_steps, hyperparams=hyperparams)
+
+
+def returns_table(spec: CellSpec, env, network, params, keys) -> Table:
+    """Returns of whole episodes under the sampled and the greedy policy, on the same keys."""
+
+    @jax.jit
+    def both(params, keys):
+        def one(params, key, greedy):
+            inputs = spec.settings.ppo.inputs
+            episodes = spec.settings.eval_episodes
+            return evaluate(env, network, params, key, episodes, greedy, inputs)
+
+        lanes = jax.vmap(one, in_axes=(0, 0, None))
+        return jax.lax.map(lambda greedy: lanes(params, keys, greedy), jnp.array([False, True]))
+
+    returns = np.asarray(both(params, keys), np.float64)  # [policy, lane, episode]
+    policy, lane, episode = np.indices(returns.shape)
+    return {
+        "policy": np.array(["sampled", "greedy"])[policy.ravel()],
+        "seed": np.array(spec.seeds)[lane.ravel()],
+        "episode": episode.ravel(),
+        "return": returns.ravel(),
+    }
+
+
+def nats_table(spec: CellSpec, env, network, params, keys) -> Table:
+    """What held-out episodes cost the model and the true law, one line an episode: `nats` and
+    `floor` are sums over its `tokens`, `correct` of them were the likeliest."""
+    parts = []
+    for lane, seed in enumerate(spec.seeds):
+        own = jax.tree.map(lambda leaf, lane=lane: leaf[lane], params)
+        sums = held_out(
+            env, network, own, keys[lane], spec.settings.lm, spec.settings.eval_episodes
+        )
+        count = len(sums["nats"])
+        parts.append({"seed": np.full(count, seed), "episode": np.arange(count), **sums})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

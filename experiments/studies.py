@@ -1,0 +1,93 @@
+"""Reading a study back: one row a finished cell."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.held_out import per_token
+from agents.lm import LMConfig
+from agents.ppo import PPOConfig
+from experiments.errors import UserError
+from experiments.results import Cell
+from experiments.specs import CellSpec, NetworkConfig, Settings
+
+
+@dataclass(frozen=True)
+class Row:
+    """One finished cell, one number a seed.
+
+    final, greedy: mean return of the last policy, sampling or taking the likeliest action.
+    mmer: the best mean return over training, the paper's metric (it is optimistic).
+    tokens: what `agents.held_out.per_token` says of the last model, one dict a seed.
+    What the regime does not train is None.
+    """
+
+    spec: CellSpec
+    final: np.ndarray | None
+    greedy: np.ndarray | None
+    mmer: np.ndarray | None
+    tokens: list[dict[str, float]] | None
+    summary: dict[str, Any]
+
+
+def read_study(folder: Path) -> list[Row]:
+    """All finished cells of a study, in order of environment and memory."""
+    if not (folder / "study.json").exists():
+        raise UserError(f"there is no study in {folder}: run popjax sweep first")
+    rows = []
+    for path in sorted(folder.glob("*/metrics.parquet")):
+        spec = read_spec(path.parent)
+        cell = Cell(folder, spec)
+        if cell.folder != path.parent:
+            raise UserError(f"{path.parent} holds another spec than its name says: remove it")
+        metrics, evaluation, summary = cell.read()
+        acts, predicts = "return" in evaluation, "nats" in evaluation
+        rows.append(
+            Row(
+                spec,
+                final=_by_seed(spec, evaluation, "sampled") if acts else None,
+                greedy=_by_seed(spec, evaluation, "greedy") if acts else None,
+                mmer=np.array([_best(metrics, seed) for seed in spec.seeds]) if acts else None,
+                tokens=_tokens(spec, evaluation) if predicts else None,
+                summary=summary,
+            )
+        )
+    return rows
+
+
+def read_spec(folder: Path) -> CellSpec:
+    """The spec stored in a cell's folder."""
+    try:
+        plain = json.loads((folder / "spec.json").read_text())["spec"]
+        settings = plain.pop("settings")
+        for name, kind in (("network", NetworkConfig), ("ppo", PPOConfig), ("lm", LMConfig)):
+            if name in settings:
+                settings[name] = kind(**settings[name])
+        settings["hyperparams"] = {k: float(v) for k, v in settings["hyperparams"].items()}
+        return CellSpec(**plain, settings=Settings(**settings))
+    except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError):
+        raise UserError(f"{folder / 'spec.json'} is missing or damaged: remove {folder}") from None
+
+
+def _by_seed(spec: CellSpec, evaluation: dict[str, np.ndarray], policy: str) -> np.ndarray:
+    chosen = evaluation["policy"] == policy
+    returns, seeds = evaluation["return"][chosen], evaluation["seed"][chosen]
+    return np.array([returns[seeds == seed].mean() for seed in spec.seeds])
+
+
+def _tokens(spec: CellSpec, evaluation: dict[str, np.ndarray]) -> list[dict[str, float]]:
+    counted = np.isfinite(evaluation["nats"].astype(np.float64))
+    sums = {name: evaluation[name] for name in ("nats", "floor", "tokens", "correct")}
+    by_seed = [counted & (evaluation["seed"] == seed) for seed in spec.seeds]
+    return [per_token({k: v[own] for k, v in sums.items()}) for own in by_seed]
+
+
+def _best(metrics: dict[str, np.ndarray], seed: int) -> float:
+    returns = metrics["return"][metrics["seed"] == seed]
+    returns = returns[np.isfinite(returns)]
+    return float(returns.max()) if returns.size else float("nan")
