@@ -1,0 +1,71 @@
+"""One choice of K: an action, or a guess of the next token, as one integer.
+
+Actions of several components (a row and a column) are counted in the order of `ravel`, so that
+every regime sees K things to say, one probability each.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from popjax.core import Environment
+from popjax.spaces import Discrete
+
+
+def sizes_of(env: Environment) -> tuple[int, ...]:
+    """The sizes of the components of an action; a ValueError if there are none to count."""
+    space = env.action_space
+    if not isinstance(space, Discrete):
+        raise ValueError(
+            f"the actions of {env.name} are reals: nothing can be named right or wrong"
+        )
+    return space.sizes if space.shape else (space.sizes,)
+
+
+def log_probs(
+    sizes: tuple[int, ...], outputs: Float[Array, "*batch n"]
+) -> Float[Array, "*batch K"]:
+    """Of each choice, from the logits of its independent components side by side."""
+    joint, at = jnp.zeros((*outputs.shape[:-1], 1), outputs.dtype), 0
+    for size in sizes:
+        part = jax.nn.log_softmax(outputs[..., at : at + size])
+        joint = (joint[..., :, None] + part[..., None, :]).reshape(*outputs.shape[:-1], -1)
+        at += size
+    return joint
+
+
+def index(env: Environment, action: Int[Array, "..."]) -> Int[Array, "*batch"]:
+    """The number of an action among all."""
+    sizes = sizes_of(env)
+    if not env.action_space.shape:
+        return action
+    weights = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
+    return jnp.sum(action * np.array(weights, np.int32), axis=-1)
+
+
+def action_of(env: Environment, choice: Int[Array, "*batch"]) -> Int[Array, "..."]:
+    """The action of that number.
+
+    >>> import popjax
+    >>> env = popjax.make("BattleshipEasy")
+    >>> index(env, action_of(env, jnp.array(13))).item()
+    13
+    """
+    sizes = sizes_of(env)
+    if not env.action_space.shape:
+        return choice
+    parts = []
+    for size in reversed(sizes):
+        choice, part = jnp.divmod(choice, size)
+        parts.append(part)
+    return jnp.stack(parts[::-1], axis=-1).astype(jnp.int32)
+
+
+def of(table: Float[Array, "*batch K"], choice: Int[Array, "*batch"]) -> Float[Array, "*batch"]:
+    """The entry of the choice."""
+    return jnp.take_along_axis(table, choice[..., None], axis=-1)[..., 0]

@@ -1,0 +1,159 @@
+"""What a regime learns from: whole episodes, who chose the actions, and what was right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from agents.networks import LanguageModel
+from agents.regimes.choices import action_of, index, log_probs, sizes_of
+from agents.regimes.oracles import Follow
+from agents.regimes.positions import answerable
+from agents.rollout import Inputs, agent_input
+from popjax.core import Environment
+from popjax.players import Episodes, Player
+from popjax.tokens import target_of
+
+
+class Batch(struct.PyTreeNode):
+    """`B` whole episodes of at most `T` steps, all `[T, B, ...]`.
+
+    x, start: what the network reads. valid: steps before the end. action: flat code of the action
+        taken. token: what answered it.
+    label: the oracle's action as one number. labelled: there is one, and it can be right.
+    said, log_prob: what the learner said where it is judged on what it says, an action or a guess,
+        and how likely that was. reward: the environment's.
+    reference: log-probability of what was said under the frozen model, of `rlhf`.
+    weight: what the log-probability of what was said is multiplied by.
+    """
+
+    x: Float[Array, "T B d"]
+    start: Bool[Array, "T B"]
+    valid: Bool[Array, "T B"]
+    action: Float[Array, "T B a"]
+    token: Int[Array, "T B m"]
+    label: Int[Array, "T B"]
+    labelled: Bool[Array, "T B"]
+    said: Int[Array, "T B"]
+    log_prob: Float[Array, "T B"]
+    reward: Float[Array, "T B"]
+    reference: Float[Array, "T B"]
+    weight: Float[Array, "T B"]
+
+
+class Chooser(NamedTuple):
+    """Who acts, for `B` episodes at once. begin: `() -> memory`. act: `(key, memory, obs, states,
+    previous action, start) -> (memory, action)`."""
+
+    begin: Callable[[], Any]
+    act: Callable[..., tuple[Any, Array]]
+
+
+def by_player(player: Player, num_episodes: int) -> Chooser:
+    """A scripted player in every episode."""
+
+    def begin():
+        return jax.tree.map(
+            lambda leaf: jnp.broadcast_to(leaf, (num_episodes, *jnp.shape(leaf))), player.begin()
+        )
+
+    def act(key, memory, obs, states, previous, start):
+        return jax.vmap(player.act)(jax.random.split(key, num_episodes), memory, obs, states)
+
+    return Chooser(begin, act)
+
+
+def by_policy(
+    env: Environment, network: LanguageModel, params: Any, num_episodes: int, inputs: Inputs
+) -> Chooser:
+    """The action head of a network, sampled."""
+
+    def act(key, carry, obs, states, previous, start):
+        x = agent_input(env, obs, previous, start, inputs)[None]
+        action, token = unread(env, x)
+        carry, _, policy = network.apply(params, carry, x, start[None], action, token)
+        choice = jax.random.categorical(key, log_probs(sizes_of(env), policy[0]))
+        return carry, action_of(env, choice)
+
+    return Chooser(lambda: network.initial_carry(num_episodes), act)
+
+
+def unread(env: Environment, x: Float[Array, "T B d"]) -> tuple[Array | None, Array | None]:
+    """Something for the inputs of the next-token head where only the action head is used."""
+    target = target_of(env)
+    action = jnp.zeros((*x.shape[:2], env.action_space.flat_size), x.dtype)
+    token = jnp.zeros((*x.shape[:2], sum(target.sizes)), x.dtype)
+    return action if target.needs_action else None, token if len(target.sizes) > 1 else None
+
+
+def histories(
+    env: Environment,
+    chooser: Chooser,
+    key: Key[Array, ""],
+    num_episodes: int,
+    oracle: tuple[Player, Follow] | None = None,
+    group: int = 1,
+    coupled: bool = True,
+) -> tuple[Episodes, Int[Array, "T N"], Bool[Array, "T N"]]:
+    """Plays whole episodes; with them what the oracle would have done at every step, as one
+    number, and where that can be right. The key is consumed.
+
+    group: so many episodes in a row share the key of their reset, and if `coupled` those of their
+    steps too. Cards are dealt when they are seen, so the same deck takes the same steps.
+    """
+    teacher, correct = oracle or (None, None)
+    num_groups = num_episodes // group
+    key_reset, key_steps = jax.random.split(key)
+
+    def keys_of_groups(key, shared):
+        keys = jax.random.split(key, num_groups if shared else num_episodes)
+        return jnp.repeat(keys, group) if shared and group > 1 else keys
+
+    def one_step(carry, step):
+        states, obs, memory, taught, previous, over = carry
+        t, key = step
+        key_act, key_teach, key_env = jax.random.split(key, 3)
+        memory, action = chooser.act(
+            key_act, memory, obs, states, previous, jnp.full_like(over, t == 0)
+        )
+        label = jnp.zeros_like(over, jnp.int32)
+        if teacher:
+            keys = jax.random.split(key_teach, num_episodes)
+            after, best = jax.vmap(teacher.act)(keys, taught, obs, states)
+            taught, label = jax.vmap(correct)(taught, after, action), index(env, best)
+        next_states, timesteps = jax.vmap(env.step)(
+            keys_of_groups(key_env, coupled), states, action
+        )
+        record = Episodes(
+            obs=obs,
+            action=action,
+            reward=jnp.where(over, 0.0, timesteps.reward),
+            next_obs=timesteps.obs,
+            terminated=timesteps.terminated & ~over,
+            truncated=timesteps.truncated & ~over,
+            valid=~over,
+        )
+        can = jax.vmap(lambda obs: answerable(env, obs, t))(obs)
+        carry = (next_states, timesteps.obs, memory, taught, action, over | timesteps.last)
+        return carry, (record, label, can & ~over)
+
+    states, timesteps = jax.vmap(env.reset)(keys_of_groups(key_reset, True))
+    taught = by_player(teacher, num_episodes).begin() if teacher else ()
+    space = env.action_space
+    previous = jnp.zeros((num_episodes, *space.shape), space.dtype)
+    carry = (states, timesteps.obs, chooser.begin(), taught, previous, timesteps.last)
+    times = jnp.arange(env.max_steps)
+    steps = (times, jax.random.split(key_steps, env.max_steps))
+    return jax.lax.scan(one_step, carry, steps)[1]
+
+
+def own_labels(env: Environment, episodes: Episodes) -> tuple[Array, Array]:
+    """The labels of a player on its own histories: what it did."""
+    times = jnp.arange(len(episodes.reward))
+    can = jax.vmap(lambda obs, t: jax.vmap(lambda o: answerable(env, o, t))(obs))
+    return index(env, episodes.action), can(episodes.obs, times) & episodes.valid

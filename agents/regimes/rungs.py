@@ -1,0 +1,234 @@
+"""The rungs: which histories, what is told, and the loss that follows from both.
+
+Two losses are all there is. Where a label is told, cross-entropy; where a word of the learner's
+own is judged, the score function with a weight, whose gradient is the expected signal's:
+
+    label:    - mean_t ln p(label_t)
+    verdict:  - mean_t sg(signal_t - baseline_t) ln p(said_t)  [- tau H(p)]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from agents.lm import token_log_probs
+from agents.networks import LanguageModel
+from agents.regimes import supervision
+from agents.regimes.choices import log_probs, of, sizes_of
+from agents.regimes.data import Batch
+from agents.regimes.positions import REWARDS_ARE_VERDICTS
+from agents.regimes.signals import Terms, over_group, over_others
+from popjax.core import Environment
+from popjax.tokens import target_of
+
+
+@dataclass(frozen=True)
+class Regime:
+    """One rung of the ladder.
+
+    rung, about: its name in the literature of this project, and one line.
+    played_by: who makes the histories: a fixed player, the oracle, or the learner, anew each time.
+    labels: what is told outright, "token", "action", both or nothing.
+    says: what is judged, an "action" or a "token" that was guessed, if anything.
+    signal: what saying it earns. baseline: what that is compared with: nothing, a constant (the
+        mean of the other episodes), a learned value, or the group's mean at the same step.
+    told: how it comes: as labels, as verdicts step by step, or as one sum an episode.
+    needs_label: the signal is the oracle's verdict; only positions with a label count.
+    entropy: adds tau H(pi), tau = `hyperparams.entropy`. anchored: a pre-trained model is the start
+        and the reference, beta = `hyperparams.kl`.
+    group, gamma, epsilon, divide_std, divide_length: see `Terms`. coupled: the episodes of a group
+        share the chances of their steps too.
+    pretrain_updates, slips: of `anchored`: how long it clones a player that takes a random action
+        instead of the oracle's with that chance.
+    """
+
+    rung: str
+    about: str
+    played_by: Literal["behaviour", "oracle", "policy"]
+    labels: tuple[str, ...] = ()
+    says: Literal["action", "token"] | None = None
+    signal: Callable[[Batch, Terms], Array] | None = None
+    baseline: Literal["none", "constant", "value", "group"] = "none"
+    told: Literal["labels", "verdicts", "sum"] = "labels"
+    needs_label: bool = False
+    entropy: bool = False
+    anchored: bool = False
+    group: int = 1
+    gamma: float = 1.0
+    epsilon: float = 0.01
+    divide_std: bool = False
+    divide_length: bool = False
+    coupled: bool = True
+    pretrain_updates: int = 200
+    slips: float = 0.5
+
+    def terms(self, env: Environment, beta: Any = 0.0) -> Terms:
+        return Terms(
+            num_choices=num_choices(env, self),
+            gamma=self.gamma,
+            beta=beta,
+            epsilon=self.epsilon,
+            group=self.group,
+            divide_std=self.divide_std,
+            divide_length=self.divide_length,
+        )
+
+    @property
+    def needs_oracle(self) -> bool:
+        return self.needs_label or "action" in self.labels or self.anchored
+
+
+def num_choices(env: Environment, regime: Regime) -> int:
+    """How many words there are to say."""
+    if regime.says == "token":
+        return target_of(env).sizes[0]
+    return log_probs(sizes_of(env), jnp.zeros(sum(sizes_of(env)))).size
+
+
+def read(
+    params: Any, env: Environment, network: LanguageModel, batch: Batch
+) -> tuple[Float[Array, "T B sizes"], Float[Array, "T B num_actions"]]:
+    """Logits of the next token and raw outputs of the action head along whole episodes."""
+    target = target_of(env)
+    action = batch.action if target.needs_action else None
+    token = target.flatten(batch.token) if len(target.sizes) > 1 else None
+    carry = network.initial_carry(batch.x.shape[1])
+    _, logits, policy = network.apply(params, carry, batch.x, batch.start, action, token)
+    return logits, policy
+
+
+def words(env: Environment, regime: Regime, logits: Array, policy: Array) -> Float[Array, "T B K"]:
+    """Log-probabilities of all that may be said."""
+    if regime.says == "token":
+        return jax.nn.log_softmax(logits)
+    return log_probs(sizes_of(env), policy)
+
+
+def counts(regime: Regime, batch: Batch) -> Array:
+    """`[T, B]` bool: the positions at which what is said is judged."""
+    return batch.labelled if regime.needs_label else batch.valid
+
+
+def advantage(
+    env: Environment, regime: Regime, batch: Batch, value: Array, beta: Any = 0.0
+) -> tuple[Float[Array, "T B"], Float[Array, "T B"]]:
+    """The weight of what was said, and the signal that a critic learns to foresee."""
+    signal = regime.signal(batch, regime.terms(env, beta))
+    where = counts(regime, batch)
+    baseline = {
+        "none": lambda: 0.0,
+        "constant": lambda: over_others(signal, where),
+        "value": lambda: value,
+        "group": lambda: over_group(signal, where, regime.group),
+    }[regime.baseline]()
+    return jnp.where(where, signal - baseline, 0.0), signal
+
+
+def loss(
+    params: Any,
+    env: Environment,
+    network: LanguageModel,
+    regime: Regime,
+    batch: Batch,
+    tau: Any = 0.0,
+) -> tuple[Float[Array, ""], dict[str, Array]]:
+    """The loss of any rung on whole episodes, each term a mean over its own loss tokens."""
+    logits, policy = read(params, env, network, batch)
+    terms, metrics = [], {}
+    if "token" in regime.labels:
+        log_prob, correct = token_log_probs(network.sizes, logits, batch.token)
+        terms.append(-mean(log_prob, batch.valid))
+        metrics |= {"nats": terms[-1], "accuracy": mean(correct, batch.valid)}
+    if "action" in regime.labels:
+        pi = log_probs(sizes_of(env), policy)
+        terms.append(-mean(of(pi, batch.label), batch.labelled))
+        right = jnp.argmax(pi, axis=-1) == batch.label
+        metrics |= {"action_nats": terms[-1], "action_accuracy": mean(right, batch.labelled)}
+    if regime.says:
+        pi, where = words(env, regime, logits, policy), counts(regime, batch)
+        weight = jax.lax.stop_gradient(batch.weight)
+        terms.append(-mean(weight * of(pi, batch.said), where))
+        entropy = mean(supervision.label_nats(pi), where)
+        if regime.entropy:
+            terms.append(-tau * entropy)
+        metrics["entropy"] = entropy
+        if regime.needs_label or regime.says == "token":
+            metrics["accuracy"] = mean(was_right(regime, batch), where)
+    total = sum(terms)
+    told = jax.lax.stop_gradient((logits, policy))
+    return total, {"loss": total, **metrics, **axes(env, regime, batch, *told)}
+
+
+def mean(values: Array, where: Array) -> Float[Array, ""]:
+    """Over the positions that count."""
+    return jnp.sum(jnp.where(where, values, 0)) / jnp.maximum(jnp.sum(where), 1)
+
+
+def was_right(regime: Regime, batch: Batch) -> Array:
+    """`[T, B]` bool: what was said is the token that came, or the oracle's action; where no oracle
+    was asked, the environment paid for it, which is the same where its rewards are verdicts."""
+    if regime.says == "token":
+        return batch.said == batch.token[..., 0]
+    return batch.said == batch.label if regime.needs_label else batch.reward > 0
+
+
+def axes(
+    env: Environment, regime: Regime, batch: Batch, logits: Array, policy: Array
+) -> dict[str, Array]:
+    """The three axes on which a learning curve can be drawn: tokens seen, tokens that made a
+    gradient, and nats of supervision, expected (`supervision_nats`) and realised (`told_nats`).
+
+    Where the environment's rewards are no verdicts on the oracle's action, what they tell is not
+    known, and the nats are not-a-number.
+    """
+    seen = jnp.sum(batch.valid)
+    tokens, expected, told = 0, 0.0, 0.0
+    if "token" in regime.labels:
+        tokens += seen
+        expected += jnp.sum(jnp.where(batch.valid, component_nats(env, logits), 0.0))
+        surprise = -token_log_probs(target_of(env).sizes, logits, batch.token)[0]
+        told += jnp.sum(jnp.where(batch.valid, surprise, 0.0))
+    if "action" in regime.labels:
+        pi = log_probs(sizes_of(env), policy)
+        tokens += jnp.sum(batch.labelled)
+        expected += jnp.sum(jnp.where(batch.labelled, supervision.label_nats(pi), 0.0))
+        told -= jnp.sum(jnp.where(batch.labelled, of(pi, batch.label), 0.0))
+    if regime.says:
+        tokens += jnp.sum(counts(regime, batch))
+        known = regime.needs_label or regime.says == "token" or env.name in REWARDS_ARE_VERDICTS
+        nats = judged_nats(env, regime, batch, logits, policy) if known else (jnp.nan, jnp.nan)
+        expected, told = expected + nats[0], told + nats[1]
+    return {
+        "environment_tokens": seen,
+        "gradient_tokens": tokens,
+        "supervision_nats": expected,
+        "told_nats": told,
+    }
+
+
+def judged_nats(env, regime: Regime, batch: Batch, logits, policy) -> tuple[Array, Array]:
+    """Expected and realised nats of all verdicts, or of all sums, of a batch."""
+    pi = words(env, regime, logits, policy)
+    judged = batch.valid if regime.says == "token" else batch.labelled
+    right, p = was_right(regime, batch), jnp.exp(of(pi, batch.said))
+    if regime.told == "sum":
+        expected = supervision.sum_nats(p, judged)
+        return jnp.sum(expected), jnp.sum(supervision.told_sum(p, judged, right))
+    expected = jnp.where(judged, supervision.verdict_nats(pi), 0.0)
+    told = jnp.where(judged, supervision.told_verdict(p, right), 0.0)
+    return jnp.sum(expected), jnp.sum(told)
+
+
+def component_nats(env: Environment, logits: Float[Array, "T B sizes"]) -> Float[Array, "T B"]:
+    """Expected nats of a token: of each component, given those before it, and summed."""
+    total, at = 0.0, 0
+    for size in target_of(env).sizes:
+        total += supervision.label_nats(jax.nn.log_softmax(logits[..., at : at + size]))
+        at += size
+    return total
