@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from agents.lm import LMConfig, inputs_of, logits_along, token_log_probs
+from agents.lm import LMConfig, inputs_of, logits_along
+from agents.nats import token_log_probs
 from agents.networks import LanguageModel
 from popjax.core import Environment
 from popjax.floors import FLOORS, code_lengths

@@ -14,17 +14,16 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import struct
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from agents.nats import expected_nats, token_log_probs
 from agents.networks import LanguageModel
 from agents.ppo import Hyperparams, optimiser
 from agents.rollout import Inputs, agent_input, input_size
 from agents.sharding import shared
-from popjax import tokens
 from popjax.core import Environment
 from popjax.floors import FLOORS
 from popjax.players import KINDS, Episodes, make_player, play
@@ -89,30 +88,6 @@ def reading(
     previous = jnp.roll(episodes.action, 1, axis=0)  # what stands before the first is not read
     start = jnp.arange(len(episodes.reward))[:, None] == jnp.zeros_like(episodes.valid)
     return agent_input(env, episodes.obs, previous, start, inputs), start
-
-
-def token_log_probs(
-    sizes: tuple[int, ...], logits: Float[Array, "... sizes"], token: Int[Array, "... m"]
-) -> tuple[Float[Array, "..."], Bool[Array, "..."]]:
-    """The log-probability of a token, summed over its components, and whether each component was
-    the likeliest."""
-    total, correct = 0.0, True
-    for i, part in enumerate(components(sizes, logits)):
-        chosen = jnp.take_along_axis(jax.nn.log_softmax(part), token[..., i : i + 1], axis=-1)
-        total, correct = total + chosen[..., 0], correct & (jnp.argmax(part, -1) == token[..., i])
-    return total, correct
-
-
-def expected_nats(sizes: tuple[int, ...], logits: Float[Array, "... sizes"]) -> Float[Array, "..."]:
-    """How surprising the token will be to the model itself: the entropy of each component, given
-    those before it, summed."""
-    log_probs = [jax.nn.log_softmax(part) for part in components(sizes, logits)]
-    return sum(-jnp.sum(jnp.exp(part) * part, axis=-1) for part in log_probs)
-
-
-def components(sizes: tuple[int, ...], logits: Float[Array, "... sizes"]) -> list[Array]:
-    """The logits of each component."""
-    return jnp.split(logits, np.cumsum(sizes)[:-1], axis=-1)
 
 
 def logits_along(
@@ -249,7 +224,7 @@ def make_train(
     def segment(state: TrainState, hyperparams: Hyperparams, num_updates: int):
         library = None
         if config.corpus:
-            library = tokens.corpus(env, player, config.corpus_seed, config.corpus)
+            library = play(env, player, jax.random.key(config.corpus_seed), config.corpus)
         return jax.lax.scan(
             lambda state, _: update(state, hyperparams, library), state, length=num_updates
         )

@@ -1,4 +1,4 @@
-"""How fast it is: the commands `popjax bench envs`, `memories` and `ppo`."""
+"""How fast it is: the commands `popjax bench envs`, `memories`, `ppo` and `lm`."""
 
 from __future__ import annotations
 
@@ -111,17 +111,42 @@ class BenchMemories:
             )
 
 
-BENCHES = {"envs": BenchEnvs, "memories": BenchMemories, "ppo": BenchPPO}
+@dataclass(frozen=True)
+class BenchLM:
+    """Tokens per second of training a language model, beside PPO's update on as many tokens.
+
+    Example: popjax bench lm --memory s5
+    """
+
+    env: str = "RepeatPreviousEasy"
+    """Environment to train on."""
+    memory: str = "gru"
+    """Memory model."""
+    features: int = 256
+    """Width of the networks."""
+    repeats: int = 9
+    """Timed calls of each, by turns; medians are printed."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bench_lm import bench_lm
+
+        positive_numbers(self.repeats, self.features)
+        env, memory = env_name(self.env), memory_name(self.memory)
+        bench_lm(env, memory, self.features, self.repeats, console)
+
+
+BENCHES = {"envs": BenchEnvs, "memories": BenchMemories, "ppo": BenchPPO, "lm": BenchLM}
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Measure speed on this machine: popjax bench envs, memories or ppo."""
+    """Measure speed on this machine: popjax bench envs, memories, ppo or lm."""
 
     what: (
         Annotated[BenchEnvs, tyro.conf.subcommand("envs")]
         | Annotated[BenchMemories, tyro.conf.subcommand("memories")]
         | Annotated[BenchPPO, tyro.conf.subcommand("ppo")]
+        | Annotated[BenchLM, tyro.conf.subcommand("lm")]
     )
     """What to measure."""
 

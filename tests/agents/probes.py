@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import jax
@@ -10,7 +11,10 @@ from flax import struct
 
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone
+from popjax import cards
 from popjax.core import Environment, first, then
+from popjax.envs import repeat_first
+from popjax.envs.repeat_first import RepeatFirst
 from popjax.spaces import Discrete
 
 
@@ -64,3 +68,30 @@ def small_network(env: Environment, memory: str, features: int = 16) -> ActorCri
     """A small agent for a discrete environment."""
     blocks = (MEMORIES[memory](features=features),)
     return ActorCritic(Backbone(blocks), env.action_space.flat_size, head_features=16)
+
+
+@dataclass(frozen=True)
+class TinyDeck(RepeatFirst):
+    """RepeatFirst with 4 cards of each suit instead of 13."""
+
+    @property
+    def name(self):
+        return "RepeatFirst"
+
+    @property
+    def num_cards(self):
+        return 16
+
+    def reset(self, key):
+        deck, suit = cards.deal(key, 4 * jnp.arange(1, 5))
+        return repeat_first.State(deck=deck, asked=suit), first(suit)
+
+    @property
+    def floor(self) -> float:
+        """Nats a token of the true law: all orders of the deck are equally likely."""
+        return math.log(math.factorial(16) / math.factorial(4) ** 4 / 4) / 15
+
+    @property
+    def without_memory(self) -> float:
+        """Nats a token for who sees one card: 3 of the others are like it, 4 of each other suit."""
+        return -(3 / 15 * math.log(3 / 15) + 12 / 15 * math.log(4 / 15))

@@ -1,0 +1,58 @@
+"""Several devices share a batch of episodes, and nothing else changes."""
+
+import os
+import subprocess
+import sys
+
+PROGRAM = """
+import sys
+
+import jax
+import numpy as np
+
+from agents.lm import LMConfig, make_train
+from agents.ppo import Hyperparams
+from agents.sharding import episode_mesh, everywhere, replicated
+from tests.agents.probes import TinyDeck
+from tests.agents.test_lm import small_model
+
+env = TinyDeck()
+config = LMConfig(num_episodes=16, corpus=int(sys.argv[1]))
+hyperparams = Hyperparams(learning_rate=1e-2)
+assert len(jax.devices()) == 4 and episode_mesh(6).size == 3 and episode_mesh(1) is None
+results = []
+for mesh in (None, episode_mesh(16)):
+    init, segment = make_train(env, small_model(env), config, mesh)
+    placed = {"out_shardings": everywhere(mesh)} if mesh else {}
+    state = jax.jit(lambda key: init(key, hyperparams, 4))(jax.random.key(0))
+    state = replicated(mesh, jax.tree.map(lambda leaf: leaf[None], state))
+    train = jax.jit(jax.vmap(lambda state: segment(state, hyperparams, 4)), **placed)
+    program = train.lower(state).compile()
+    assert ("all-reduce" in program.as_text()) == bool(mesh), "gradients of the parts are summed"
+    results.append(jax.device_get(program(state)))
+(alone, told), (together, told_together) = results
+for a, b in zip(jax.tree.leaves(alone.params), jax.tree.leaves(together.params)):
+    np.testing.assert_allclose(a, b, atol=2e-4)
+for name in told:
+    np.testing.assert_allclose(told[name], told_together[name], rtol=1e-3, err_msg=name)
+np.testing.assert_allclose(told["loss"][0, 0], told_together["loss"][0, 0], rtol=1e-6)
+np.testing.assert_allclose(told["grad_norm"][0, 0], told_together["grad_norm"][0, 0], rtol=1e-5)
+print("the same")
+"""
+
+
+def in_four_devices(corpus):
+    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, corpus],
+        env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_four_devices_learn_what_one_does():
+    """The same episodes, loss and gradients, from new episodes and from a corpus."""
+    for corpus in ("0", "32"):
+        done = in_four_devices(corpus)
+        assert done.stdout.strip().endswith("the same"), done.stderr[-3000:]
