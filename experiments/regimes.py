@@ -9,16 +9,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents import lm, ppo
+from agents import lm, ppo, regimes
 from agents.evaluate import evaluate
 from agents.held_out import held_out
 from agents.networks import LanguageModel
+from agents.regimes.choices import sizes_of
+from agents.regimes.data import unread
 from agents.sharding import episode_mesh
 from experiments.errors import UserError
 from experiments.results import Table
@@ -65,7 +67,7 @@ def as_agent(spec: CellSpec) -> Trainer:
     init, segment = ppo.make_train(env, network, spec.settings.ppo)
 
     def returns(params, keys):
-        return returns_table(spec, env, network, params, keys)
+        return returns_table(spec, env, network, params, keys, spec.settings.ppo.inputs)
 
     return Trainer(env, network, init, segment, returns)
 
@@ -84,19 +86,70 @@ def as_language_model(spec: CellSpec) -> Trainer:
     return Trainer(env, network, init, segment, nats, "nats", mesh)
 
 
+def as_rung(spec: CellSpec) -> Trainer:
+    """One rung of `agents.regimes`: the same network learns from labels, verdicts or sums."""
+    env, config, rung = make(spec.env), spec.settings.lm, regimes.REGIMES[spec.regime]
+    try:
+        network = LanguageModel(
+            backbone_of(spec),
+            target_of(env).sizes,
+            sum(sizes_of(env)),
+            spec.settings.network.head_features,
+        )
+        init, segment = regimes.make_train(env, network, config, rung)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    acts = rung.says == "action" or "action" in rung.labels
+    predicts = rung.says == "token" or "token" in rung.labels
+    inputs = lm.inputs_of(env, config)
+
+    def judged(params, keys):
+        tables = []
+        if acts:
+            tables.append(returns_table(spec, env, Acting(env, network), params, keys, inputs))
+        if predicts:
+            tables.append(nats_table(spec, env, network, params, keys))
+        return side_by_side(tables)
+
+    headline = "return" if rung.played_by == "policy" else "loss"
+    return Trainer(env, network, init, segment, judged, headline)
+
+
+class Acting(NamedTuple):
+    """A language model's action head in an agent's place; of values it knows none."""
+
+    env: Any
+    network: LanguageModel
+
+    def initial_carry(self, batch_size: int) -> Any:
+        return self.network.initial_carry(batch_size)
+
+    def apply(self, params, carry, x, start):
+        action, token = unread(self.env, x)
+        carry, _, policy = self.network.apply(params, carry, x, start, action, token)
+        return carry, policy, policy[..., 0]
+
+
+FROM_HISTORIES = {"learning_rate": 4e-3, "max_grad_norm": 1.0}
 REGIMES: dict[str, Regime] = {
     "ppo": Regime("PPO on the rewards", as_agent),
     "lm": Regime(
         "cross-entropy on the next observation",
         as_language_model,
         total_steps=4_000_000,
-        hyperparams={"learning_rate": 4e-3, "max_grad_norm": 1.0},
+        hyperparams=FROM_HISTORIES,
     ),
+} | {
+    name: Regime(rung.about, as_rung, total_steps=4_000_000, hyperparams=FROM_HISTORIES)
+    for name, rung in regimes.REGIMES.items()
+    if name != "next_obs"
 }
+OTHER_NAMES = {"next_obs": "lm"}
 
 
 def regime_name(name: str) -> str:
     """The name of a regime; a UserError names the nearest one."""
+    name = OTHER_NAMES.get(name, name)
     if name not in REGIMES:
         raise UserError(nearest(name, REGIMES, "regime"))
     return name
@@ -110,13 +163,12 @@ def settled(settings: Settings, regime: str) -> Settings:
     return dataclasses.replace(settings, total_steps=total_steps, hyperparams=hyperparams)
 
 
-def returns_table(spec: CellSpec, env, network, params, keys) -> Table:
+def returns_table(spec: CellSpec, env, network, params, keys, inputs) -> Table:
     """Returns of whole episodes under the sampled and the greedy policy, on the same keys."""
 
     @jax.jit
     def both(params, keys):
         def one(params, key, greedy):
-            inputs = spec.settings.ppo.inputs
             episodes = spec.settings.eval_episodes
             return evaluate(env, network, params, key, episodes, greedy, inputs)
 
@@ -145,3 +197,15 @@ def nats_table(spec: CellSpec, env, network, params, keys) -> Table:
         count = len(sums["nats"])
         parts.append({"seed": np.full(count, seed), "episode": np.arange(count), **sums})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def side_by_side(tables: list[Table]) -> Table:
+    """One table with the lines of all; what a line says nothing of is "" or not-a-number."""
+    names = list(dict.fromkeys(name for table in tables for name in table))
+
+    def column(name, table):
+        if name in table:
+            return table[name]
+        return np.full(len(table["seed"]), "" if name == "policy" else np.nan)
+
+    return {name: np.concatenate([column(name, table) for table in tables]) for name in names}

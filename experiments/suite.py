@@ -81,7 +81,7 @@ def _words(news: dict[str, Any]) -> str:
     if news["stage"] != "training":
         return news["stage"]
     parts = []
-    for headline in ("return", "nats"):
+    for headline in ("return", "nats", "loss"):
         if news.get(headline) is not None:
             parts.append(f"{headline} {news[headline]:.3f}")
     if news.get("steps_per_second"):

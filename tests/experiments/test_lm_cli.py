@@ -171,3 +171,26 @@ def test_a_mistake_gets_one_line(capsys, monkeypatch, tmp_path, words, says):
 def test_the_bench_prints_its_table(capsys):
     code, out, _ = run(capsys, "bench lm --memory mlp --features 8 --repeats 1")
     assert code == 0 and out.count("PPO, ") == 3 and "tokens/s" in out
+
+
+@pytest.mark.parametrize(
+    ("regime", "tables"), [("all", "MMER excess"), ("dagger", "MMER"), ("guess", "excess")]
+)
+def test_a_rung_between_the_two_is_trained(capsys, tmp_path, regime, tables):
+    """What acts has returns, what predicts has nats, what does both has two tables."""
+    words = f"train RepeatFirstEasy --regime {regime} --out {tmp_path} {TINY}"
+    code, out, err = run(capsys, words.replace("3264", "1632"))
+    assert code == 0, err
+    for word in ("MMER", "excess"):
+        assert (word in out) == (word in tables)
+    assert f"gru as {regime}" in out
+
+
+def test_every_rung_is_known_by_name():
+    from agents import regimes
+    from experiments.regimes import REGIMES, regime_name
+
+    for name in regimes.REGIMES:
+        assert regime_name(name) in REGIMES
+    assert regime_name("next_obs") == "lm"
+    assert set(REGIMES) >= {"ppo", "lm", "clone", "dagger", "grpo", "guess"}
