@@ -93,11 +93,12 @@ class Sweep:
     seeds: int | None = None
     """Seeds of each cell instead of the preset's."""
     total_steps: int | None = None
-    """Environment steps of each seed instead of the preset's."""
+    """Environment steps of each seed instead of the preset's; ten times those in other
+    regimes than ppo, whose steps are cheaper."""
     features: int | None = None
     """Width of the networks instead of the preset's."""
     inputs: str | None = None
-    """What agents read: obs+action or obs."""
+    """What is read: obs+action or obs."""
     out: Path = DEFAULT_OUT
     """Folder of all studies."""
     study: str | None = None
@@ -125,6 +126,8 @@ class Sweep:
         for name in ("seeds", "total_steps"):
             if getattr(self, name) is not None:
                 settings = dataclasses.replace(settings, **{name: getattr(self, name)})
+        if self.total_steps is None and settings.total_steps and self.regime != "ppo":
+            settings = dataclasses.replace(settings, total_steps=10 * settings.total_steps)
         if self.features is not None:
             network = dataclasses.replace(settings.network, features=self.features)
             settings = dataclasses.replace(settings, network=network)
@@ -132,7 +135,9 @@ class Sweep:
             if self.inputs not in ("obs+action", "obs"):
                 raise UserError(nearest(self.inputs, ("obs+action", "obs"), "kind of input"))
             ppo = dataclasses.replace(settings.ppo, inputs=self.inputs)
-            settings = dataclasses.replace(settings, ppo=ppo)
+            previous = "on" if self.inputs == "obs+action" else "off"
+            lm = dataclasses.replace(settings.lm, previous_action=previous)
+            settings = dataclasses.replace(settings, ppo=ppo, lm=lm)
         return settings
 
 

@@ -136,7 +136,7 @@ REGIMES: dict[str, Regime] = {
     "lm": Regime(
         "cross-entropy on the next observation",
         as_language_model,
-        total_steps=4_000_000,
+        total_steps=12_000_000,
         hyperparams=FROM_HISTORIES,
     ),
 } | {
