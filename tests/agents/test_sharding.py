@@ -41,10 +41,10 @@ print("the same")
 """
 
 
-def in_four_devices(corpus):
+def in_four_devices(word, program=PROGRAM):
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM, corpus],
+        [sys.executable, "-c", program, word],
         env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
@@ -56,3 +56,38 @@ def test_four_devices_learn_what_one_does():
     for corpus in ("0", "32"):
         done = in_four_devices(corpus)
         assert done.stdout.strip().endswith("the same"), done.stderr[-3000:]
+
+
+def test_the_command_shares_the_work_and_goes_on_after_a_stop(tmp_path):
+    """A cell trained on four devices, cut off and run again there, is one run through."""
+    program = """
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from experiments.results import Cell
+from experiments.train import run_cell
+from tests.experiments.test_lm_cli import SMALL, cell
+
+spec, out = cell("RepeatFirstEasy", "gru", SMALL, "lm"), Path(sys.argv[1])
+
+
+def stop(news):
+    if news["stage"] == "training":
+        raise KeyboardInterrupt
+
+
+try:
+    run_cell(out / "stopped", spec, stop)
+except KeyboardInterrupt:
+    pass
+tables = []
+for name in ("stopped", "through"):
+    assert run_cell(out / name, spec) == "finished"
+    tables.append(Cell(out / name, spec).read()[1])
+np.testing.assert_array_equal(tables[0]["nats"], tables[1]["nats"])
+print("the same")
+"""
+    done = in_four_devices(str(tmp_path), program)
+    assert done.stdout.strip().endswith("the same"), done.stderr[-3000:]
