@@ -15,6 +15,7 @@ import tyro
 from rich.console import Console
 
 from experiments.bench_commands import BENCHES, Bench
+from experiments.bridge_commands import BRIDGES, Bridge
 from experiments.commands import Play, Report, Sweep, Train
 from experiments.errors import UserError
 from experiments.lists import Envs, Memories
@@ -28,7 +29,9 @@ COMMANDS = {
     "sweep": Sweep,
     "report": Report,
     "bench": Bench,
+    "bridge": Bridge,
 }
+GROUPS = {"bench": BENCHES, "bridge": BRIDGES}
 
 
 def keep_compiled_programs() -> None:
@@ -75,8 +78,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
             raise UserError(nearest(argv[0], COMMANDS, "command"))
-        if argv[:1] == ["bench"] and argv[1:] and argv[1] not in (*BENCHES, "-h", "--help"):
-            raise UserError(nearest(argv[1], BENCHES, "bench"))
+        group = GROUPS.get(argv[0], {}) if argv else {}
+        if group and argv[1:] and argv[1] not in (*group, "-h", "--help"):
+            raise UserError(nearest(argv[1], group, argv[0]))
         command = parse(argv or ["--help"])
         if not isinstance(command, Bench):  # which times compilation
             keep_compiled_programs()

@@ -1,0 +1,136 @@
+"""Reinforcement learning beside language modelling: the commands `popjax bridge ...`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from experiments.errors import UserError
+from experiments.specs import env_name
+
+
+@dataclass(frozen=True)
+class BridgeFloors:
+    """The least loss that any predictor of the next token can have, in nats, for all environments.
+
+    Where the policy matters, a floor belongs to the player that makes the histories. "exact" is the
+    floor itself; at a "bound" the floor lies between 0 and the number.
+
+    Example: popjax bridge floors --envs HigherLowerEasy MineSweeperHard
+    """
+
+    envs: tuple[str, ...] = ()
+    """Environments to list; all if not given."""
+    out: Path | None = None
+    """Write the table to this file as well, JSON or CSV by its ending."""
+
+    def run(self, console: Console) -> None:
+        from popjax.floors import floor_table
+
+        if self.out and self.out.suffix not in (".json", ".csv"):
+            raise UserError(f"--out takes a .json or a .csv file, not {self.out}")
+        names = {env_name(name) for name in self.envs}
+        floors = [floor for floor in floor_table() if not names or floor.env_id in names]
+        table = Table(title="entropy floors, in nats")
+        for name in ("id", "player"):
+            table.add_column(name, no_wrap=True)
+        for name in ("a token", "s.e.", "an episode", "tokens", "memory is worth"):
+            table.add_column(name, justify="right")
+        for name in ("kind", "how"):
+            table.add_column(name)
+        rows = [asdict(floor) | {"memory_is_worth": memory_is_worth(floor)} for floor in floors]
+        for row in rows:
+            worth = row["memory_is_worth"]
+            table.add_row(
+                row["env_id"],
+                row["player"],
+                f"{row['nats_per_token']:.4f}",
+                f"{row['standard_error']:.4f}" if row["standard_error"] else "",
+                f"{row['nats_per_episode']:.3f}",
+                f"{row['tokens_per_episode']:.1f}",
+                "" if worth is None else f"{worth:.4f}",
+                row["kind"],
+                row["how"],
+            )
+        console.print(table)
+        if self.out:
+            write_rows(self.out, rows)
+            console.print(f"written to {self.out}")
+
+
+def memory_is_worth(floor) -> float | None:
+    """Nats a token between the best predictor without memory and the best of all, where known."""
+    if floor.without_memory is None:
+        return None
+    return floor.without_memory - floor.nats_per_token
+
+
+def write_rows(path: Path, rows: list[dict]) -> None:
+    """Rows with the same names, as a JSON list or as CSV."""
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            if path.suffix == ".json":
+                json.dump(rows, file, indent=1)
+                return
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise UserError(f"cannot write to {path}: {error.strerror}") from None
+
+
+@dataclass(frozen=True)
+class BridgeTokens:
+    """What a language model predicts at each step of each environment.
+
+    Example: popjax bridge tokens --envs CountRecallHard
+    """
+
+    envs: tuple[str, ...] = ()
+    """Environments to list; all if not given."""
+
+    def run(self, console: Console) -> None:
+        from popjax import ENVS
+        from popjax.tokens import target_of
+
+        table = Table(title="tokens to predict")
+        table.add_column("id", no_wrap=True)
+        for name in ("components", "values of each"):
+            table.add_column(name, justify="right")
+        for name in ("depends on actions", "what it is"):
+            table.add_column(name)
+        for name in [env_name(name) for name in self.envs] or ENVS:
+            target = target_of(ENVS[name])
+            about = " ".join((type(target).__doc__ or "").split())
+            table.add_row(
+                name,
+                str(len(target.sizes)),
+                str(target.sizes[0]),
+                "yes" if target.needs_action else "no",
+                about.split(". ")[0].rstrip("."),
+            )
+        console.print(table)
+
+
+BRIDGES = {"floors": BridgeFloors, "tokens": BridgeTokens}
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """Reinforcement learning beside language modelling: popjax bridge floors or tokens."""
+
+    what: (
+        Annotated[BridgeFloors, tyro.conf.subcommand("floors")]
+        | Annotated[BridgeTokens, tyro.conf.subcommand("tokens")]
+    )
+    """What to look at."""
+
+    def run(self, console: Console) -> None:
+        self.what.run(console)
