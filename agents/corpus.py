@@ -1,0 +1,64 @@
+"""Corpora of trained agents: their play as whole episodes, like that of scripted players."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Key
+
+from agents.distributions import distribution, likeliest
+from agents.networks import ActorCritic
+from agents.rollout import Inputs, begin, think
+from popjax import batch
+from popjax.core import Environment
+from popjax.players import Episodes
+
+
+def agent_corpus(
+    env: Environment,
+    network: ActorCritic,
+    params: Any,
+    key: Key[Array, ""],
+    num_episodes: int,
+    inputs: Inputs = "obs+action",
+    greedy: Bool[Array, ""] | bool = False,
+) -> Episodes:
+    """`num_episodes` whole episodes of an agent, `[env.max_steps, num_episodes]`: a pure function
+    of its arguments, jittable. The key is consumed.
+
+    greedy: the likeliest action instead of a sample; may be traced. The agent acts upon what it
+    saw, so the source is "history" (`popjax.tokens.source`).
+    """
+    key_begin, key_steps = jax.random.split(key)
+    actor = begin(env, network, key_begin, num_episodes)
+
+    def one_step(carry, key):
+        actor, over = carry
+        key_action, key_step = jax.random.split(key)
+        _, memory, policy, _ = think(env, network, params, actor, inputs)
+        sample = distribution(env.action_space, policy).sample(seed=key_action)
+        action = jnp.where(greedy, likeliest(env.action_space, policy), sample)
+        states, timesteps = batch.advance(env, key_step, actor.states, action)
+        record = Episodes(
+            obs=actor.obs,
+            action=action,
+            reward=jnp.where(over, 0.0, timesteps.reward),
+            next_obs=timesteps.obs,
+            terminated=timesteps.terminated & ~over,
+            truncated=timesteps.truncated & ~over,
+            valid=~over,
+        )
+        actor = actor.replace(
+            states=states,
+            obs=timesteps.obs,
+            start=jnp.zeros_like(over),
+            previous_action=action,
+            carry=memory,
+        )
+        return (actor, over | timesteps.last), record
+
+    over = jnp.zeros((num_episodes,), bool)
+    keys = jax.random.split(key_steps, env.max_steps)
+    return jax.lax.scan(one_step, (actor, over), keys)[1]

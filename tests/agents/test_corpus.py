@@ -1,0 +1,64 @@
+"""Episodes of an agent are of the same form as those of a player."""
+
+from functools import partial
+
+import jax
+import numpy as np
+
+import popjax
+from agents.corpus import agent_corpus
+from agents.distributions import num_outputs
+from agents.evaluate import evaluate
+from agents.memory import MEMORIES
+from agents.networks import ActorCritic, Backbone
+from agents.rollout import input_size
+from popjax.tokens import Vocabulary, corpus, decode, encode
+
+ENV = popjax.ENVS["MineSweeperEasy"]
+NETWORK = ActorCritic(Backbone((MEMORIES["gru"](features=8),)), num_outputs(ENV.action_space))
+play = jax.jit(partial(agent_corpus, ENV, NETWORK), static_argnames="num_episodes")
+
+
+def fresh_params(seed=0):
+    x = np.zeros((1, 1, input_size(ENV, "obs+action")), np.float32)
+    start = np.ones((1, 1), bool)
+    return jax.jit(NETWORK.init)(jax.random.key(seed), NETWORK.initial_carry(1), x, start)
+
+
+def test_the_same_form_as_a_players_corpus_and_a_pure_function():
+    params = fresh_params()
+    episodes = play(params, jax.random.key(0), num_episodes=16)
+    like = corpus(ENV, "random", 0, 16)
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a.shape, b.shape), episodes, like)
+    assert jax.tree.map(lambda a: a.dtype, episodes) == jax.tree.map(lambda a: a.dtype, like)
+    again = play(params, jax.random.key(0), num_episodes=16)
+    jax.tree.map(np.testing.assert_array_equal, episodes, again)
+    other = play(params, jax.random.key(1), num_episodes=16)
+    assert not np.array_equal(episodes.action, other.action)
+
+
+def test_whole_episodes_each_ending_once():
+    episodes = play(fresh_params(), jax.random.key(0), num_episodes=16)
+    last = np.asarray(episodes.terminated | episodes.truncated)
+    valid = np.asarray(episodes.valid)
+    assert (last.sum(0) == 1).all()
+    np.testing.assert_array_equal(last.argmax(0) + 1, valid.sum(0))
+    assert (np.asarray(episodes.reward)[~valid] == 0).all()
+    vocabulary = Vocabulary(ENV)
+    back = decode(vocabulary, encode(vocabulary, episodes))
+    np.testing.assert_array_equal(back.action[valid], episodes.action[valid])
+
+
+def test_the_returns_are_those_of_evaluation():
+    """In the mean, for the keys are used in another order."""
+    params = fresh_params()
+    episodes = play(params, jax.random.key(0), num_episodes=2048)
+    measured = evaluate(ENV, NETWORK, params, jax.random.key(1), 2048)
+    spread = np.std(episodes.returns) * np.sqrt(2 / 2048)
+    assert abs(np.mean(episodes.returns) - np.mean(measured)) < 4 * spread
+
+
+def test_a_greedy_agent_repeats_itself():
+    """All episodes begin with the same observation, so with the same likeliest action."""
+    episodes = play(fresh_params(), jax.random.key(0), num_episodes=16, greedy=True)
+    assert (episodes.action[0] == episodes.action[0, 0]).all()
