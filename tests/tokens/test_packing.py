@@ -1,0 +1,116 @@
+"""Rows of several episodes back to back."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import popjax
+from agents.memory import MEMORIES
+from agents.networks import Backbone, LanguageModel
+from agents.rollout import agent_input
+from popjax.floors import make_law, surprise
+from popjax.tokens import corpus, pack, target_of, unpack
+from popjax.tokens.packing import places
+
+ENV = popjax.ENVS["MineSweeperEasy"]  # episodes of 1 to 14 steps
+NUM_EPISODES, ROW = 12, 24
+MEMORYLESS = ("mlp",)
+
+
+@functools.cache
+def packed(leak=False):
+    episodes = corpus(ENV, "mixture", seed=0, size=NUM_EPISODES)
+    return episodes, pack(ENV, episodes, ROW, leak=leak)
+
+
+def test_every_step_of_every_episode_stands_in_one_place():
+    episodes, rows = packed()
+    assert np.asarray(rows.loss).sum() == np.asarray(episodes.lengths).sum()
+    valid = np.asarray(episodes.valid)
+    for name in ("obs", "action"):
+        back = unpack(rows, getattr(rows, name), NUM_EPISODES, ENV.max_steps)
+        np.testing.assert_array_equal(back[valid], getattr(episodes, name)[valid])
+    token = unpack(rows, rows.token, NUM_EPISODES, ENV.max_steps)
+    np.testing.assert_array_equal(token[valid], target_of(ENV).tokens(episodes)[valid])
+    assert np.asarray(unpack(rows, rows.loss, NUM_EPISODES, ENV.max_steps) == valid).all()
+
+
+def test_segments_begin_where_episodes_start():
+    _, rows = packed()
+    start, segment, pos = (np.asarray(x) for x in (rows.start, rows.segment_id, rows.pos))
+    real = np.asarray(rows.loss)
+    changes = np.diff(segment, axis=0, prepend=-1) != 0
+    np.testing.assert_array_equal(start, changes & real)
+    np.testing.assert_array_equal(start, pos == 0)
+    assert (segment[real] >= 0).all() and (segment[~real] == -1).all()
+    assert segment.max() >= 2, "some row holds three episodes or more"
+    follows = real[1:] & ~start[1:]
+    np.testing.assert_array_equal(pos[1:][follows], pos[:-1][follows] + 1)
+    before = np.asarray(rows.previous_action)[1:][follows]
+    np.testing.assert_array_equal(before, np.asarray(rows.action)[:-1][follows])
+
+
+def test_an_episode_that_does_not_fit_is_an_error():
+    with pytest.raises(ValueError, match="does not fit"):
+        places(np.array([5]), 4)
+
+
+def test_the_floor_of_packed_rows_is_the_floor():
+    """Every answer carries loss, the last one of an episode too."""
+    env = popjax.ENVS["HigherLowerEasy"]
+    episodes = corpus(env, "random", seed=0, size=3)
+    rows = pack(env, episodes)
+    nats = surprise(make_law(env), episodes)
+    assert rows.token.shape == (256, 1, 1)
+    mask = np.asarray(unpack(rows, rows.loss, 3, env.max_steps))
+    np.testing.assert_allclose((nats * mask).sum(0), nats.sum(0))
+
+
+def stirred(params):
+    """Parameters moved away from where heads say almost nothing."""
+    chance = np.random.default_rng(0)
+    return jax.tree.map(
+        lambda leaf: leaf + 0.2 * chance.standard_normal(leaf.shape, np.float32), params
+    )
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+def test_packed_rows_give_the_logits_of_separate_episodes(name):
+    """And with memory that leaks from episode to episode they do not."""
+    episodes, rows = packed()
+    network = LanguageModel(
+        Backbone((MEMORIES[name](features=16),)), target_of(ENV).sizes, head_features=8
+    )
+    start = jnp.arange(ENV.max_steps)[:, None] == jnp.zeros(NUM_EPISODES)
+    previous = jnp.roll(episodes.action, 1, axis=0)
+
+    @jax.jit
+    def init(obs, previous_action, start, action):
+        x = agent_input(ENV, obs, previous_action, start, "obs+action")
+        carry, code = network.initial_carry(x.shape[1]), ENV.action_space.flatten(action)
+        return network.init(jax.random.key(0), carry, x, start, code)
+
+    @jax.jit
+    def logits(params, obs, previous_action, start, action, reset):
+        x = agent_input(ENV, obs, previous_action, start, "obs+action")
+        carry, code = network.initial_carry(x.shape[1]), ENV.action_space.flatten(action)
+        return network.apply(params, carry, x, reset, code)[1]
+
+    def apart(packed_logits):
+        return np.asarray(unpack(rows, packed_logits, NUM_EPISODES, ENV.max_steps))[valid]
+
+    valid = np.asarray(episodes.valid)
+    one_step = (episodes.obs[:1], previous[:1], start[:1], episodes.action[:1])
+    params = stirred(init(*one_step))
+    alone = logits(params, episodes.obs, previous, start, episodes.action, start)
+    read = (rows.obs, rows.previous_action, rows.start, rows.action)
+    together = apart(logits(params, *read, rows.reset))
+    alone = np.asarray(alone)[valid]
+    assert np.abs(alone).max() > 0.5, "the heads do say something"
+    np.testing.assert_allclose(together, alone, atol=1e-5, rtol=0)
+    leaked = apart(logits(params, *read, packed(leak=True)[1].reset))
+    error = np.abs(leaked - alone).max()
+    assert error <= 1e-5 if name in MEMORYLESS else error > 0.05
