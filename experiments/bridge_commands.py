@@ -98,11 +98,11 @@ class BridgeTokens:
 
     def run(self, console: Console) -> None:
         from popjax import ENVS
-        from popjax.tokens import target_of
+        from popjax.tokens import Vocabulary, target_of
 
         table = Table(title="tokens to predict")
         table.add_column("id", no_wrap=True)
-        for name in ("components", "values of each"):
+        for name in ("components", "values of each", "flat vocabulary"):
             table.add_column(name, justify="right")
         for name in ("depends on actions", "what it is"):
             table.add_column(name)
@@ -113,6 +113,7 @@ class BridgeTokens:
                 name,
                 str(len(target.sizes)),
                 str(target.sizes[0]),
+                str(Vocabulary(ENVS[name]).size),
                 "yes" if target.needs_action else "no",
                 about.split(". ")[0].rstrip("."),
             )
