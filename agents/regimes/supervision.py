@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float
 def label_nats(log_probs: Float[Array, "*batch K"]) -> Float[Array, "*batch"]:
     """Expected nats of a label.
 
-    >>> label_nats(jnp.log(jnp.full(4, 0.25))).round(3).item()
+    >>> round(label_nats(jnp.log(jnp.full(4, 0.25))).item(), 3)
     1.386
     """
     return -jnp.sum(jnp.where(log_probs > -jnp.inf, jnp.exp(log_probs) * log_probs, 0.0), axis=-1)
@@ -32,7 +32,7 @@ def coin(p: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
 def verdict_nats(log_probs: Float[Array, "*batch K"]) -> Float[Array, "*batch"]:
     """Expected nats of the verdict on a word drawn from pi.
 
-    >>> verdict_nats(jnp.log(jnp.full(4, 0.25))).round(3).item()
+    >>> round(verdict_nats(jnp.log(jnp.full(4, 0.25))).item(), 3)
     0.562
     """
     p = jnp.exp(log_probs)
@@ -61,7 +61,7 @@ def number_right(p: Float[Array, "T B"], counted: Bool[Array, "T B"]) -> Float[A
 def sum_nats(p: Float[Array, "T B"], counted: Bool[Array, "T B"]) -> Float[Array, " B"]:
     """Expected nats of the number of right words of each episode, given the words.
 
-    >>> sum_nats(jnp.full((51, 1), 0.25), jnp.ones((51, 1), bool)).round(2).item()
+    >>> round(sum_nats(jnp.full((51, 1), 0.25), jnp.ones((51, 1), bool)).item(), 2)
     2.55
     """
     law = number_right(p, counted)
