@@ -18,6 +18,7 @@ from experiments.bench_commands import BENCHES, Bench
 from experiments.bridge_commands import BRIDGES, Bridge
 from experiments.commands import Play, Report, Sweep, Train
 from experiments.errors import UserError
+from experiments.heap import keep_pages
 from experiments.lists import Envs, Memories
 from popjax.words import nearest
 
@@ -82,6 +83,7 @@ def main(argv: list[str] | None = None) -> int:
         if group and argv[1:] and argv[1] not in (*group, "-h", "--help"):
             raise UserError(nearest(argv[1], group, argv[0]))
         command = parse(argv or ["--help"])
+        keep_pages()
         if not isinstance(command, Bench):  # which times compilation
             keep_compiled_programs()
         command.run(console)
