@@ -9,13 +9,14 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from agents.memory import MEMORIES, Memory
-from experiments.bench import compiled, device_words, rate_words, timed, write_json
+from experiments.bench import compiled, device_words, rate_words, timed, timed_by_turns, write_json
 
 ROLLOUT_STEPS = 16
 GROWTH_LENGTHS = (2048, 8192)
@@ -43,6 +44,7 @@ REFERENCES: dict[str, Callable[[int], Memory]] = {
     "flax GRUCell": lambda features: FlaxRNN(features, nn.GRUCell),
     "flax OptimizedLSTMCell": lambda features: FlaxRNN(features, nn.OptimizedLSTMCell),
 }
+CELLS = {"gru": (nn.GRUCell,), "lstm": (nn.LSTMCell, nn.OptimizedLSTMCell)}
 
 
 def bench_memories(
@@ -70,6 +72,12 @@ def bench_memories(
     ):
         rows.append(bench_memory(name, build(features), batch, length, num_envs, repeats, growth))
     console.print(speed_table(rows))
+    for row in rows:
+        if row["memory"] in CELLS:
+            build = builders[row["memory"]]
+            row["faster_than_flax"] = beside_flax(
+                row["memory"], build(features), batch, length, 3 * repeats, console
+            )
     if out is not None:
         settings = {"features": features, "batch": batch, "length": length, "num_envs": num_envs}
         write_json(out, {"device": device_words(), **settings, "rows": rows})
@@ -108,6 +116,31 @@ def bench_memory(
     if growth:
         row["growth_bytes"] = [gradient_bytes(memory, steps, batch) for steps in GROWTH_LENGTHS]
     return row
+
+
+def beside_flax(
+    name: str, memory: Memory, batch: int, length: int, turns: int, console: Console
+) -> dict[str, list[float]]:
+    """How many times as fast as Flax's cells of the same kind, forward and backward by turns:
+    the quartiles of the ratio. Printed."""
+    calls = []
+    for model in (memory, *(FlaxRNN(memory.features, cell) for cell in CELLS[name])):
+        args = (
+            jax.jit(model.init)(jax.random.key(0), *inputs(model, 1, 1)),
+            *inputs(model, length, batch),
+        )
+        program, _ = compiled(jax.jit(learning(model)), *args)
+        calls.append(lambda _, program=program, args=args: program(*args))
+    seconds, _ = timed_by_turns(calls, range(turns + 1))
+    ratios = {}
+    for cell, theirs in zip(CELLS[name], seconds[1:], strict=True):
+        low, middle, high = np.quantile(theirs / seconds[0], [0.25, 0.5, 0.75]).tolist()
+        ratios[cell.__name__] = [low, middle, high]
+        console.print(
+            f"{name}: {middle:.2f} times as fast as flax {cell.__name__}, forward and backward "
+            f"(quartiles {low:.2f} to {high:.2f} of {len(theirs)} turns)"
+        )
+    return ratios
 
 
 def inputs(memory: Memory, length: int, batch: int) -> tuple[Any, Array, Array]:
