@@ -21,6 +21,7 @@ from popjax.players.base import memoryless as memoryless_player
 PLACES, RATES = [0, 2], [1, 3]  # of x, x_dot, angle, angle_dot
 BALANCE = {"clear": (0.24, 0.62, 12.0, 1.7), "blurred": (0.13, 0.35, 12.0, 2.3)}  # by search
 LEAST_NOISE = 1e-4  # what is seen clearly is taken to be this uncertain
+NEVER = -1  # pushed
 DRIFT = 7e-4  # how far one step of the linear model may be off
 
 
@@ -92,13 +93,16 @@ def reference(env: CartPole) -> Player:
     gains, seen = jnp.asarray(kalman_gains(env)), jnp.asarray(coordinates_seen(env))
 
     def begin():
-        return State(*jnp.zeros(4), time=jnp.int32(0))
+        return State(*jnp.zeros(4), time=jnp.int32(0)), jnp.int32(NEVER)
 
-    def act(key, guess, obs, state):
+    def act(key, memory, obs, state):
+        guess, last = memory
+        pushed = push(guess, last)
+        guess = jax.tree.map(lambda a, b: jnp.where(last == NEVER, a, b), guess, pushed)
         surprise = obs - vector(guess)[seen[guess.time]]
         guess = State(*(vector(guess) + gains[guess.time] @ surprise), time=guess.time)
         action = balance(env, guess)
-        return push(guess, action), action
+        return (guess, action), action
 
     best = "bound" if isinstance(env, NoisyPositionOnlyCartPole) else "optimal"
     return Player("Kalman filter and linear control", "history", best, begin, act)

@@ -113,9 +113,7 @@ def reference(env: Labyrinth) -> Player:
             return jnp.where(goal_seen, memory.goal, worth & area.astype(jnp.uint32))
 
         action = _first_step(memory.position, targets, 2 * side, memory.free)
-        ahead = (memory.position + _way(action)) % side
-        moved = jnp.any(square(ahead, side) & memory.free != 0)
-        return memory.replace(position=jnp.where(moved, ahead, memory.position)), action
+        return walk(memory, action), action
 
     return Player("frontier search on its own map", "history", "bound", begin, act)
 
@@ -130,6 +128,14 @@ def shortest_path(env: LabyrinthEscape) -> Player:
         return memory, _first_step(state.position, lambda time: goal, 0, free)
 
     return Player("shortest path with the map", "privileged", "optimal", lambda: (), act)
+
+
+def walk(memory: Map, action: Int[Array, ""]) -> Map:
+    """The map after an action: walls stop it, and the start can be walked on."""
+    side = memory.known.shape[-1]
+    ahead = (memory.position + _way(action)) % side
+    moved = jnp.any(square(ahead, side) & memory.free != 0) | jnp.all(ahead == 0)
+    return memory.replace(position=jnp.where(moved, ahead, memory.position))
 
 
 def _look(memory: Map, obs: Int[Array, "10"]) -> Map:

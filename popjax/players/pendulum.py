@@ -175,17 +175,20 @@ def reference(env: Pendulum) -> Player:
     values = jnp.asarray(cost_to_go(sigma))
 
     def begin():
-        return Guess(mean=jnp.zeros(2), covariance=jnp.eye(2), begun=jnp.asarray(False))
+        guess = Guess(mean=jnp.zeros(2), covariance=jnp.eye(2), begun=jnp.asarray(False))
+        return guess, jnp.zeros(1)
 
-    def act(key, guess, obs, state):
+    def act(key, memory, obs, state):
+        guess, last = memory
+        now = swung(guess, last)
         first = Guess(
             mean=jnp.stack([jnp.arctan2(obs[1], obs[0]), 0.0]),
             covariance=jnp.diag(jnp.array([noise**2, START_SPEED**2 / 3])),
             begun=jnp.asarray(True),
         )
-        later = seen(seen(guess, obs[0], noise, 0.0), obs[1], noise, math.pi / 2)
+        later = seen(seen(now, obs[0], noise, 0.0), obs[1], noise, math.pi / 2)
         guess = jax.tree.map(lambda a, b: jnp.where(guess.begun, a, b), later, first)
         torque = steer(values, guess.state)
-        return swung(guess, torque), torque
+        return (guess, torque), torque
 
     return Player("Kalman filter and value iteration", "history", "bound", begin, act)

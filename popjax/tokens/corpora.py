@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, partial
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from jaxtyping import Array, Key
 
 from popjax.core import Environment
 from popjax.players import KINDS, Episodes, Player, make_player, play
+from popjax.players.follow import slipping
 from popjax.words import nearest
 
 SOURCES = (*KINDS, "mixture")
@@ -24,18 +26,9 @@ def player_of(env: Environment, kind: str) -> Player:
 
 
 @cache
-def slips(env: Environment, epsilon: float = EPSILON) -> Player:
-    """The reference player, but every action is a random one with probability `epsilon`. It
-    follows from what it did, if it keeps track of that itself."""
-    reference = player_of(env, "reference")
-
-    def act(key, memory, obs, state):
-        key_act, key_slip, key_action = jax.random.split(key, 3)
-        memory, action = reference.act(key_act, memory, obs, state)
-        slip = jax.random.bernoulli(key_slip, epsilon)
-        return memory, jnp.where(slip, env.action_space.sample(key_action), action)
-
-    return Player(f"{reference.name}, with slips", reference.sees, "baseline", reference.begin, act)
+def slips(env: Environment) -> Player:
+    """The reference player, but every action is a random one with probability `EPSILON`."""
+    return slipping(env, player_of(env, "reference"), EPSILON)
 
 
 def players_of(env: Environment, kind: str) -> tuple[Player, ...]:
@@ -80,14 +73,21 @@ def corpus(env: Environment, kind: str, seed: int, size: int) -> Episodes:
 @partial(jax.jit, static_argnames=("env", "kind", "size"))
 def draw(env: Environment, kind: str, key: Key[Array, ""], size: int) -> Episodes:
     """`corpus` from a key, which is consumed."""
-    players = players_of(env, kind)
+    return in_parts(players_of(env, kind), key, size, partial(play, env))
+
+
+def in_parts(
+    players: tuple[Player, ...],
+    key: Key[Array, ""],
+    size: int,
+    make: Callable[[Player, Key[Array, ""], int], Any],
+) -> Any:
+    """`make(player, key, size)` for each player and its part of the size, side by side: the leaves
+    of what it gives lead with `[T, size]`. The first parts are the larger ones. The key is
+    consumed."""
     keys = jax.random.split(key, len(players))
-    most = len(players)
-    parts = [
-        play(env, player, key, (size + most - 1 - i) // most)
-        for i, (player, key) in enumerate(zip(players, keys, strict=True))
-        if (size + most - 1 - i) // most
-    ]
+    sizes = [len(range(i, size, len(players))) for i in range(len(players))]
+    parts = [make(*part) for part in zip(players, keys, sizes, strict=True) if part[-1]]
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=1), *parts)
 
 
