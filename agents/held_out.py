@@ -15,7 +15,8 @@ from agents.nats import token_log_probs
 from agents.networks import LanguageModel
 from popjax.core import Environment
 from popjax.floors import FLOORS, code_lengths
-from popjax.players import Episodes, make_player, play
+from popjax.players import Episodes, play
+from popjax.tokens.corpora import in_parts, players_of
 
 
 def held_out(
@@ -29,9 +30,9 @@ def held_out(
     """Of each of `num_episodes` new episodes: `nats` under the model, `floor`, nats under the
     exact law or the predictor that bounds it, `tokens`, and how many were the likeliest,
     `correct`. The key is consumed; called outside `jit`."""
-    player = make_player(env, config.player)
     with_states = env.name.startswith("Labyrinth")  # whose bound looks at the whole maze
-    episodes = play(env, player, key, num_episodes, with_states)
+    played = partial(play, env, keep_states=with_states)
+    episodes = in_parts(players_of(env, config.player), key, num_episodes, played)
     sums = _sums(env, network, inputs_of(env, config), params, episodes)
     return {
         "nats": np.asarray(sums["nats"], np.float64),

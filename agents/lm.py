@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -22,12 +23,14 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from agents.nats import expected_nats, token_log_probs
 from agents.networks import LanguageModel
 from agents.ppo import Hyperparams, optimiser
+from agents.reader import make_reader
 from agents.rollout import Inputs, agent_input, input_size
 from agents.sharding import shared
 from popjax.core import Environment
 from popjax.floors import FLOORS
-from popjax.players import KINDS, Episodes, make_player, play
-from popjax.tokens import target_of
+from popjax.players import Episodes
+from popjax.tokens import SOURCES, target_of
+from popjax.tokens.corpora import draw
 from popjax.words import nearest
 
 
@@ -38,7 +41,7 @@ class LMConfig:
     num_episodes: int = 64
     """Whole episodes read between two steps of the optimiser."""
     player: str = "random"
-    """Who makes the histories: random, memoryless or reference."""
+    """Who makes the histories: random, memoryless, reference, or mixture."""
     corpus: int = 0
     """Episodes that are read again and again, each once a pass; 0: always new ones."""
     corpus_seed: int = 0
@@ -53,8 +56,8 @@ class LMConfig:
     def __post_init__(self):
         if self.num_episodes < 1:
             raise ValueError(f"num_episodes must be at least 1, not {self.num_episodes}")
-        if self.player not in KINDS:
-            raise ValueError(nearest(self.player, KINDS, "player"))
+        if self.player not in SOURCES:
+            raise ValueError(nearest(self.player, SOURCES, "player"))
         if self.corpus < 0 or self.corpus % self.num_episodes:
             raise ValueError(
                 f"num_episodes ({self.num_episodes}) must divide corpus ({self.corpus})"
@@ -94,13 +97,29 @@ def logits_along(
     params: Any, env: Environment, network: LanguageModel, inputs: Inputs, episodes: Episodes
 ) -> tuple[Float[Array, "T N sizes"], Int[Array, "T N m"]]:
     """What the model predicts at every step of whole episodes, and the tokens that came."""
-    target = target_of(env)
+    token = target_of(env).tokens(episodes)
+    action = env.action_space.flatten(episodes.action)
     x, start = reading(env, episodes, inputs)
-    token = target.tokens(episodes)
-    action = env.action_space.flatten(episodes.action) if target.needs_action else None
+    return outputs_along(params, env, network, x, start, action, token)[0], token
+
+
+def outputs_along(
+    params: Any,
+    env: Environment,
+    network: LanguageModel,
+    x: Float[Array, "T B d"],
+    start: Bool[Array, "T B"],
+    action: Float[Array, "T B a"],
+    token: Int[Array, "T B m"],
+) -> tuple[Float[Array, "T B sizes"], Float[Array, "T B num_actions"]]:
+    """Logits of the next token and raw outputs of the action head along whole episodes, from the
+    flat codes of the actions taken and the tokens that answered."""
+    target = target_of(env)
+    action = action if target.needs_action else None
     seen = target.flatten(token) if len(target.sizes) > 1 else None
-    _, logits, _ = network.apply(params, network.initial_carry(x.shape[1]), x, start, action, seen)
-    return logits, token
+    carry = network.initial_carry(x.shape[1])
+    _, logits, policy = network.apply(params, carry, x, start, action, seen)
+    return logits, policy
 
 
 def lm_loss(
@@ -159,13 +178,6 @@ def slow_down(config: LMConfig, share: Float[Array, ""]) -> Float[Array, ""]:
     return 1.0 - rise * (1.0 - fall(share))
 
 
-def turn(key: Key[Array, ""], update: Any, corpus: int, num_episodes: int) -> Int[Array, " n"]:
-    """Which episodes of a corpus an update reads: each once a pass, every pass in a new order."""
-    a_pass = corpus // num_episodes
-    order = jax.random.permutation(jax.random.fold_in(key, update // a_pass), corpus)
-    return jax.lax.dynamic_slice(order, [update % a_pass * num_episodes], [num_episodes])
-
-
 def make_train(
     env: Environment, network: LanguageModel, config: LMConfig, mesh: Mesh | None = None
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
@@ -175,11 +187,9 @@ def make_train(
     `segment`'s `num_updates` is static; each metric has one row an update. mesh: the devices that
     share each batch.
     """
-    inputs, player, exact = (
-        inputs_of(env, config),
-        make_player(env, config.player),
-        known_floor(env),
-    )
+    inputs, exact = inputs_of(env, config), known_floor(env)
+    draws = partial(draw, env, config.player)
+    library, read = make_reader(draws, config.num_episodes, config.corpus, config.corpus_seed)
 
     def init(key: Key[Array, ""], hyperparams: Hyperparams, num_updates: Any) -> TrainState:
         key_params, key_train = jax.random.split(key)
@@ -192,15 +202,8 @@ def make_train(
             num_updates=jnp.asarray(num_updates, jnp.int32),
         )
 
-    def batch(state: TrainState, library: Episodes | None) -> Episodes:
-        if library is None:
-            key = jax.random.fold_in(state.key, state.update)
-            return play(env, player, key, config.num_episodes)
-        chosen = turn(state.key, state.update, config.corpus, config.num_episodes)
-        return jax.tree.map(lambda leaf: leaf[:, chosen], library)
-
-    def update(state: TrainState, hyperparams: Hyperparams, library: Episodes | None):
-        episodes = shared(mesh, batch(state, library))
+    def update(state: TrainState, hyperparams: Hyperparams, corpus: Episodes | None):
+        episodes = shared(mesh, read(corpus, state.key, state.update))
         grads, metrics = jax.grad(lm_loss, has_aux=True)(
             state.params, env, network, inputs, episodes
         )
@@ -222,11 +225,9 @@ def make_train(
         }
 
     def segment(state: TrainState, hyperparams: Hyperparams, num_updates: int):
-        library = None
-        if config.corpus:
-            library = play(env, player, jax.random.key(config.corpus_seed), config.corpus)
+        corpus = library()
         return jax.lax.scan(
-            lambda state, _: update(state, hyperparams, library), state, length=num_updates
+            lambda state, _: update(state, hyperparams, corpus), state, length=num_updates
         )
 
     return init, segment

@@ -23,8 +23,16 @@ def token_log_probs(
 def expected_nats(sizes: tuple[int, ...], logits: Float[Array, "... sizes"]) -> Float[Array, "..."]:
     """How surprising the token will be to the model itself: the entropy of each component, given
     those before it, summed."""
-    log_probs = [jax.nn.log_softmax(part) for part in components(sizes, logits)]
-    return sum(-jnp.sum(jnp.exp(part) * part, axis=-1) for part in log_probs)
+    return sum(label_nats(jax.nn.log_softmax(part)) for part in components(sizes, logits))
+
+
+def label_nats(log_probs: Float[Array, "*batch K"]) -> Float[Array, "*batch"]:
+    """Expected nats of a label.
+
+    >>> round(label_nats(jnp.log(jnp.full(4, 0.25))).item(), 3)
+    1.386
+    """
+    return -jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
 
 
 def components(sizes: tuple[int, ...], logits: Float[Array, "... sizes"]) -> list[Array]:

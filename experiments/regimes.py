@@ -131,6 +131,10 @@ class Acting(NamedTuple):
 
 
 FROM_HISTORIES = {"learning_rate": 4e-3, "max_grad_norm": 1.0}
+OWN_HYPERPARAMS = {
+    "log_likelihood": {"entropy": 1.0},  # with which the divergence from the oracle is minimised
+    "rlhf": {"kl": 0.01},
+}
 REGIMES: dict[str, Regime] = {
     "ppo": Regime("PPO on the rewards", as_agent),
     "lm": Regime(
@@ -140,7 +144,12 @@ REGIMES: dict[str, Regime] = {
         hyperparams=FROM_HISTORIES,
     ),
 } | {
-    name: Regime(rung.about, as_rung, total_steps=4_000_000, hyperparams=FROM_HISTORIES)
+    name: Regime(
+        rung.about,
+        as_rung,
+        total_steps=4_000_000,
+        hyperparams=FROM_HISTORIES | OWN_HYPERPARAMS.get(name, {}),
+    )
     for name, rung in regimes.REGIMES.items()
     if name != "next_obs"
 }

@@ -13,13 +13,14 @@ from agents.regimes import signals
 from agents.regimes.rungs import Regime, advantage, loss
 from agents.regimes.train import make_train
 
+CLONE = Regime(
+    "R1", "cross-entropy on the oracle's action, on its own histories", "oracle", ("action",)
+)
 REGIMES: dict[str, Regime] = {
     "next_obs": Regime(
         "R0", "cross-entropy on the next observation", "behaviour", labels=("token",)
     ),
-    "clone": Regime(
-        "R1", "cross-entropy on the oracle's action, on its own histories", "oracle", ("action",)
-    ),
+    "clone": CLONE,
     "clone_any": Regime(
         "R1'", "cross-entropy on the oracle's action, on any histories", "behaviour", ("action",)
     ),
@@ -51,7 +52,7 @@ REGIMES: dict[str, Regime] = {
     "rlhf": Regime(
         "R6", "the environment's rewards, near a model that was pre-trained on mediocre play",
         "policy", says="action", signal=signals.rewards_near_reference, baseline="value",
-        told="verdicts", anchored=True,
+        told="verdicts", pretrain=CLONE,
     ),
     "grpo": Regime(
         "R7", "the return, beside that of others on the same deck or board", "policy",

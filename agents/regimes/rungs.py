@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from agents.lm import token_log_probs
+from agents.lm import outputs_along
+from agents.nats import expected_nats, label_nats, token_log_probs
 from agents.networks import LanguageModel
 from agents.regimes import supervision
 from agents.regimes.choices import log_probs, of, sizes_of
@@ -40,12 +41,12 @@ class Regime:
         mean of the other episodes), a learned value, or the group's mean at the same step.
     told: how it comes: as labels, as verdicts step by step, or as one sum an episode.
     needs_label: the signal is the oracle's verdict; only positions with a label count.
-    entropy: adds tau H(pi), tau = `hyperparams.entropy`. anchored: a pre-trained model is the start
-        and the reference, beta = `hyperparams.kl`.
+    entropy: adds tau H(pi), tau = `hyperparams.entropy`.
+    pretrain: the rung on which a model learns first that is then the start and the reference, beta
+        = `hyperparams.kl`. pretrain_updates, slips: for how long it reads a player that takes a
+        random action instead of the oracle's with that chance.
     group, gamma, epsilon, divide_std, divide_length: see `Terms`. coupled: the episodes of a group
         share the chances of their steps too.
-    pretrain_updates, slips: of `anchored`: how long it clones a player that takes a random action
-        instead of the oracle's with that chance.
     """
 
     rung: str
@@ -58,15 +59,15 @@ class Regime:
     told: Literal["labels", "verdicts", "sum"] = "labels"
     needs_label: bool = False
     entropy: bool = False
-    anchored: bool = False
+    pretrain: Regime | None = None
+    pretrain_updates: int = 200
+    slips: float = 0.5
     group: int = 1
     gamma: float = 1.0
     epsilon: float = 0.01
     divide_std: bool = False
     divide_length: bool = False
     coupled: bool = True
-    pretrain_updates: int = 200
-    slips: float = 0.5
 
     def terms(self, env: Environment, beta: Any = 0.0) -> Terms:
         return Terms(
@@ -81,7 +82,7 @@ class Regime:
 
     @property
     def needs_oracle(self) -> bool:
-        return self.needs_label or "action" in self.labels or self.anchored
+        return self.needs_label or "action" in self.labels or self.played_by == "oracle"
 
 
 def num_choices(env: Environment, regime: Regime) -> int:
@@ -95,12 +96,7 @@ def read(
     params: Any, env: Environment, network: LanguageModel, batch: Batch
 ) -> tuple[Float[Array, "T B sizes"], Float[Array, "T B num_actions"]]:
     """Logits of the next token and raw outputs of the action head along whole episodes."""
-    target = target_of(env)
-    action = batch.action if target.needs_action else None
-    token = target.flatten(batch.token) if len(target.sizes) > 1 else None
-    carry = network.initial_carry(batch.x.shape[1])
-    _, logits, policy = network.apply(params, carry, batch.x, batch.start, action, token)
-    return logits, policy
+    return outputs_along(params, env, network, batch.x, batch.start, batch.action, batch.token)
 
 
 def words(env: Environment, regime: Regime, logits: Array, policy: Array) -> Float[Array, "T B K"]:
@@ -154,7 +150,7 @@ def loss(
         pi, where = words(env, regime, logits, policy), counts(regime, batch)
         weight = jax.lax.stop_gradient(batch.weight)
         terms.append(-mean(weight * of(pi, batch.said), where))
-        entropy = mean(supervision.label_nats(pi), where)
+        entropy = mean(label_nats(pi), where)
         if regime.entropy:
             terms.append(-tau * entropy)
         metrics["entropy"] = entropy
@@ -191,13 +187,14 @@ def axes(
     tokens, expected, told = 0, 0.0, 0.0
     if "token" in regime.labels:
         tokens += seen
-        expected += jnp.sum(jnp.where(batch.valid, component_nats(env, logits), 0.0))
-        surprise = -token_log_probs(target_of(env).sizes, logits, batch.token)[0]
-        told += jnp.sum(jnp.where(batch.valid, surprise, 0.0))
+        sizes = target_of(env).sizes
+        expected += jnp.sum(jnp.where(batch.valid, expected_nats(sizes, logits), 0.0))
+        log_prob, _ = token_log_probs(sizes, logits, batch.token)
+        told -= jnp.sum(jnp.where(batch.valid, log_prob, 0.0))
     if "action" in regime.labels:
         pi = log_probs(sizes_of(env), policy)
         tokens += jnp.sum(batch.labelled)
-        expected += jnp.sum(jnp.where(batch.labelled, supervision.label_nats(pi), 0.0))
+        expected += jnp.sum(jnp.where(batch.labelled, label_nats(pi), 0.0))
         told -= jnp.sum(jnp.where(batch.labelled, of(pi, batch.label), 0.0))
     if regime.says:
         tokens += jnp.sum(counts(regime, batch))
@@ -223,12 +220,3 @@ def judged_nats(env, regime: Regime, batch: Batch, logits, policy) -> tuple[Arra
     expected = jnp.where(judged, supervision.verdict_nats(pi), 0.0)
     told = jnp.where(judged, supervision.told_verdict(p, right), 0.0)
     return jnp.sum(expected), jnp.sum(told)
-
-
-def component_nats(env: Environment, logits: Float[Array, "T B sizes"]) -> Float[Array, "T B"]:
-    """Expected nats of a token: of each component, given those before it, and summed."""
-    total, at = 0.0, 0
-    for size in target_of(env).sizes:
-        total += supervision.label_nats(jax.nn.log_softmax(logits[..., at : at + size]))
-        at += size
-    return total

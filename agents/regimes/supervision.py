@@ -1,10 +1,10 @@
 """How much the learner is told, in nats, if its own distribution is what it believes.
 
-A label tells its surprise, `H(pi)` in expectation. The verdict on a word `a` is right with
-probability pi(a), so it tells `sum_a pi(a) h(pi(a))`, h the entropy of a coin. The number of right
-words of an episode, given the words, is a sum of independent coins. All of it is what a channel
-can carry, not what a learner makes of it. Expected nats are functions of pi alone; realised ones
-are `-ln p` of what was told (prequential code length, Dawid 1984).
+A label tells its surprise, `H(pi)` in expectation (`agents.nats.label_nats`). A word `a` is right
+with probability pi(a), so the verdict on it tells `sum_a pi(a) h(pi(a))`, h the entropy of a coin.
+The number of right words of an episode, given the words, is a sum of independent coins. All of it
+is what a channel can carry, not what a learner makes of it. Expected nats are functions of pi
+alone; realised ones are `-ln p` of what was told (prequential code length, Dawid 1984).
 """
 
 from __future__ import annotations
@@ -13,15 +13,6 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import xlog1py, xlogy
 from jaxtyping import Array, Bool, Float
-
-
-def label_nats(log_probs: Float[Array, "*batch K"]) -> Float[Array, "*batch"]:
-    """Expected nats of a label.
-
-    >>> round(label_nats(jnp.log(jnp.full(4, 0.25))).item(), 3)
-    1.386
-    """
-    return -jnp.sum(jnp.where(log_probs > -jnp.inf, jnp.exp(log_probs) * log_probs, 0.0), axis=-1)
 
 
 def coin(p: Float[Array, "*batch"]) -> Float[Array, "*batch"]:

@@ -6,6 +6,7 @@ in what their names say and in nothing else.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -13,19 +14,23 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
-from flax import struct
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Key
 
+from agents import lm
 from agents.lm import LMConfig, init_params, inputs_of, reading, slow_down
 from agents.networks import Backbone, Head, LanguageModel
 from agents.ppo import Hyperparams, optimiser
+from agents.reader import make_reader
 from agents.regimes.choices import index, of, sizes_of
 from agents.regimes.data import Batch, by_player, by_policy, histories, own_labels
-from agents.regimes.oracles import follow, mediocre, oracle_of
+from agents.regimes.oracles import oracle_of
 from agents.regimes.rungs import Regime, advantage, counts, loss, mean, read, words
+from agents.rollout import input_size
 from popjax.core import Environment
-from popjax.players import Player, make_player, play
+from popjax.players import Player, play
+from popjax.players.follow import follow, slipping
 from popjax.tokens import target_of
+from popjax.tokens.corpora import in_parts, players_of
 
 
 class Critic(nn.Module):
@@ -40,18 +45,13 @@ class Critic(nn.Module):
         return Head(1, self.head_features, 0.01, name="value")(features)[..., 0]
 
 
-class TrainState(struct.PyTreeNode):
-    """All that a run needs to go on. critic, reference: parameters, `()` where there are none.
-    update: `[]` updates made. num_updates: `[]` the run's length (for the schedule)."""
+class TrainState(lm.TrainState):
+    """A language model's, and parameters of a critic and of a reference, `()` where there are
+    none."""
 
-    params: Any
-    opt_state: Any
     critic: Any
     critic_opt_state: Any
     reference: Any
-    key: Key[Array, ""]
-    update: Int[Array, ""]
-    num_updates: Int[Array, ""]
 
 
 def check(env: Environment, regime: Regime, config: LMConfig) -> None:
@@ -65,47 +65,60 @@ def check(env: Environment, regime: Regime, config: LMConfig) -> None:
             f"num_episodes ({config.num_episodes}) must be whole groups of {regime.group}"
         )
     if config.corpus and regime.played_by == "policy":
-        raise ValueError("a learner that plays its own histories has no fixed corpus")
-    if config.corpus:
-        raise ValueError("the rungs read new episodes at every update: leave the corpus at 0")
+        raise ValueError("a learner that plays its own histories reads no corpus: leave it at 0")
 
 
-def make_collect(
+def make_histories(
     env: Environment,
     network: LanguageModel,
     config: LMConfig,
     regime: Regime,
     oracle: Player | None,
-) -> Callable[[Any, Key[Array, ""]], Batch]:
-    """`(params, key) -> Batch`, all of it but the weight. The key is consumed."""
-    inputs, target, N = inputs_of(env, config), target_of(env), config.num_episodes
-    from_outside = regime.needs_oracle and regime.played_by != "oracle"
-    teacher = (oracle, follow(env)) if from_outside else None
-    player = oracle if regime.played_by == "oracle" else make_player(env, config.player)
+) -> tuple[Callable[[], Any], Callable[..., Any]]:
+    """`library() -> a finite corpus`, None if there is none, and `read(params, library, key,
+    update) -> (episodes, label, labelled)`, the key being that of the whole run."""
+    teacher = (oracle, follow(env)) if regime.needs_oracle else None
+    N = config.num_episodes
 
-    def collect(params: Any, key: Key[Array, ""]) -> Batch:
-        key_play, key_say = jax.random.split(key)
-        if regime.played_by == "policy" or from_outside:
-            chooser = by_player(player, N)
-            if regime.played_by == "policy":
-                chooser = by_policy(env, network, params, N, inputs)
-            episodes, label, labelled = histories(
-                env, chooser, key_play, N, teacher, regime.group, regime.coupled
-            )
-        else:
-            episodes = play(env, player, key_play, N)
-            nothing = jnp.zeros_like(episodes.valid)
-            label, labelled = nothing.astype(jnp.int32), nothing
-            if regime.needs_oracle:
-                label, labelled = own_labels(env, episodes)
-        x, start = reading(env, episodes, inputs)
+    def own(params, library, key, update):
+        chooser = by_policy(env, network, params, N, inputs_of(env, config))
+        key = jax.random.fold_in(key, update)
+        return histories(env, chooser, key, N, teacher, regime.group, regime.coupled)
+
+    def one_player(player: Player, key: Key[Array, ""], size: int):
+        if teacher and player is not oracle:
+            return histories(env, by_player(player, size), key, size, teacher)
+        episodes = play(env, player, key, size)
+        if teacher:
+            return episodes, *own_labels(env, episodes)
+        nothing = jnp.zeros_like(episodes.valid)
+        return episodes, nothing.astype(jnp.int32), nothing
+
+    def draw(key: Key[Array, ""], size: int):
+        return in_parts(players, key, size, one_player)
+
+    if regime.played_by == "policy":
+        return lambda: None, own
+    players = (oracle,) if regime.played_by == "oracle" else players_of(env, config.player)
+    library, read = make_reader(draw, N, config.corpus, config.corpus_seed)
+    return library, lambda params, *where: read(*where)
+
+
+def make_batch(
+    env: Environment, network: LanguageModel, config: LMConfig, regime: Regime
+) -> Callable[..., Batch]:
+    """`(params, key, episodes, label, labelled) -> Batch`, all of it but the weight and the
+    reference. The key is consumed."""
+
+    def batch(params, key, episodes, label, labelled) -> Batch:
+        x, start = reading(env, episodes, inputs_of(env, config))
         nothing = jnp.zeros_like(episodes.reward)
         batch = Batch(
             x=x,
             start=start,
             valid=episodes.valid,
             action=env.action_space.flatten(episodes.action),
-            token=target.tokens(episodes),
+            token=target_of(env).tokens(episodes),
             label=label,
             labelled=labelled,
             said=jnp.zeros_like(label),
@@ -114,17 +127,14 @@ def make_collect(
             reference=nothing,
             weight=nothing,
         )
-        return say(params, batch, key_say, episodes) if regime.says else batch
-
-    def say(params, batch: Batch, key, episodes) -> Batch:
+        if not regime.says:
+            return batch
         pi = words(env, regime, *read(params, env, network, batch))
-        if regime.says == "token":
-            said = jax.random.categorical(key, pi)
-        else:
-            said = index(env, episodes.action)
+        guess = regime.says == "token"
+        said = jax.random.categorical(key, pi) if guess else index(env, episodes.action)
         return batch.replace(said=said, log_prob=of(pi, said))
 
-    return collect
+    return batch
 
 
 def make_train(
@@ -142,46 +152,49 @@ def make_train(
     """
     check(env, regime, config)
     oracle = oracle_of(env, privileged) if regime.needs_oracle else None
-    collect = make_collect(env, network, config, regime, oracle)
+    library, read_histories = make_histories(env, network, config, regime, oracle)
+    make = make_batch(env, network, config, regime)
     critic = Critic(network.backbone, network.head_features) if regime.baseline == "value" else None
     inputs = inputs_of(env, config)
 
     def init(
         key: Key[Array, ""], hyperparams: Hyperparams, num_updates: Any, params: Any = None
     ) -> TrainState:
-        """params: where to begin, instead of anew; and for `anchored` instead of pre-training."""
+        """params: where to begin, instead of anew or after pre-training."""
         key_params, key_critic, key_before, key_train = jax.random.split(key, 4)
         if params is None:
             params = init_params(env, network, key_params, inputs)
-            if regime.anchored:
+            if regime.pretrain:
                 params = pretrained(params, key_before, hyperparams)
-        x, start = reading(env, play(env, make_player(env, "random"), key, 1), inputs)
-        critic_params = critic.init(key_critic, x[:1], start[:1]) if critic else ()
+        x, start = jnp.zeros((1, 1, input_size(env, inputs))), jnp.ones((1, 1), bool)
+        critic_params = critic.init(key_critic, x, start) if critic else ()
         return TrainState(
             params=params,
             opt_state=optimiser(hyperparams).init(params),
             critic=critic_params,
             critic_opt_state=optimiser(hyperparams).init(critic_params) if critic else (),
-            reference=params if regime.anchored else (),
+            reference=params if regime.pretrain else (),
             key=key_train,
             update=jnp.int32(0),
             num_updates=jnp.asarray(num_updates, jnp.int32),
         )
 
     def pretrained(params, key, hyperparams: Hyperparams):
-        """The parameters after cloning a mediocre player."""
-        player = mediocre(env, regime.slips)
-        clone = Regime("R1", "", "oracle", labels=("action",))
-        init, segment = make_train(env, network, config, clone, player)
+        """The parameters after a model has read a mediocre player."""
+        player = slipping(env, oracle_of(env), regime.slips)
+        rung = dataclasses.replace(regime.pretrain, played_by="oracle")
+        init, segment = make_train(env, network, config, rung, player)
         state = init(key, hyperparams, regime.pretrain_updates, params)
         return segment(state, hyperparams, regime.pretrain_updates)[0].params
 
-    def update(state: TrainState, hyperparams: Hyperparams):
-        batch = collect(state.params, jax.random.fold_in(state.key, state.update))
+    def update(state: TrainState, hyperparams: Hyperparams, corpus: Any):
+        key_read, key_say = jax.random.split(state.key)
+        found = read_histories(state.params, corpus, key_read, state.update)
+        batch = make(state.params, jax.random.fold_in(key_say, state.update), *found)
         held_back = slow_down(config, (state.update + 1) / (state.num_updates + 1))
         step = optimiser(hyperparams, held_back).update
         metrics = {}
-        if regime.anchored:
+        if regime.pretrain:
             pi = words(env, regime, *read(state.reference, env, network, batch))
             batch = batch.replace(reference=of(pi, batch.said))
             metrics["kl"] = mean(batch.log_prob - batch.reference, batch.valid)
@@ -221,6 +234,9 @@ def make_train(
         }
 
     def segment(state: TrainState, hyperparams: Hyperparams, num_updates: int):
-        return jax.lax.scan(lambda state, _: update(state, hyperparams), state, length=num_updates)
+        corpus = library()
+        return jax.lax.scan(
+            lambda state, _: update(state, hyperparams, corpus), state, length=num_updates
+        )
 
     return init, segment
