@@ -17,18 +17,26 @@ class Discrete:
     """Integers `0 <= x[i] < sizes[i]`. `Discrete(4)` is one integer of shape `()`,
     `Discrete((2, 4))` a vector of shape `(2,)`.
 
-    >>> Discrete((2, 4)).flatten(jnp.array([1, 2])).astype(int).tolist()
+    Elements are counted with the first component leading, as cells are row by row.
+
+    >>> space = Discrete((2, 4))
+    >>> space.flatten(jnp.array([1, 2])).astype(int).tolist()
     [0, 1, 0, 0, 1, 0]
+    >>> space.num_values, space.to_number(jnp.array([1, 2])).item()
+    (8, 6)
+    >>> space.from_number(6).tolist()
+    [1, 2]
     """
 
     sizes: int | tuple[int, ...]
 
     def __post_init__(self):
-        if not all(isinstance(n, int) and n > 0 for n in self._sizes):
+        if not all(isinstance(n, int) and n > 0 for n in self.components):
             raise ValueError(f"Discrete takes positive integers, not {self.sizes!r}")
 
     @property
-    def _sizes(self) -> tuple[int, ...]:
+    def components(self) -> tuple[int, ...]:
+        """The size of each component, of one too."""
         return self.sizes if isinstance(self.sizes, tuple) else (self.sizes,)
 
     @property
@@ -42,7 +50,26 @@ class Discrete:
     @property
     def flat_size(self) -> int:
         """Width of `flatten`: one slot for each value of each component."""
-        return sum(self._sizes)
+        return sum(self.components)
+
+    @property
+    def num_values(self) -> int:
+        """How many elements there are."""
+        return math.prod(self.components)
+
+    def to_number(self, x: Int[Array, "..."]) -> Int[Array, "*batch"]:
+        """Which of the `num_values` elements `x` is; leading axes are kept."""
+        if not self.shape:
+            return jnp.asarray(x)
+        places = [math.prod(self.sizes[i + 1 :]) for i in range(len(self.sizes))]
+        return jnp.sum(jnp.asarray(x) * np.array(places, np.int32), axis=-1, dtype=jnp.int32)
+
+    def from_number(self, number: Int[Array, "*batch"]) -> Int[Array, "..."]:
+        """The element of that number."""
+        number = jnp.asarray(number)
+        if not self.shape:
+            return number
+        return jnp.stack(jnp.unravel_index(number, self.sizes), axis=-1).astype(jnp.int32)
 
     def sample(self, key: Key[Array, ""]) -> Int[Array, "..."]:
         """A uniform element; the key is consumed."""

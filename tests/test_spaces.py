@@ -1,5 +1,6 @@
 """Spaces: what they hold, draw, flatten and let in."""
 
+import itertools
 import math
 
 import jax
@@ -92,6 +93,21 @@ def test_flatten_has_one_hot_code_for_each_component(space):
     leading = space.flatten(samples.reshape(3, 4, *space.shape))
     np.testing.assert_array_equal(leading, naive.reshape(3, 4, -1))
     np.testing.assert_array_equal(space.flatten(samples[0]), naive[0])
+
+
+@pytest.mark.parametrize("space", SPACES[:3], ids=str)
+def test_elements_are_counted_with_the_first_component_leading(space):
+    """As `itertools.product` lists them, each once, whatever the leading axes."""
+    listed = list(itertools.product(*map(range, np.atleast_1d(space.sizes))))
+    elements = np.array(listed).reshape(-1, *space.shape)
+    assert space.num_values == len(elements)
+    numbers = jnp.arange(space.num_values)
+    np.testing.assert_array_equal(space.from_number(numbers), elements)
+    np.testing.assert_array_equal(space.to_number(elements), numbers)
+    grid = numbers.reshape(-1, 1)
+    np.testing.assert_array_equal(space.from_number(grid), elements[:, None])
+    np.testing.assert_array_equal(space.to_number(elements[:, None]), grid)
+    assert space.from_number(numbers).dtype == space.to_number(elements).dtype == jnp.int32
 
 
 def test_flatten_leaves_reals_as_they_are():

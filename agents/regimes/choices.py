@@ -6,13 +6,11 @@ every regime sees K things to say, one probability each.
 
 from __future__ import annotations
 
-import math
-
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
+from agents.nats import components
 from popjax.core import Environment
 from popjax.spaces import Discrete
 
@@ -24,28 +22,22 @@ def sizes_of(env: Environment) -> tuple[int, ...]:
         raise ValueError(
             f"the actions of {env.name} are reals: nothing can be named right or wrong"
         )
-    return space.sizes if space.shape else (space.sizes,)
+    return space.components
 
 
 def log_probs(
     sizes: tuple[int, ...], outputs: Float[Array, "*batch n"]
 ) -> Float[Array, "*batch K"]:
     """Of each choice, from the logits of its independent components side by side."""
-    joint, at = jnp.zeros((*outputs.shape[:-1], 1), outputs.dtype), 0
-    for size in sizes:
-        part = jax.nn.log_softmax(outputs[..., at : at + size])
+    joint = jnp.zeros((*outputs.shape[:-1], 1), outputs.dtype)
+    for part in map(jax.nn.log_softmax, components(sizes, outputs)):
         joint = (joint[..., :, None] + part[..., None, :]).reshape(*outputs.shape[:-1], -1)
-        at += size
     return joint
 
 
 def index(env: Environment, action: Int[Array, "..."]) -> Int[Array, "*batch"]:
     """The number of an action among all."""
-    sizes = sizes_of(env)
-    if not env.action_space.shape:
-        return action
-    weights = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
-    return jnp.sum(action * np.array(weights, np.int32), axis=-1)
+    return env.action_space.to_number(action)
 
 
 def action_of(env: Environment, choice: Int[Array, "*batch"]) -> Int[Array, "..."]:
@@ -56,14 +48,7 @@ def action_of(env: Environment, choice: Int[Array, "*batch"]) -> Int[Array, "...
     >>> index(env, action_of(env, jnp.array(13))).item()
     13
     """
-    sizes = sizes_of(env)
-    if not env.action_space.shape:
-        return choice
-    parts = []
-    for size in reversed(sizes):
-        choice, part = jnp.divmod(choice, size)
-        parts.append(part)
-    return jnp.stack(parts[::-1], axis=-1).astype(jnp.int32)
+    return env.action_space.from_number(choice)
 
 
 def of(table: Float[Array, "*batch K"], choice: Int[Array, "*batch"]) -> Float[Array, "*batch"]:
