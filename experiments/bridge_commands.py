@@ -12,6 +12,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from experiments.commands import DEFAULT_OUT
 from experiments.errors import UserError
 from experiments.specs import env_name
 
@@ -120,16 +121,52 @@ class BridgeTokens:
         console.print(table)
 
 
-BRIDGES = {"floors": BridgeFloors, "tokens": BridgeTokens}
+@dataclass(frozen=True)
+class BridgeCopycat:
+    """A model that foretells 99 % of an expert's actions by copying, and what it earns by itself.
+
+    Beside it the copier's closed form, a clone that cannot but copy, DAgger, and a clone that does
+    not see its own actions. Run it again to go on.
+
+    Example: popjax bridge copycat --memory gru
+    """
+
+    preset: str = "mini"
+    """How long: mini (minutes), or smoke, which only shows that all of it works."""
+    memory: str = "gru"
+    """Memory model, such as gru."""
+    seeds: int = 5
+    """How many seeds."""
+    out: Path = DEFAULT_OUT
+    """Folder of all studies."""
+    study: str = "copycat"
+    """Name of the study: a folder in `out`."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bridge.copycat import copycat
+        from experiments.bridge.copycat_figure import write_figure
+        from experiments.bridge.copycat_report import outcomes_of, print_outcomes
+
+        folder, tables = copycat(
+            self.out, self.study, self.preset, self.memory, self.seeds, console
+        )
+        outcomes = outcomes_of(tables)
+        print_outcomes(outcomes, console)
+        for path in write_figure(outcomes, folder):
+            console.print(f"written to {path}")
+
+
+BRIDGES = {"floors": BridgeFloors, "tokens": BridgeTokens, "copycat": BridgeCopycat}
 
 
 @dataclass(frozen=True)
 class Bridge:
-    """Reinforcement learning beside language modelling: popjax bridge floors or tokens."""
+    """Reinforcement learning beside language modelling: floors, tokens and experiments."""
 
     what: (
         Annotated[BridgeFloors, tyro.conf.subcommand("floors")]
         | Annotated[BridgeTokens, tyro.conf.subcommand("tokens")]
+        | Annotated[BridgeCopycat, tyro.conf.subcommand("copycat")]
     )
     """What to look at."""
 

@@ -1,0 +1,1 @@
+"""Experiments that ask whether an agent and a language model are the same kind of thing."""

@@ -1,0 +1,117 @@
+"""How right a policy is in the expert's loop and in its own, on the same new episodes.
+
+In the open loop the expert acts and the policy only foretells; in the closed loop it acts itself,
+and the expert says at each step what would have been right. Chances are the policy's own numbers,
+so nothing but the histories is sampled.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from agents.lm import reading
+from agents.networks import LanguageModel
+from agents.regimes.choices import action_of, log_probs, of, sizes_of
+from agents.regimes.data import Chooser, by_player, by_policy, histories, unread
+from agents.regimes.oracles import oracle_of
+from agents.rollout import Inputs
+from popjax.core import Environment
+from popjax.players import Episodes
+from popjax.players.follow import follow
+
+
+def label_log_probs(
+    env: Environment,
+    network: LanguageModel,
+    inputs: Inputs,
+    params: Any,
+    episodes: Episodes,
+    label: Int[Array, "T N"],
+) -> Float[Array, "T N"]:
+    """What the policy gives to the labels along histories."""
+    x, start = reading(env, episodes, inputs)
+    carry = network.initial_carry(x.shape[1])
+    _, _, policy = network.apply(params, carry, x, start, *unread(env, x))
+    return of(log_probs(sizes_of(env), policy), label)
+
+
+def judge(
+    env: Environment,
+    network: LanguageModel,
+    inputs: Inputs,
+    num_episodes: int,
+    params: Any,
+    key: Key[Array, ""],
+) -> dict[str, Array]:
+    """Means over new episodes, all of T steps. The key is consumed.
+
+    open_right, closed_right: `[T]` probability of the right action, in the expert's loop and in
+        the policy's own. open_nats, closed_nats: `[T]` divergence of the policy from the expert.
+    return: `[]` of the policy's episodes.
+    undone: `[]` probability of the right action after the expert's last one was replaced by a wrong
+        one, at one random step of each episode.
+    """
+    key_episodes, key_slip = jax.random.split(key)
+    foretold = partial(label_log_probs, env, network, inputs, params)
+    chooser = by_policy(env, network, params, num_episodes, inputs)
+    own, own_label = labelled(env, chooser, key_episodes, num_episodes)
+    experts, label = experts_own(env, key_episodes, num_episodes)
+    closed, opened = foretold(own, own_label), foretold(experts, label)
+    slipped, after = one_slip(env, experts, label, key_slip)
+    return {
+        "open_right": jnp.mean(jnp.exp(opened), axis=1),
+        "closed_right": jnp.mean(jnp.exp(closed), axis=1),
+        "open_nats": -jnp.mean(opened, axis=1),
+        "closed_nats": -jnp.mean(closed, axis=1),
+        "return": jnp.mean(own.returns),
+        "undone": jnp.sum(jnp.exp(foretold(slipped, label)), where=after) / num_episodes,
+    }
+
+
+def open_right(
+    env: Environment,
+    network: LanguageModel,
+    inputs: Inputs,
+    num_episodes: int,
+    params: Any,
+    key: Key[Array, ""],
+) -> Float[Array, ""]:
+    """The mean of `judge`'s open_right alone. The key is consumed."""
+    experts, label = experts_own(env, key, num_episodes)
+    return jnp.mean(jnp.exp(label_log_probs(env, network, inputs, params, experts, label)))
+
+
+def labelled(
+    env: Environment, chooser: Chooser, key: Key[Array, ""], num_episodes: int
+) -> tuple[Episodes, Int[Array, "T N"]]:
+    """New episodes, and what the expert would have done at each step. The key is consumed."""
+    teacher = (oracle_of(env), follow(env))
+    episodes, label, _ = histories(env, chooser, key, num_episodes, teacher)
+    return episodes, label
+
+
+def experts_own(
+    env: Environment, key: Key[Array, ""], num_episodes: int
+) -> tuple[Episodes, Int[Array, "T N"]]:
+    """The same where the expert acts: the same key deals the same cards."""
+    return labelled(env, by_player(oracle_of(env), num_episodes), key, num_episodes)
+
+
+def one_slip(
+    env: Environment, episodes: Episodes, label: Int[Array, "T N"], key: Key[Array, ""]
+) -> tuple[Episodes, Bool[Array, "T N"]]:
+    """Episodes in which one action is another than the label, never the last; and `[T, N]` bool,
+    the step after it. The key is consumed."""
+    key_when, key_what = jax.random.split(key)
+    T, N = label.shape
+    when = jnp.arange(T)[:, None] == jax.random.randint(key_when, (N,), 0, T - 1)
+    choices = math.prod(sizes_of(env))
+    other = (label + jax.random.randint(key_what, label.shape, 1, choices)) % choices
+    action = jnp.where(when, action_of(env, other), episodes.action)
+    return episodes.replace(action=action), jnp.roll(when, 1, axis=0)
