@@ -156,7 +156,46 @@ class BridgeCopycat:
             console.print(f"written to {path}")
 
 
-BRIDGES = {"floors": BridgeFloors, "tokens": BridgeTokens, "copycat": BridgeCopycat}
+@dataclass(frozen=True)
+class BridgeFactorial:
+    """Six ways from a language model to an agent on a tiny deck: two targets, three feedbacks.
+
+    The next observation or the oracle's action; told as labels, as a verdict a step, or as one sum
+    an episode. Run it again to go on.
+
+    Example: popjax bridge factorial --memory gru
+    """
+
+    preset: str = "mini"
+    """How long: mini (minutes), or smoke, which only shows that all of it works."""
+    memory: str = "gru"
+    """Memory model, such as gru."""
+    seeds: int = 5
+    """How many seeds."""
+    out: Path = DEFAULT_OUT
+    """Folder of all studies."""
+    study: str = "factorial"
+    """Name of the study: a folder in `out`."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bridge.factorial import factorial
+        from experiments.bridge.factorial_figure import write_figure
+        from experiments.bridge.factorial_report import print_factorial
+
+        folder, setup, curves = factorial(
+            self.out, self.study, self.preset, self.memory, self.seeds, console
+        )
+        print_factorial(curves, setup, console)
+        for path in write_figure(curves, folder):
+            console.print(f"written to {path}")
+
+
+BRIDGES = {
+    "floors": BridgeFloors,
+    "tokens": BridgeTokens,
+    "copycat": BridgeCopycat,
+    "factorial": BridgeFactorial,
+}
 
 
 @dataclass(frozen=True)
@@ -167,6 +206,7 @@ class Bridge:
         Annotated[BridgeFloors, tyro.conf.subcommand("floors")]
         | Annotated[BridgeTokens, tyro.conf.subcommand("tokens")]
         | Annotated[BridgeCopycat, tyro.conf.subcommand("copycat")]
+        | Annotated[BridgeFactorial, tyro.conf.subcommand("factorial")]
     )
     """What to look at."""
 

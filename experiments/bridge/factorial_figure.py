@@ -1,0 +1,68 @@
+"""The factorial as a figure: competence over tokens and over nats, a row for each target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from experiments.bridge.factorial import AXES, FEEDBACK, TARGETS, Curves
+
+INK, GREY = "#222222", "#8a8a8a"
+COLOURS = dict(zip(FEEDBACK, ("#1d4ed8", "#0f766e", "#c2410c"), strict=True))
+TITLES = ("environment tokens read", "nats told, as the learner expects")
+NAMES = {"label": "label", "verdict": "verdict a step", "sum": "one sum an episode"}
+
+
+def write_figure(curves: dict[tuple[str, str], Curves], folder: Path) -> list[Path]:
+    """`factorial.png` and `factorial.svg`."""
+    figure = draw(curves)
+    FigureCanvasAgg(figure)
+    paths = [folder / f"factorial.{kind}" for kind in ("png", "svg")]
+    for path in paths:
+        figure.savefig(path, dpi=130)
+    return paths
+
+
+def draw(curves: dict[tuple[str, str], Curves]) -> Figure:
+    """Seeds thin, their mean thick, names at the lines."""
+    figure = Figure(figsize=(9, 5.6), layout="constrained")
+    panels = figure.subplots(2, 2, sharex="col", sharey=True)
+    for row, target in zip(panels, TARGETS, strict=True):
+        for panel, axis in zip(row, AXES, strict=True):
+            for feedback in FEEDBACK:
+                draw_cell(panel, curves[target, feedback], axis, COLOURS[feedback])
+            furnish(panel)
+        row[0].set_title(f"target: the {target}", loc="left", fontsize=10, color=INK)
+        row[0].set_ylabel("competence", fontsize=9, color=INK)
+        for height, feedback in zip((0.88, 0.74, 0.6), FEEDBACK, strict=True):
+            row[0].text(
+                *(0.02, height),
+                NAMES[feedback],
+                color=COLOURS[feedback],
+                fontsize=9,
+                transform=row[0].transAxes,
+            )
+    for panel, title in zip(panels[-1], TITLES, strict=True):
+        panel.set_xlabel(title, fontsize=9, color=INK)
+    return figure
+
+
+def draw_cell(panel: Axes, curve: Curves, axis: str, colour: str) -> None:
+    x, y = curve[axis][:, 1:], curve["competence"][:, 1:]  # the first look is at zero
+    panel.plot(x.T, y.T, color=colour, linewidth=0.5, alpha=0.4)
+    panel.plot(np.mean(x, axis=0), np.mean(y, axis=0), color=colour, linewidth=1.8)
+
+
+def furnish(panel: Axes) -> None:
+    for height in (0, 1):
+        panel.axhline(height, color=GREY, linewidth=0.6, linestyle=(0, (1, 2)), zorder=0)
+    panel.set_xscale("log")
+    panel.set_ylim(-0.2, 1.05)
+    panel.set_yticks([0, 0.5, 1], ["0  best without\nmemory", "0.5", "1  best of all"])
+    panel.tick_params(length=2, labelsize=8, colors=INK)
+    panel.tick_params(which="minor", length=0)
+    panel.spines[["top", "right"]].set_visible(False)
