@@ -80,7 +80,7 @@ class Setup:
     k: int = 3
     features: int = 32
     num_episodes: int = 32
-    num_updates: int = 8000
+    num_updates: int = 6000
     num_looks: int = 80
     num_decks: int = 512
     learning_rate: float = 1e-3

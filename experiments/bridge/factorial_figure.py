@@ -28,7 +28,7 @@ def write_figure(curves: dict[tuple[str, str], Curves], folder: Path) -> list[Pa
 
 
 def draw(curves: dict[tuple[str, str], Curves]) -> Figure:
-    """Seeds thin, their mean thick, names at the lines."""
+    """Seeds thin, their mean thick."""
     figure = Figure(figsize=(9, 5.6), layout="constrained")
     panels = figure.subplots(2, 2, sharex="col", sharey=True)
     for row, target in zip(panels, TARGETS, strict=True):
@@ -38,16 +38,11 @@ def draw(curves: dict[tuple[str, str], Curves]) -> Figure:
             furnish(panel)
         row[0].set_title(f"target: the {target}", loc="left", fontsize=10, color=INK)
         row[0].set_ylabel("competence", fontsize=9, color=INK)
-        for height, feedback in zip((0.88, 0.74, 0.6), FEEDBACK, strict=True):
-            row[0].text(
-                *(0.02, height),
-                NAMES[feedback],
-                color=COLOURS[feedback],
-                fontsize=9,
-                transform=row[0].transAxes,
-            )
     for panel, title in zip(panels[-1], TITLES, strict=True):
         panel.set_xlabel(title, fontsize=9, color=INK)
+    for i, feedback in enumerate(FEEDBACK):
+        words, colour, place = NAMES[feedback], COLOURS[feedback], panels[0, 0].transAxes
+        panels[0, 0].text(0.02, 0.88 - 0.1 * i, words, color=colour, fontsize=9, transform=place)
     return figure
 
 

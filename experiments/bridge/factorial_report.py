@@ -117,7 +117,8 @@ def print_cells(curves: dict[Cell, Curves], console: Console) -> None:
     table = Table(
         title="competence: 0 = best without memory, 1 = best there is (spread: s.d. over seeds)",
         caption="tokens, nats: read and expected to be told until that competence, geometric mean "
-        "over seeds; > if a seed never got there.",
+        "over seeds; > if a seed never got there.\nnats/token: until 0.5.",
+        caption_justify="left",
     )
     for name in ("target", "feedback", "regime"):
         table.add_column(name, no_wrap=True)
@@ -148,6 +149,7 @@ def print_edges(curves: dict[Cell, Curves], setup: Setup, console: Console) -> N
         title=f"how many times more to competence {half} (95 % intervals, by bootstrap over seeds)",
         caption="if nats were all: the ratio of tokens at which equal nats are told to a learner "
         "that believes nothing yet.",
+        caption_justify="left",
     )
     for name in ("from", "to"):
         table.add_column(name, no_wrap=True)
@@ -202,15 +204,15 @@ def reading(tokens: Reached) -> str:
     ratio, low, high = tokens.ratio(feedback_only, target_only)
     if not any(corners.values()) or low <= 1 <= high:
         return "inconclusive: feedback and target cost alike, as far as these seeds tell"
-    if ratio > 1:
-        dear, cheap, late = "a sum instead of labels", "the action as target", feedback_only
-    else:
-        dear, cheap, late = "the action as target", "a sum instead of labels", target_only
+    edge, dear, cheap = "feedback", feedback_only, target_only
+    if ratio < 1:
+        edge, dear, cheap = "target", target_only, feedback_only
         ratio, low, high = 1 / ratio, 1 / high, 1 / low
-    bound = "" if corners[late] else "at least "
+    bound = "" if corners[dear] else "at least "
     return (
-        f"{dear} costs more than {cheap}: {bound}{ratio:.1f} times the tokens "
-        f"(95 % interval {low:.1f} to {high:.1f})"
+        f"from a language model to an agent the {edge} is the dearer edge: the {' by '.join(dear)} "
+        f"takes {bound}{ratio:.1f} times the tokens of the {' by '.join(cheap)} (95 % interval "
+        f"{low:.1f} to {high:.1f})"
     )
 
 
@@ -219,7 +221,7 @@ def print_factorial(curves: dict[Cell, Curves], setup: Setup, console: Console) 
     print_cells(curves, console)
     print_edges(curves, setup, console)
     print_theory(setup, console)
-    console.print(reading(reached(curves, TOKENS, LEVELS[0])), style="bold")
+    console.print(reading(reached(curves, TOKENS, LEVELS[0])), style="bold", soft_wrap=True)
 
 
 def interval_words(when: Reached, over: Cell, under: Cell) -> str:
