@@ -208,7 +208,8 @@ def factorial(
         title = f"[{number}/{len(files)}] {' by '.join(cell)}"
         before = file.exists()
         if not before:
-            watch = partial(track, description=title, console=console, transient=True)
+            shown = {"console": console, "disable": not console.is_terminal}
+            watch = partial(track, description=title, transient=True, **shown)
             write_parquet(file, run_cell(setup, *cell, watch))
         table = read_parquet(file)
         curves[cell] = {name: column.reshape(-1, seeds).T for name, column in table.items()}

@@ -23,7 +23,7 @@ def write_figure(curves: dict[tuple[str, str], Curves], folder: Path) -> list[Pa
     FigureCanvasAgg(figure)
     paths = [folder / f"factorial.{kind}" for kind in ("png", "svg")]
     for path in paths:
-        figure.savefig(path, dpi=130)
+        figure.savefig(path, dpi=105)
     return paths
 
 
