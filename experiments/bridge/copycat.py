@@ -74,8 +74,8 @@ class Preset:
 PRESETS = {
     "mini": Preset(
         Settings(
-            total_steps=500 * 64 * 51,
-            num_segments=50,
+            total_steps=600 * 64 * 51,
+            num_segments=60,
             eval_episodes=512,
             network=NetworkConfig(features=32, head_features=32),
             lm=LMConfig(num_episodes=64),
@@ -175,7 +175,8 @@ def trained(
     title: str,
     console: Console,
 ) -> tuple[Any, Float[np.ndarray, "stop seeds"]]:
-    """The parameters at both stops, and after how many updates."""
+    """The parameters at both stops, and after how many updates; not-a-number where the first stop
+    never came."""
     hyperparams = lane_hyperparams(spec)
 
     @jax.jit

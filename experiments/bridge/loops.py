@@ -7,7 +7,6 @@ so nothing but the histories is sampled.
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import Any
 
@@ -17,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from agents.lm import reading
 from agents.networks import LanguageModel
-from agents.regimes.choices import action_of, log_probs, of, sizes_of
+from agents.regimes.choices import log_probs, of, sizes_of
 from agents.regimes.data import Chooser, by_player, by_policy, histories, unread
 from agents.regimes.oracles import oracle_of
 from agents.rollout import Inputs
@@ -111,7 +110,7 @@ def one_slip(
     key_when, key_what = jax.random.split(key)
     T, N = label.shape
     when = jnp.arange(T)[:, None] == jax.random.randint(key_when, (N,), 0, T - 1)
-    choices = math.prod(sizes_of(env))
+    choices = env.action_space.num_values
     other = (label + jax.random.randint(key_what, label.shape, 1, choices)) % choices
-    action = jnp.where(when, action_of(env, other), episodes.action)
+    action = jnp.where(when, env.action_space.from_number(other), episodes.action)
     return episodes.replace(action=action), jnp.roll(when, 1, axis=0)
