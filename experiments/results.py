@@ -15,11 +15,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-import socket
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,10 +25,9 @@ import jax
 import numpy as np
 
 from experiments.errors import UserError
+from experiments.lock import lock
 from experiments.specs import CellSpec
 
-HEARTBEAT_SECONDS = 10.0
-STALE_SECONDS = 60.0
 Table = dict[str, np.ndarray]
 
 
@@ -102,33 +97,10 @@ class Cell:
         record = {"spec": self.spec.resolved(), **machine(), "lanes": len(self.spec.seeds)}
         _write_atomically(path, json.dumps(record, indent=1).encode())
 
-    @contextmanager
-    def lock(self) -> Iterator[bool]:
-        """Yields whether the cell is ours; another process at work on it keeps it.
-
-        The lock's time is renewed while it is held. One whose process is gone, or whose time is
-        more than a minute old, is taken over.
-        """
+    def lock(self) -> AbstractContextManager[bool]:
+        """Whether the cell is ours while the context lasts; see `experiments.lock`."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / "lock"
-        if not _take(path):
-            yield False
-            return
-        stop = threading.Event()
-
-        def beat():
-            while not stop.wait(HEARTBEAT_SECONDS):
-                with suppress(OSError):
-                    os.utime(path)
-
-        heart = threading.Thread(target=beat, daemon=True)
-        heart.start()
-        try:
-            yield True
-        finally:
-            stop.set()
-            heart.join()
-            path.unlink(missing_ok=True)
+        return lock(self.folder / "lock")
 
     def append(self, rows: list[dict[str, Any]]) -> None:
         """Adds lines to `progress.jsonl` and waits until they are on the disk."""
@@ -216,39 +188,3 @@ def _write_atomically(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
-
-
-def _take(path: Path) -> bool:
-    me = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
-    for _ in range(2):
-        try:
-            with open(path, "x") as file:
-                file.write(me)
-            return True
-        except FileExistsError:
-            if not _abandoned(path):
-                return False
-            # Only one process can move the old lock aside, so only one goes on to take it.
-            aside = path.with_name(f".lock.{os.getpid()}.{time.time_ns()}")
-            with suppress(FileNotFoundError):
-                os.rename(path, aside)
-                aside.unlink()
-    return False
-
-
-def _abandoned(path: Path) -> bool:
-    try:
-        if time.time() - path.stat().st_mtime > STALE_SECONDS:
-            return True
-        owner = json.loads(path.read_text() or "{}")
-    except (FileNotFoundError, json.JSONDecodeError):
-        return False
-    if owner.get("host") != socket.gethostname() or "pid" not in owner:
-        return False
-    try:
-        os.kill(owner["pid"], 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return owner["pid"] == os.getpid()
