@@ -7,14 +7,8 @@ import math
 import pytest
 
 import popjax
-from experiments.cli import main
 from popjax.floors import floor_table
-
-
-def run(capsys, words):
-    code = main(words.split())
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
+from tests.experiments.command import assert_harmless, run
 
 
 @pytest.mark.parametrize(
@@ -27,11 +21,7 @@ def run(capsys, words):
     ],
 )
 def test_a_mistake_gets_one_line(capsys, monkeypatch, tmp_path, words, says):
-    monkeypatch.chdir(tmp_path)
-    code, _, err = run(capsys, words)
-    assert code == 2
-    assert says in err and err.startswith("popjax: ") and err.count("\n") == 1
-    assert not list(tmp_path.iterdir())
+    assert_harmless(capsys, monkeypatch, tmp_path, words, says)
 
 
 def test_every_environment_has_a_row(capsys):

@@ -5,16 +5,11 @@ import shutil
 import pytest
 
 from experiments.cli import main
+from tests.experiments.command import assert_harmless, assert_one_line, run
 
 TINY = (
     "--envs RepeatFirstEasy --memories gru --total-steps 16384 --seeds 2 --features 8 --study tiny"
 )
-
-
-def run(capsys, words):
-    code = main(words.split())
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 @pytest.mark.parametrize(
@@ -38,17 +33,12 @@ def run(capsys, words):
     ],
 )
 def test_a_mistake_gets_one_line(capsys, monkeypatch, tmp_path, words, says):
-    monkeypatch.chdir(tmp_path)
-    code, _, err = run(capsys, words)
-    assert code == 2
-    assert says in err and err.startswith("popjax: ") and err.count("\n") == 1
-    assert not list(tmp_path.iterdir())
+    assert_harmless(capsys, monkeypatch, tmp_path, words, says)
 
 
 def test_an_unwritable_output_folder(capsys, tmp_path):
     (tmp_path / "file").write_text("")
-    code, _, err = run(capsys, f"sweep {TINY} --out {tmp_path / 'file'}")
-    assert code == 2 and "cannot write to" in err and err.count("\n") == 1
+    assert_one_line(capsys, f"sweep {TINY} --out {tmp_path / 'file'}", "cannot write to")
 
 
 @pytest.fixture(scope="module")
@@ -74,16 +64,15 @@ def test_a_finished_cell_is_not_run_again(study, capsys):
 
 
 def test_a_study_of_other_settings_is_refused(study, capsys):
-    code, _, err = run(capsys, f"sweep {TINY} --out {study} --seeds 3")
-    assert code == 2 and "seeds: 2 there, 3 asked" in err and err.count("\n") == 1
+    words = f"sweep {TINY} --out {study} --seeds 3"
+    assert_one_line(capsys, words, "seeds: 2 there, 3 asked")
 
 
 def test_a_damaged_result_is_named(study, capsys, tmp_path):
     shutil.copytree(study, tmp_path, dirs_exist_ok=True)
     [metrics] = tmp_path.rglob("metrics.parquet")
     metrics.write_bytes(metrics.read_bytes()[:100])
-    code, _, err = run(capsys, f"report tiny --out {tmp_path}")
-    assert code == 2 and "metrics.parquet is damaged" in err and err.count("\n") == 1
+    assert_one_line(capsys, f"report tiny --out {tmp_path}", "metrics.parquet is damaged")
 
 
 def test_a_damaged_checkpoint_is_named(study, capsys, tmp_path):
