@@ -7,13 +7,11 @@ with them, moves each by the task's own equations, and predicts the mix of what 
 1993, with their roughening). It sees the tokens alone, so its loss is an upper bound of the floor.
 The lower bound is 0: without noise, and without bins, two observations give the state.
 
-Bins: `num_bins` a component, equal shares of the range of the observation. Velocities have no
-range and are put on a scale by the mu-law first; a pendulum without noise shows one angle.
+The bins are those of `popjax.bins`, in which language models are told the observations too.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import jax
@@ -21,17 +19,18 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jax.scipy.special import ndtr
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Key
 
+from popjax.bins import NUM_BINS, Bins, shows_rates
 from popjax.envs import cartpole, pendulum
 from popjax.floors.base import Law
+from popjax.spaces import Discrete
 
-POLICY_MATTERS, BOUND = True, "particle filter on 64 bins a component"
+POLICY_MATTERS, BOUND = True, f"particle filter on {NUM_BINS} bins a component"
 ROUGHENING = 0.2  # times the cloud's extent and its size to the power -1 / dimensions
 DOUBT = 1e-3  # the share of the uniform law in the mix
 LEAST_SHAKE = {2: (0.01, 0.05), 4: (3e-4, 3e-3, 1.5e-4, 3e-3)}  # less, and it loses the track
 BLUR = 0.1  # of a bin: how sharply the filter looks where the task adds no noise
-MU, MOST = 100.0, 256.0
 
 
 class Cloud(struct.PyTreeNode):
@@ -45,29 +44,32 @@ class Cloud(struct.PyTreeNode):
 class FilterLaw(Law):
     """The token is that of all components together, the first one leading."""
 
-    num_bins: int = 64
+    num_bins: int = NUM_BINS
     num_particles: int = 512
     exact = False
 
     @property
     def num_tokens(self):
-        return self.num_bins**self._components
+        return self._joint.num_values
 
     @property
-    def _components(self) -> int:
-        return 1 if isinstance(self.env, pendulum.PositionOnlyPendulum) else 2
+    def _bins(self) -> Bins:
+        return Bins(self.env, self.num_bins)
+
+    @property
+    def _joint(self) -> Discrete:
+        return Discrete((self.num_bins,) * self._bins.num_components)
 
     def begin(self, obs):
         key_states, key_resample, key_next = jax.random.split(jax.random.key(0), 3)
         states = start(self.env, jax.random.split(key_states, self.num_particles))
-        shown = jax.vmap(lambda state: self._scaled(show(self.env, state, first=True), first=True))
-        chances = self._chances(shown(states), first=True)
-        bins = self._bins(self._scaled(obs, first=True))
+        chances = self._chances(states, first=True)
+        bins = self._bins.index(obs, first=True)
         return Cloud(self._resample(key_resample, states, chances, bins), key_next)
 
     def log_probs(self, belief, action):
         chances = self._answers(belief, action)[1]
-        if self._components == 2:
+        if self._bins.num_components == 2:
             mix = jnp.einsum("na,nb->ab", chances[:, 0], chances[:, 1]).reshape(-1)
         else:
             mix = jnp.sum(chances[:, 0], axis=0)
@@ -75,45 +77,31 @@ class FilterLaw(Law):
         return jnp.log((1 - DOUBT) * mix + DOUBT / self.num_tokens)
 
     def token(self, action, timestep):
-        bins = self._bins(self._scaled(timestep.obs))
-        return jnp.sum(bins * self.num_bins ** np.arange(self._components)[::-1]).astype(jnp.int32)
+        return self._joint.to_number(self._bins.index(timestep.obs))
 
     def update(self, belief, action, token):
         states, chances = self._answers(belief, action)
-        bins = jnp.stack([token // self.num_bins**i for i in range(self._components)][::-1])
         key_resample, key_next = jax.random.split(belief.key)
-        states = self._resample(key_resample, states, chances, bins % self.num_bins)
+        bins = self._joint.from_number(token)
+        states = self._resample(key_resample, states, chances, bins)
         return Cloud(states, key_next)
 
     def _answers(self, belief, action):
         states = jax.vmap(lambda state: move(self.env, state, action))(belief.states)
-        shown = jax.vmap(lambda state: self._scaled(show(self.env, state)))(states)
-        return states, self._chances(shown)
-
-    def _scaled(self, obs: Float[Array, "2"], first: bool = False) -> Float[Array, " c"]:
-        """Each component on a scale from -1 to 1."""
-        if self._components == 1:
-            return jnp.arctan2(obs[1], obs[0])[None] / math.pi
-        if isinstance(self.env, pendulum.Pendulum):
-            return obs
-        if shows_rates(self.env, first):
-            return jnp.sign(obs) * jnp.log1p(MU * jnp.abs(obs)) / math.log1p(MU * MOST)
-        return obs / jnp.array([2 * cartpole.X_LIMIT, 2 * cartpole.ANGLE_LIMIT], obs.dtype)
-
-    def _bins(self, scaled: Float[Array, " c"]) -> Int[Array, " c"]:
-        bins = jnp.floor((scaled + 1) / 2 * self.num_bins).astype(jnp.int32)
-        return jnp.clip(bins, 0, self.num_bins - 1)
+        return states, self._chances(states)
 
     def _chances(
-        self, scaled: Float[Array, "N c"], first: bool = False
+        self, states: Float[Array, "N d"], first: bool = False
     ) -> Float[Array, "N c bins"]:
-        """Of each bin to show a blurred component. What is beyond the scale falls in its ends; on
-        the circle it comes back on the other side."""
+        """Of each bin to be what a state shows, blurred. What is beyond the scale falls in its
+        ends; on the circle it comes back on the other side."""
+        shown = jax.vmap(lambda state: show(self.env, state, first))(states)
+        scaled = self._bins.scaled(shown, first)
         edges = np.linspace(-1, 1, self.num_bins + 1, dtype=np.float32)
         sigma = jnp.float32(BLUR * 2 / self.num_bins)
         if hasattr(self.env, "sigma"):
-            sigma = self.env.sigma * self._scaled(jnp.ones(2, jnp.float32), first)
-        if self._components == 2:
+            sigma = self.env.sigma * self._bins.scaled(jnp.ones(2, jnp.float32), first)
+        if self._bins.num_components == 2:
             edges[0], edges[-1] = -np.inf, np.inf
             return self._between(edges, scaled, sigma)
         return sum(self._between(edges + turn, scaled, sigma) for turn in (-2, 0, 2))
@@ -163,12 +151,6 @@ def show(env, state: Float[Array, " d"], first: bool = False) -> Float[Array, "2
     if isinstance(env, cartpole.CartPole):
         return state[np.array([1, 3] if shows_rates(env, first) else [0, 2])]
     return jnp.stack([jnp.cos(state[0]), jnp.sin(state[0])])
-
-
-def shows_rates(env, first: bool) -> bool:
-    """VelocityOnlyCartPole shows velocities, but at first it may show positions."""
-    rates = isinstance(env, cartpole.VelocityOnlyCartPole)
-    return rates and not (first and env.reference_quirks)
 
 
 def law(env) -> Law:

@@ -7,9 +7,10 @@ pack: the step-aligned layout, several episodes back to back in a row.
 Vocabulary, encode, decode: the flat stream, one token after the other.
 """
 
-from popjax.tokens.bins import Bins, Levels
+from popjax.bins import Bins
 from popjax.tokens.corpora import SOURCES, corpus, source, stream
 from popjax.tokens.flat import Decoded, decode, encode
+from popjax.tokens.levels import Levels
 from popjax.tokens.packing import Rows, pack, unpack
 from popjax.tokens.targets import Target, target_of
 from popjax.tokens.vocabulary import Vocabulary

@@ -14,9 +14,10 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Int
 
+from popjax.bins import NUM_BINS
 from popjax.core import Environment
 from popjax.players import Episodes
-from popjax.tokens.targets import NUM_BINS, target_of
+from popjax.tokens.targets import target_of
 
 PADDING = -1
 

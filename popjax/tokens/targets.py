@@ -7,44 +7,39 @@ an excess, in nats per token, over the best predictor there can be.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
+from popjax.bins import NUM_BINS
 from popjax.core import Environment, TimeStep
 from popjax.envs.autoencode import Autoencode
 from popjax.envs.concentration import Concentration
 from popjax.envs.count_recall import CountRecall
 from popjax.envs.higher_lower import HigherLower
-from popjax.envs.labyrinth import Labyrinth
 from popjax.envs.minesweeper import MineSweeper
 from popjax.envs.repeat_first import RepeatFirst
 from popjax.envs.repeat_previous import RepeatPrevious
 from popjax.players import Episodes
-from popjax.spaces import Box, Discrete
-from popjax.tokens.bins import NUM_BINS, Bins
+from popjax.spaces import Discrete
+from popjax.tokens.observations import Whole, observation_of
 
 ACTION_INDEPENDENT = (Autoencode, CountRecall, HigherLower, RepeatFirst, RepeatPrevious)
-LARGEST_JOINT = 512
 
 
 @dataclass(frozen=True)
 class Target:
-    """The observation itself. Its components are one token together, the first one leading, if
-    there are at most 512 such tokens; else a token each, and they need a head for each that reads
-    the ones before it."""
+    """The observation itself, as `popjax.tokens.observations` writes it. A token of several
+    components needs a head for each that reads the ones before it."""
 
     env: Environment
+    num_bins: int = NUM_BINS
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Of each component of the token."""
-        sizes = self._sizes
-        return (math.prod(sizes),) if math.prod(sizes) <= LARGEST_JOINT else sizes
+        return self._written.sizes
 
     @property
     def needs_action(self) -> bool:
@@ -55,10 +50,7 @@ class Target:
     def token(self, obs: Array, action: Array, timestep: TimeStep) -> Int[Array, " m"]:
         """`[len(sizes)]`, of the time step that answered the action taken at `obs`. Unbatched and
         jittable."""
-        values = timestep.obs.reshape(-1)
-        if len(self.sizes) == len(values):
-            return values
-        return jnp.sum(values * self._places, keepdims=True)
+        return self._written.encode(timestep.obs)
 
     def tokens(self, episodes: Episodes) -> Int[Array, "T N m"]:
         """The token of every step; those after the end of an episode mean nothing."""
@@ -72,14 +64,8 @@ class Target:
         return Discrete(self.sizes).flatten(token)
 
     @property
-    def _sizes(self) -> tuple[int, ...]:
-        sizes = self.env.observation_space.sizes
-        return sizes if isinstance(sizes, tuple) else (sizes,)
-
-    @property
-    def _places(self) -> Int[np.ndarray, " components"]:
-        """What one more in each component adds to the joint token."""
-        return np.array([math.prod(self._sizes[i + 1 :]) for i in range(len(self._sizes))])
+    def _written(self) -> Whole:
+        return observation_of(self.env, self.num_bins)
 
 
 class TurnedCard(Target):
@@ -106,32 +92,6 @@ class OpenedCell(Target):
         return (2 * timestep.obs + mine)[None]
 
 
-class View(Target):
-    """Labyrinths: the nine squares in view, one by one. The tenth component of the observation is
-    the action just taken."""
-
-    @property
-    def sizes(self):
-        return self.env.observation_space.sizes[:9]
-
-    def token(self, obs, action, timestep):
-        return timestep.obs[:9]
-
-
-@dataclass(frozen=True)
-class Binned(Target):
-    """Poles and pendulums: the bin of each component."""
-
-    num_bins: int = NUM_BINS
-
-    @property
-    def sizes(self):
-        return (self.num_bins,) * Bins(self.env).num_components
-
-    def token(self, obs, action, timestep):
-        return Bins(self.env, self.num_bins).index(timestep.obs)
-
-
 def target_of(env: Environment, num_bins: int = NUM_BINS) -> Target:
     """What a language model of the environment predicts.
 
@@ -145,13 +105,7 @@ def target_of(env: Environment, num_bins: int = NUM_BINS) -> Target:
      'PositionOnlyPendulum': (64,), 'RepeatFirst': (4,), 'RepeatPrevious': (4,),
      'VelocityOnlyCartPole': (64, 64)}
     """
-    if isinstance(env.observation_space, Box):
-        return Binned(env, num_bins)
-    for family, kind in {
-        Concentration: TurnedCard,
-        MineSweeper: OpenedCell,
-        Labyrinth: View,
-    }.items():
+    for family, kind in {Concentration: TurnedCard, MineSweeper: OpenedCell}.items():
         if isinstance(env, family):
             return kind(env)
-    return Target(env)
+    return Target(env, num_bins)

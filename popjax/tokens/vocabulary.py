@@ -7,7 +7,6 @@ two tokens, unless they are tied.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,14 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from popjax.bins import NUM_BINS
 from popjax.core import Environment
 from popjax.envs.autoencode import WATCH, Autoencode
-from popjax.envs.labyrinth import NONE, Labyrinth
 from popjax.envs.repeat_first import RepeatFirst
 from popjax.envs.repeat_previous import RepeatPrevious
-from popjax.spaces import Box
-from popjax.tokens.bins import NUM_BINS, NUM_TORQUES, Bins, Levels
-from popjax.tokens.targets import LARGEST_JOINT
+from popjax.spaces import Box, Discrete
+from popjax.tokens.levels import Levels
+from popjax.tokens.observations import Whole, observation_of
 
 PAD, BOS, EOS, SEP = range(4)
 SAYS_WHAT_IT_SAW = (Autoencode, RepeatFirst, RepeatPrevious)
@@ -57,21 +56,12 @@ class Vocabulary:
     @property
     def components(self) -> tuple[int, ...]:
         """Values of each component of the observation as it is written."""
-        space = self.env.observation_space
-        if isinstance(space, Box):
-            return (self.num_bins,) * Bins(self.env).num_components
-        if isinstance(self.env, Labyrinth):  # the tenth is the action that stands before it
-            return space.sizes[:9]
-        sizes = space.sizes if isinstance(space.sizes, tuple) else (space.sizes,)
-        return (math.prod(sizes),) if math.prod(sizes) <= LARGEST_JOINT else sizes
+        return self._seen.sizes
 
     @property
     def num_actions(self) -> int:
         """One token an action; places (row, column) are counted row by row."""
-        space = self.env.action_space
-        if isinstance(space, Box):
-            return NUM_TORQUES
-        return math.prod(space.sizes) if isinstance(space.sizes, tuple) else space.sizes
+        return self._said.num_values
 
     @property
     def observation_ids(self) -> tuple[int, ...]:
@@ -111,7 +101,7 @@ class Vocabulary:
         self, obs: Array, first: Bool[Array, "..."] | bool = False
     ) -> Int[Array, "... components"]:
         """The tokens of an observation. `first`: it begins an episode."""
-        return self._obs_codes(obs, first) + np.array(self.observation_ids)
+        return self._seen.encode(obs, first) + np.array(self.observation_ids)
 
     def to_obs(
         self,
@@ -121,55 +111,25 @@ class Vocabulary:
     ) -> Array:
         """The observation of those tokens; reals in the middle of their bins. `previous`: number
         of the action that stands before it, which labyrinths show."""
-        codes = tokens - np.array(self.observation_ids)
-        space = self.env.observation_space
-        if isinstance(space, Box):
-            return Bins(self.env, self.num_bins).centre(codes, first)
-        if isinstance(self.env, Labyrinth):
-            action = jnp.where(first, NONE, previous)
-            return jnp.concatenate([codes, action[..., None]], axis=-1).astype(jnp.int32)
-        if not space.shape:
-            return codes[..., 0]
-        if len(self.components) == 1:
-            codes = jnp.stack(jnp.unravel_index(codes[..., 0], space.sizes), axis=-1)
-        return codes.astype(jnp.int32)
+        return self._seen.decode(tokens - np.array(self.observation_ids), first, previous)
 
     def of_action(self, action: Array) -> Int[Array, "..."]:
         """The token of an action."""
-        return self.action_codes(action) + self.action_ids
+        return self._said.to_number(action) + self.action_ids
 
     def to_action(self, token: Int[Array, "..."]) -> Array:
         """The action of a token; a torque is the nearest of nine."""
-        code, space = token - self.action_ids, self.env.action_space
-        if isinstance(space, Box):
-            return Levels(space).value(code)
-        if space.shape:
-            return jnp.stack(jnp.unravel_index(code, space.sizes), axis=-1).astype(jnp.int32)
-        return code
-
-    def action_codes(self, action: Array) -> Int[Array, "..."]:
-        """Number of an action, from 0."""
-        space = self.env.action_space
-        if isinstance(space, Box):
-            return Levels(space).index(action)
-        return _joint(action, space.sizes) if space.shape else jnp.asarray(action)
+        return self._said.from_number(token - self.action_ids)
 
     def of_reward(self, reward: Float[Array, "..."]) -> Int[Array, "..."]:
         """The token of a reward: below, equal to or above 0."""
         return self.reward_ids + 1 + jnp.sign(reward).astype(jnp.int32)
 
-    def _obs_codes(self, obs, first):
-        space = self.env.observation_space
-        if isinstance(space, Box):
-            return Bins(self.env, self.num_bins).index(obs, first)
-        if isinstance(self.env, Labyrinth):
-            return obs[..., :9]
-        if not space.shape:
-            return jnp.asarray(obs)[..., None]
-        return _joint(obs, space.sizes)[..., None] if len(self.components) == 1 else obs
+    @property
+    def _seen(self) -> Whole:
+        return observation_of(self.env, self.num_bins)
 
-
-def _joint(values: Int[Array, "... n"], sizes: tuple[int, ...]) -> Int[Array, "..."]:
-    """One number for all components, the first one leading."""
-    places = np.array([math.prod(sizes[i + 1 :]) for i in range(len(sizes))])
-    return jnp.sum(values * places, axis=-1)
+    @property
+    def _said(self) -> Discrete | Levels:
+        space = self.env.action_space
+        return Levels(space) if isinstance(space, Box) else space

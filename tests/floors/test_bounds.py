@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import popjax
+from popjax.bins import Bins
 from popjax.floors import log_probs_along, surprise
 from popjax.floors.control import FilterLaw
 from popjax.floors.labyrinth import UNFINISHED, code_length, code_lengths, squares_seen
@@ -122,6 +123,4 @@ def test_bins():
         (velocity, [0.003, -0.003], [32, 31]),
         (velocity, [0.005, 1.0], [33, 46]),
     ]:
-        law = FilterLaw(env)
-        found = law._bins(law._scaled(jnp.array(obs)))
-        assert found.tolist() == bins
+        assert Bins(env).index(jnp.array(obs)).tolist() == bins

@@ -1,6 +1,5 @@
 """Real numbers as tokens: equal bins on a scale of its own for each component.
 
-The bins are those of `popjax.floors.control`, so a loss on them is read against its bound.
 Positions have a range, which is cut in equal shares. Velocities have none: they are put on a scale
 by the mu-law, `sign(v) ln(1 + mu |v|) / ln(1 + mu M)` with mu = 100 and M = 256, as Reed et al. do
 ("A Generalist Agent", 2022, 2.1). A pendulum seen without noise shows one angle, on a circle; with
@@ -18,11 +17,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from popjax.core import Environment
 from popjax.envs import cartpole, pendulum
-from popjax.floors.control import MOST, MU, shows_rates
-from popjax.spaces import Box
 
 NUM_BINS = 64
-NUM_TORQUES = 9
+MU, MOST = 100.0, 256.0
 LIMITS = np.array([2 * cartpole.X_LIMIT, 2 * cartpole.ANGLE_LIMIT], np.float32)
 
 
@@ -99,25 +96,7 @@ class Bins:
         return jnp.where(jnp.asarray(first)[..., None], at_first, later)
 
 
-@dataclass(frozen=True)
-class Levels:
-    """Actions from a box of one dimension as one of `num_levels` evenly spaced ones, ends included.
-
-    >>> levels = Levels(Box((-2.0,), (2.0,)))
-    >>> levels.index(jnp.array([[-9.0], [0.3]])).tolist(), levels.value(jnp.array(8)).tolist()
-    ([0, 5], [2.0])
-    """
-
-    space: Box
-    num_levels: int = NUM_TORQUES
-
-    def index(self, action: Float[Array, "... 1"]) -> Int[Array, "..."]:
-        """The nearest level."""
-        low, high = self.space.low[0], self.space.high[0]
-        steps = (action[..., 0] - low) / (high - low) * (self.num_levels - 1)
-        return jnp.clip(jnp.round(steps).astype(jnp.int32), 0, self.num_levels - 1)
-
-    def value(self, index: Int[Array, "..."]) -> Float[Array, "... 1"]:
-        """The action of a level."""
-        low, high = self.space.low[0], self.space.high[0]
-        return (low + (high - low) / (self.num_levels - 1) * index)[..., None].astype(jnp.float32)
+def shows_rates(env: Environment, first: bool) -> bool:
+    """VelocityOnlyCartPole shows velocities, but at first it may show positions."""
+    rates = isinstance(env, cartpole.VelocityOnlyCartPole)
+    return rates and not (first and env.reference_quirks)
