@@ -8,10 +8,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Key
 
-from agents.distributions import distribution, likeliest
+from agents.evaluate import play_on
 from agents.networks import ActorCritic
-from agents.rollout import Inputs, begin, think
-from popjax import batch
+from agents.rollout import Inputs, begin
 from popjax.core import Environment
 from popjax.players import Episodes
 
@@ -36,28 +35,9 @@ def agent_corpus(
 
     def one_step(carry, key):
         actor, over = carry
-        key_action, key_step = jax.random.split(key)
-        _, memory, policy, _ = think(env, network, params, actor, inputs)
-        sample = distribution(env.action_space, policy).sample(seed=key_action)
-        action = jnp.where(greedy, likeliest(env.action_space, policy), sample)
-        states, timesteps = batch.advance(env, key_step, actor.states, action)
-        record = Episodes(
-            obs=actor.obs,
-            action=action,
-            reward=jnp.where(over, 0.0, timesteps.reward),
-            next_obs=timesteps.obs,
-            terminated=timesteps.terminated & ~over,
-            truncated=timesteps.truncated & ~over,
-            valid=~over,
-        )
-        actor = actor.replace(
-            states=states,
-            obs=timesteps.obs,
-            start=jnp.zeros_like(over),
-            previous_action=action,
-            carry=memory,
-        )
-        return (actor, over | timesteps.last), record
+        after, timesteps = play_on(env, network, params, key, actor, greedy, inputs)
+        record = Episodes.record(actor.obs, after.previous_action, timesteps, over)
+        return (after, over | timesteps.last), record
 
     over = jnp.zeros((num_episodes,), bool)
     keys = jax.random.split(key_steps, env.max_steps)

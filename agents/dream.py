@@ -11,7 +11,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int, Key
 
@@ -21,11 +20,10 @@ from agents.rollout import Inputs, agent_input
 from popjax import batch
 from popjax.core import Environment, State
 from popjax.envs.concentration import Concentration
-from popjax.envs.labyrinth import Labyrinth
 from popjax.envs.minesweeper import MineSweeper
 from popjax.players import Player
-from popjax.spaces import Box
-from popjax.tokens import Bins, target_of
+from popjax.tokens import target_of
+from popjax.tokens.observations import observation_of
 
 
 class Dream(struct.PyTreeNode):
@@ -80,8 +78,7 @@ def dream(
 
     key_reset, key_steps = jax.random.split(key)
     states, timesteps = batch.reset(env, key_reset, num_episodes)
-    memory = player.begin() if player else ()
-    memory = jax.tree.map(lambda a: jnp.broadcast_to(a, (num_episodes, *jnp.shape(a))), memory)
+    memory = player.begin_all(num_episodes) if player else ()
     previous = jnp.zeros((num_episodes, *space.shape), space.dtype)
     loop = (network.initial_carry(num_episodes), memory, states, timesteps.obs, previous)
     steps = (jnp.arange(env.max_steps) == 0, jax.random.split(key_steps, env.max_steps))
@@ -121,11 +118,4 @@ def answer(
         return state, timestep.obs
     if isinstance(env, MineSweeper):
         return state, token[0] // 2
-    if isinstance(env, Labyrinth):
-        return state, jnp.append(token, action)
-    space = env.observation_space
-    if isinstance(space, Box):
-        return state, Bins(env).centre(token)
-    if len(token) < len(np.ravel(space.sizes)):
-        token = jnp.stack(jnp.unravel_index(token[0], space.sizes))
-    return state, token.reshape(space.shape)
+    return state, observation_of(env).decode(token, previous=action)

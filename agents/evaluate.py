@@ -10,9 +10,9 @@ from jaxtyping import Array, Bool, Float, Key
 
 from agents.distributions import distribution, likeliest
 from agents.networks import ActorCritic
-from agents.rollout import Inputs, begin, think
+from agents.rollout import Actor, Inputs, begin, think
 from popjax import batch
-from popjax.core import Environment
+from popjax.core import Environment, TimeStep
 
 
 def evaluate(
@@ -39,20 +39,36 @@ def evaluate(
 
     def one_step(loop):
         t, actor, over = loop
-        key_action, key_step = jax.random.split(jax.random.fold_in(key_steps, t))
-        _, carry, policy, _ = think(env, network, params, actor, inputs)
-        sample = distribution(env.action_space, policy).sample(seed=key_action)
-        action = jnp.where(greedy, likeliest(env.action_space, policy), sample)
-        states, timesteps = batch.advance(env, key_step, actor.states, action)
-        actor = actor.replace(
-            states=states,
-            obs=timesteps.obs,
-            start=jnp.zeros_like(over),
-            previous_action=action,
-            carry=carry,
-            episode_return=actor.episode_return + jnp.where(over, 0.0, timesteps.reward),
-        )
+        key = jax.random.fold_in(key_steps, t)
+        actor, timesteps = play_on(env, network, params, key, actor, greedy, inputs)
+        earned = jnp.where(over, 0.0, timesteps.reward)
+        actor = actor.replace(episode_return=actor.episode_return + earned)
         return t + 1, actor, over | timesteps.last
 
     _, actor, _ = jax.lax.while_loop(some_left, one_step, (jnp.int32(0), actor, over))
     return actor.episode_return
+
+
+def play_on(
+    env: Environment,
+    network: ActorCritic,
+    params: Any,
+    key: Key[Array, ""],
+    actor: Actor,
+    greedy: Bool[Array, ""] | bool,
+    inputs: Inputs,
+) -> tuple[Actor, TimeStep]:
+    """One step of every agent, past the ends of episodes. The key is consumed."""
+    key_action, key_step = jax.random.split(key)
+    _, carry, policy, _ = think(env, network, params, actor, inputs)
+    sample = distribution(env.action_space, policy).sample(seed=key_action)
+    action = jnp.where(greedy, likeliest(env.action_space, policy), sample)
+    states, timesteps = batch.advance(env, key_step, actor.states, action)
+    actor = actor.replace(
+        states=states,
+        obs=timesteps.obs,
+        start=jnp.zeros_like(actor.start),
+        previous_action=action,
+        carry=carry,
+    )
+    return actor, timesteps

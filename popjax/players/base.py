@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float, Key
 
-from popjax.core import Environment, State
+from popjax.core import Environment, State, TimeStep
 
 Memory = Any  # a player's own pytree
 
@@ -37,6 +37,12 @@ class Player:
     begin: Callable[[], Memory]
     act: Callable[[Key[Array, ""], Memory, Array, State], tuple[Memory, Array]]
 
+    def begin_all(self, num_episodes: int) -> Memory:
+        """The memories `[num_episodes, ...]` at the first observations of episodes side by side."""
+        return jax.tree.map(
+            lambda leaf: jnp.broadcast_to(leaf, (num_episodes, *jnp.shape(leaf))), self.begin()
+        )
+
 
 class Episodes(struct.PyTreeNode):
     """`N` episodes of at most `T` steps, time first. Steps after the end are not `valid`.
@@ -55,6 +61,28 @@ class Episodes(struct.PyTreeNode):
     valid: Bool[Array, "T N"]
     state: State = None
     next_state: State = None
+
+    @classmethod
+    def record(
+        cls,
+        obs: Array,
+        action: Array,
+        timestep: TimeStep,
+        over: Bool[Array, "..."],
+        **states: State,
+    ) -> Episodes:
+        """One step, taken alone or in many episodes at once. `over`: the episode had ended before
+        it, so the step earns nothing, ends nothing and is not valid."""
+        return cls(
+            obs=obs,
+            action=action,
+            reward=jnp.where(over, 0.0, timestep.reward),
+            next_obs=timestep.obs,
+            terminated=timestep.terminated & ~over,
+            truncated=timestep.truncated & ~over,
+            valid=~over,
+            **states,
+        )
 
     @property
     def returns(self) -> Float[Array, " N"]:
@@ -113,17 +141,8 @@ def play(
         memory, action = player.act(key_act, memory, obs, state)
         next_state, timestep = env.step(key_step, state, action)
         next_state = jax.tree.map(lambda new, old: jnp.where(over, old, new), next_state, state)
-        record = Episodes(
-            obs=obs,
-            action=action,
-            reward=jnp.where(over, 0.0, timestep.reward),
-            next_obs=timestep.obs,
-            terminated=timestep.terminated & ~over,
-            truncated=timestep.truncated & ~over,
-            valid=~over,
-            state=state if keep_states else None,
-            next_state=next_state if keep_states else None,
-        )
+        states = {"state": state, "next_state": next_state} if keep_states else {}
+        record = Episodes.record(obs, action, timestep, over, **states)
         return (memory, next_state, timestep.obs, over | timestep.last), record
 
     def one_episode(key):
