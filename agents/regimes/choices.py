@@ -1,7 +1,7 @@
 """One choice of K: an action, or a guess of the next token, as one integer.
 
-Actions of several components (a row and a column) are counted in the order of `ravel`, so that
-every regime sees K things to say, one probability each.
+Actions of several components (a row and a column) are counted as `Discrete.to_number` counts
+them, so that every regime sees K things to say, one probability each.
 """
 
 from __future__ import annotations
@@ -33,22 +33,6 @@ def log_probs(
     for part in map(jax.nn.log_softmax, components(sizes, outputs)):
         joint = (joint[..., :, None] + part[..., None, :]).reshape(*outputs.shape[:-1], -1)
     return joint
-
-
-def index(env: Environment, action: Int[Array, "..."]) -> Int[Array, "*batch"]:
-    """The number of an action among all."""
-    return env.action_space.to_number(action)
-
-
-def action_of(env: Environment, choice: Int[Array, "*batch"]) -> Int[Array, "..."]:
-    """The action of that number.
-
-    >>> import popjax
-    >>> env = popjax.make("BattleshipEasy")
-    >>> index(env, action_of(env, jnp.array(13))).item()
-    13
-    """
-    return env.action_space.from_number(choice)
 
 
 def of(table: Float[Array, "*batch K"], choice: Int[Array, "*batch"]) -> Float[Array, "*batch"]:

@@ -11,12 +11,12 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from agents.networks import LanguageModel
-from agents.regimes.choices import action_of, index, log_probs, sizes_of
-from agents.regimes.oracles import Follow
+from agents.regimes.choices import log_probs, sizes_of
 from agents.regimes.positions import answerable
 from agents.rollout import Inputs, agent_input
 from popjax.core import Environment
 from popjax.players import Episodes, Player
+from popjax.players.follow import Follow
 from popjax.tokens import target_of
 
 
@@ -57,15 +57,10 @@ class Chooser(NamedTuple):
 def by_player(player: Player, num_episodes: int) -> Chooser:
     """A scripted player in every episode."""
 
-    def begin():
-        return jax.tree.map(
-            lambda leaf: jnp.broadcast_to(leaf, (num_episodes, *jnp.shape(leaf))), player.begin()
-        )
-
     def act(key, memory, obs, states, previous, start):
         return jax.vmap(player.act)(jax.random.split(key, num_episodes), memory, obs, states)
 
-    return Chooser(begin, act)
+    return Chooser(lambda: player.begin_all(num_episodes), act)
 
 
 def by_policy(
@@ -78,7 +73,7 @@ def by_policy(
         action, token = unread(env, x)
         carry, _, policy = network.apply(params, carry, x, start[None], action, token)
         choice = jax.random.categorical(key, log_probs(sizes_of(env), policy[0]))
-        return carry, action_of(env, choice)
+        return carry, env.action_space.from_number(choice)
 
     return Chooser(lambda: network.initial_carry(num_episodes), act)
 
@@ -125,25 +120,18 @@ def histories(
         if teacher:
             keys = jax.random.split(key_teach, num_episodes)
             after, best = jax.vmap(teacher.act)(keys, taught, obs, states)
-            taught, label = jax.vmap(correct)(taught, after, action), index(env, best)
+            taught = jax.vmap(correct)(taught, after, action)
+            label = env.action_space.to_number(best)
         next_states, timesteps = jax.vmap(env.step)(
             keys_of_groups(key_env, coupled), states, action
         )
-        record = Episodes(
-            obs=obs,
-            action=action,
-            reward=jnp.where(over, 0.0, timesteps.reward),
-            next_obs=timesteps.obs,
-            terminated=timesteps.terminated & ~over,
-            truncated=timesteps.truncated & ~over,
-            valid=~over,
-        )
+        record = Episodes.record(obs, action, timesteps, over)
         can = jax.vmap(lambda obs: answerable(env, obs, t))(obs)
         carry = (next_states, timesteps.obs, memory, taught, action, over | timesteps.last)
         return carry, (record, label, can & ~over)
 
     states, timesteps = jax.vmap(env.reset)(keys_of_groups(key_reset, True))
-    taught = by_player(teacher, num_episodes).begin() if teacher else ()
+    taught = teacher.begin_all(num_episodes) if teacher else ()
     space = env.action_space
     previous = jnp.zeros((num_episodes, *space.shape), space.dtype)
     carry = (states, timesteps.obs, chooser.begin(), taught, previous, timesteps.last)
@@ -156,4 +144,4 @@ def own_labels(env: Environment, episodes: Episodes) -> tuple[Array, Array]:
     """The labels of a player on its own histories: what it did."""
     times = jnp.arange(len(episodes.reward))
     can = jax.vmap(lambda obs, t: jax.vmap(lambda o: answerable(env, o, t))(obs))
-    return index(env, episodes.action), can(episodes.obs, times) & episodes.valid
+    return env.action_space.to_number(episodes.action), can(episodes.obs, times) & episodes.valid

@@ -21,7 +21,7 @@ from agents.lm import LMConfig, init_params, inputs_of, reading, slow_down
 from agents.networks import Backbone, Head, LanguageModel
 from agents.ppo import Hyperparams, optimiser
 from agents.reader import make_reader
-from agents.regimes.choices import index, of, sizes_of
+from agents.regimes.choices import of, sizes_of
 from agents.regimes.data import Batch, by_player, by_policy, histories, own_labels
 from agents.regimes.oracles import oracle_of
 from agents.regimes.rungs import Regime, advantage, counts, loss, mean, read, words
@@ -131,7 +131,8 @@ def make_batch(
             return batch
         pi = words(env, regime, *read(params, env, network, batch))
         guess = regime.says == "token"
-        said = jax.random.categorical(key, pi) if guess else index(env, episodes.action)
+        taken = env.action_space.to_number
+        said = jax.random.categorical(key, pi) if guess else taken(episodes.action)
         return batch.replace(said=said, log_prob=of(pi, said))
 
     return batch
