@@ -10,12 +10,13 @@ import jax.numpy as jnp
 from flax import struct
 
 from agents.memory import MEMORIES
-from agents.networks import ActorCritic, Backbone
+from agents.networks import ActorCritic, Backbone, LanguageModel
 from popjax import cards
 from popjax.core import Environment, first, then
 from popjax.envs import repeat_first
 from popjax.envs.repeat_first import RepeatFirst
 from popjax.spaces import Discrete
+from popjax.tokens import target_of
 
 
 class State(struct.PyTreeNode):
@@ -68,6 +69,12 @@ def small_network(env: Environment, memory: str, features: int = 16) -> ActorCri
     """A small agent for a discrete environment."""
     blocks = (MEMORIES[memory](features=features),)
     return ActorCritic(Backbone(blocks), env.action_space.flat_size, head_features=16)
+
+
+def small_model(env: Environment, memory: str = "gru", features: int = 16) -> LanguageModel:
+    """A small language model with the same backbone."""
+    backbone = Backbone((MEMORIES[memory](features=features),))
+    return LanguageModel(backbone, target_of(env).sizes, head_features=16)
 
 
 @dataclass(frozen=True)

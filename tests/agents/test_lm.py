@@ -8,43 +8,14 @@ import pytest
 
 import popjax
 from agents.held_out import held_out, per_token
-from agents.lm import (
-    LMConfig,
-    init_params,
-    inputs_of,
-    lm_loss,
-    logits_along,
-    make_train,
-    slow_down,
-    turn,
-)
+from agents.lm import LMConfig, init_params, inputs_of, lm_loss, logits_along
 from agents.memory import MEMORIES
 from agents.nats import expected_nats, token_log_probs
-from agents.networks import Backbone, LanguageModel
-from agents.ppo import Hyperparams
 from agents.rollout import input_size
 from popjax.floors import code_lengths, floor, log_probs_along, make_law
 from popjax.players import make_player, play
 from popjax.tokens import target_of
-from tests.agents.probes import TinyDeck, small_network
-
-RATE = Hyperparams(learning_rate=1e-2, max_grad_norm=1.0)
-
-
-def small_model(env, memory="gru", features=16):
-    backbone = Backbone((MEMORIES[memory](features=features),))
-    return LanguageModel(backbone, target_of(env).sizes, head_features=16)
-
-
-def train(env, network, config, num_updates, seed=0, hyperparams=RATE):
-    """A whole run in one segment: the last state and the metrics."""
-    init, segment = make_train(env, network, config)
-
-    @jax.jit
-    def run(key):
-        return segment(init(key, hyperparams, num_updates), hyperparams, num_updates)
-
-    return run(jax.random.key(seed))
+from tests.agents.probes import small_model, small_network
 
 
 @pytest.mark.parametrize("memory", MEMORIES)
@@ -162,130 +133,6 @@ def test_a_bound_is_read_on_the_same_episodes():
     assert (sums["floor"] > 0).all() and (sums["nats"] > sums["floor"]).all()
 
 
-def test_without_memory_the_floor_is_out_of_reach():
-    """A deck of 16 cards: the MLP ends at the nats of a predictor that sees one card, the GRU far
-    below, and neither below the floor."""
-    env = TinyDeck()
-    config = LMConfig(num_episodes=64)
-    nats = {}
-    for memory in ("mlp", "gru"):
-        network = small_model(env, memory)
-        state, metrics = train(env, network, config, 200)
-        assert metrics["loss"][-20:].mean() < metrics["loss"][0]
-        found = per_token(held_out(env, network, state.params, jax.random.key(9), config, 512))
-        nats[memory] = found["nats"]
-        assert found["excess"] > -3 * found["excess_error"]
-        np.testing.assert_allclose(found["floor"], env.floor, atol=1e-9)
-    assert nats["mlp"] > env.without_memory - 0.01
-    assert nats["mlp"] < env.without_memory + 0.02
-    assert nats["gru"] < env.floor + 0.06 < env.without_memory - 0.05
-
-
-def test_lanes_equal_single_runs():
-    env = TinyDeck()
-    init, segment = make_train(env, small_model(env), LMConfig(num_episodes=8))
-    points = Hyperparams(learning_rate=jnp.array([1e-2, 1e-3]))
-    axes = jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, points)
-    keys = jax.random.split(jax.random.key(0), 3)
-
-    def run(key, hyperparams):
-        return segment(init(key, hyperparams, 3), hyperparams, 3)[1]
-
-    many = jax.jit(jax.vmap(jax.vmap(run, in_axes=(0, None)), in_axes=(None, axes)))(keys, points)
-    single = jax.jit(run)
-    for i, rate in enumerate([1e-2, 1e-3]):
-        for j in range(3):
-            alone = single(keys[j], Hyperparams(learning_rate=jnp.float32(rate)))
-            lane = jax.tree.map(lambda leaf, i=i, j=j: leaf[i, j], many)
-            chex.assert_trees_all_close(lane, alone, rtol=2e-4, atol=2e-5)
-
-
-def test_segments_join_bitwise_and_call_no_host():
-    env = TinyDeck()
-    init, segment = make_train(env, small_model(env), LMConfig(num_episodes=8))
-
-    @jax.jit
-    @chex.assert_max_traces(n=1)
-    def advance(state):
-        return segment(state, RATE, 2)
-
-    state = jax.jit(lambda key: init(key, RATE, 4))(jax.random.key(0))
-    text = advance.lower(state).as_text()
-    assert "callback" not in text and "f64" not in text
-    for _ in range(2):
-        state, metrics = advance(state)
-    assert state.update == 4 and metrics["loss"].shape == (2,)
-    again = jax.jit(lambda key: init(key, RATE, 4))(jax.random.key(0))
-    for _ in range(2):
-        again, _ = advance(again)
-    chex.assert_trees_all_equal(state.params, again.params)
-
-
-def test_a_finite_corpus_is_read_again_and_again():
-    """With a rate of zero a pass over all of it costs the same each time, and new episodes do
-    not. A pass reads each episode once, and each pass in an order of its own."""
-    env = TinyDeck()
-    still = Hyperparams(learning_rate=0.0)
-    network = small_model(env)
-    _, metrics = train(env, network, LMConfig(num_episodes=4, corpus=8), 6, hyperparams=still)
-    passes = metrics["told_nats"].reshape(3, 2).sum(1)
-    np.testing.assert_allclose(passes, passes[0], rtol=1e-6)
-    _, metrics = train(env, network, LMConfig(num_episodes=4), 6, hyperparams=still)
-    assert np.unique(metrics["told_nats"].round(5)).size == 6
-    orders = np.array([turn(jax.random.key(0), u, 12, 3) for u in range(8)]).reshape(2, 12)
-    assert (np.sort(orders) == np.arange(12)).all()
-    assert (orders[0] != orders[1]).any()
-
-
-def test_a_corpus_belongs_to_its_seed_and_not_to_the_run():
-    """Two runs of other seeds read the same corpus; another corpus costs otherwise."""
-    env, still = TinyDeck(), Hyperparams(learning_rate=0.0)
-    network = small_model(env)
-    params = init_params(env, network, jax.random.key(0), "obs")
-
-    def cost(seed, corpus_seed):
-        config = LMConfig(num_episodes=4, corpus=8, corpus_seed=corpus_seed)
-        init, segment = make_train(env, network, config)
-        state = init(jax.random.key(seed), still, 2).replace(params=params)
-        return np.sum(jax.jit(lambda state: segment(state, still, 2)[1])(state)["told_nats"])
-
-    np.testing.assert_allclose(cost(0, 0), cost(1, 0), rtol=1e-6)
-    assert abs(cost(0, 0) - cost(0, 1)) > 1e-4
-
-
-def test_the_rate_rises_and_falls():
-    config = LMConfig(warmup=0.1)
-    share = jnp.array([0.0, 0.05, 0.1, 0.5, 1.0])
-    rate = 1 - slow_down(config, share)
-    np.testing.assert_allclose(rate[0], 0, atol=1e-7)
-    np.testing.assert_allclose(rate[1], 0.5, atol=0.01)
-    np.testing.assert_allclose(rate[3], 0.5, atol=1e-6)
-    np.testing.assert_allclose(rate[4], 0, atol=1e-6)
-    assert (1 - slow_down(LMConfig(warmup=0.0, schedule="constant"), share) == 1).all()
-
-
-def test_the_previous_action_is_read_where_tokens_need_it():
-    for env_id, auto in (("RepeatFirstEasy", "obs"), ("MultiarmedBanditEasy", "obs+action")):
-        env = popjax.make(env_id)
-        assert inputs_of(env, LMConfig()) == auto
-        assert inputs_of(env, LMConfig(previous_action="on")) == "obs+action"
-        assert inputs_of(env, LMConfig(previous_action="off")) == "obs"
-
-
 def test_uniform_logits_are_expected_to_cost_what_they_do():
     nats = expected_nats((4, 8), jnp.zeros((2, 12)))
     np.testing.assert_allclose(nats, np.log(4) + np.log(8), rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        ({"num_episodes": 0}, "num_episodes must be at least 1"),
-        ({"corpus": 100, "num_episodes": 64}, "must divide corpus"),
-        ({"player": "randum"}, "did you mean 'random'"),
-        ({"warmup": 1.0}, "warmup must be a share"),
-    ],
-)
-def test_bad_settings(words, says):
-    with pytest.raises(ValueError, match=says):
-        LMConfig(**words)
