@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 
 AXIS = "episodes"
 
@@ -30,6 +30,14 @@ def everywhere(mesh: Mesh) -> NamedSharding:
 def replicated(mesh: Mesh | None, tree: Any) -> Any:
     """The tree with a whole copy on each device."""
     return tree if mesh is None else jax.device_put(tree, everywhere(mesh))
+
+
+def placed_like(mesh: Mesh | None, shapes: Any) -> Any:
+    """Shapes of arrays that lie where `replicated` puts them."""
+    place = SingleDeviceSharding(jax.local_devices()[0]) if mesh is None else everywhere(mesh)
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes
+    )
 
 
 def shared(mesh: Mesh | None, tree: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 
 from agents import checkpoint
 from agents.ppo import Hyperparams
-from agents.sharding import everywhere, replicated
+from agents.sharding import everywhere, placed_like, replicated
 from experiments.errors import UserError
 from experiments.regimes import REGIMES
 from experiments.results import Cell, Table
@@ -51,15 +51,16 @@ def _train(cell: Cell, report: Report) -> None:
     hyperparams = lane_hyperparams(spec)
 
     start_all = jax.jit(jax.vmap(partial(trainer.init, num_updates=spec.num_updates)))
-    state, hyperparams = replicated(trainer.mesh, (start_all(key_train, hyperparams), hyperparams))
-    update = 0
-    saved = checkpoint.latest(cell.checkpoints)
-    if saved is not None:
+    update = checkpoint.latest(cell.checkpoints) or 0
+    if update:  # the beginning, which may be long, is not made again
+        like = placed_like(trainer.mesh, jax.eval_shape(start_all, key_train, hyperparams))
         try:
-            state = checkpoint.restore(cell.checkpoints, saved, state)
+            state = checkpoint.restore(cell.checkpoints, update, like)
         except checkpoint.CheckpointError as error:
             raise UserError(str(error)) from None
-        update = saved
+    else:
+        state = replicated(trainer.mesh, start_all(key_train, hyperparams))
+    hyperparams = replicated(trainer.mesh, hyperparams)
     rows = cell.rows_before(update)
     report({"stage": "compiling", "update": update})
     lanes = jax.vmap(partial(trainer.segment, num_updates=spec.updates_per_segment))
