@@ -67,20 +67,21 @@ Run = tuple[Callable[[Any], Any], int]  # a call of a key, and the tokens in its
 
 def lm_step(env: Environment, model: LanguageModel, num_episodes: int) -> Run:
     """The model reads what the agent reads, its previous action too."""
-    init, segment = lm.make_train(env, model, LMConfig(num_episodes, previous_action="on"))
-    hyperparams = Hyperparams()
-    state = jax.jit(lambda key: init(key, hyperparams, NUM_UPDATES))(jax.random.key(0))
-    program, _ = compiled(jax.jit(lambda state: segment(state, hyperparams, 1)), state)
-    lengths = jax.device_get(program(state)[1]["gradient_tokens"])
-    return lambda key: program(state.replace(key=key)), int(lengths.sum())
+    step = first_update(lm.make_train(env, model, LMConfig(num_episodes, previous_action="on")))
+    return step, int(step(jax.random.key(0))[1]["gradient_tokens"].sum())
 
 
 def ppo_step(env: Environment, agent: ActorCritic, config: PPOConfig) -> Run:
-    init, segment = ppo.make_train(env, agent, config)
+    return first_update(ppo.make_train(env, agent, config)), config.steps_per_update
+
+
+def first_update(train: tuple[Callable, Callable]) -> Callable[[Any], Any]:
+    """The compiled call of a key that makes a run's first update, from `(init, segment)`."""
+    init, segment = train
     hyperparams = Hyperparams()
     state = jax.jit(lambda key: init(key, hyperparams, NUM_UPDATES))(jax.random.key(0))
     program, _ = compiled(jax.jit(lambda state: segment(state, hyperparams, 1)), state)
-    return lambda key: program(state.replace(key=key)), config.steps_per_update
+    return lambda key: program(state.replace(key=key))
 
 
 def ppo_update(env: Environment, agent: ActorCritic, config: PPOConfig) -> Run:

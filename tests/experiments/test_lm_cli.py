@@ -12,6 +12,7 @@ from experiments.studies import read_study
 from experiments.train import run_cell
 from popjax import FAMILIES
 from popjax.floors import floor
+from tests.experiments.command import assert_harmless, run
 
 TINY = "--memory gru --total-steps 3264 --num-episodes 8 --seeds 2 --features 8 --eval-episodes 16"
 LM = LMConfig(num_episodes=8)
@@ -23,12 +24,6 @@ SMALL = Settings(
     network=NetworkConfig(features=8, head_features=8),
     lm=LM,
 )
-
-
-def run(capsys, words):
-    code = main(words.split())
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 @pytest.fixture(scope="module")
@@ -161,11 +156,7 @@ def test_the_names_of_agents_cells_are_those_of_before():
     ],
 )
 def test_a_mistake_gets_one_line(capsys, monkeypatch, tmp_path, words, says):
-    monkeypatch.chdir(tmp_path)
-    code, _, err = run(capsys, words)
-    assert code == 2
-    assert says in err and err.startswith("popjax: ") and err.count("\n") == 1
-    assert not list(tmp_path.iterdir())
+    assert_harmless(capsys, monkeypatch, tmp_path, words, says)
 
 
 def test_the_bench_prints_its_table(capsys):
@@ -178,12 +169,16 @@ def test_the_bench_prints_its_table(capsys):
 )
 def test_a_rung_between_the_two_is_trained(capsys, tmp_path, regime, tables):
     """What acts has returns, what predicts has nats, what does both has two tables."""
-    words = f"train RepeatFirstEasy --regime {regime} --out {tmp_path} {TINY}"
-    code, out, err = run(capsys, words.replace("3264", "1632"))
+    words = (
+        f"train RepeatPreviousEasy --regime {regime} --out {tmp_path} --memory mlp --seeds 1 "
+        "--features 8 --head-features 8 --num-episodes 8 --total-steps 816 --num-segments 1 "
+        "--eval-episodes 8"
+    )
+    code, out, err = run(capsys, words)
     assert code == 0, err
     for word in ("MMER", "excess"):
         assert (word in out) == (word in tables)
-    assert f"gru as {regime}" in out
+    assert f"mlp as {regime}" in out
 
 
 def test_every_rung_is_known_by_name():

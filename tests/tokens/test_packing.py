@@ -3,11 +3,11 @@
 import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import popjax
+from agents.lm import init_params, reading
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.rollout import agent_input
@@ -84,33 +84,33 @@ def test_packed_rows_give_the_logits_of_separate_episodes(name):
     network = LanguageModel(
         Backbone((MEMORIES[name](features=16),)), target_of(ENV).sizes, head_features=8
     )
-    start = jnp.arange(ENV.max_steps)[:, None] == jnp.zeros(NUM_EPISODES)
-    previous = jnp.roll(episodes.action, 1, axis=0)
+    params = jax.jit(lambda key: init_params(ENV, network, key, "obs+action"))(jax.random.key(0))
+    params = stirred(params)
 
     @jax.jit
-    def init(obs, previous_action, start, action):
-        x = agent_input(ENV, obs, previous_action, start, "obs+action")
-        carry, code = network.initial_carry(x.shape[1]), ENV.action_space.flatten(action)
-        return network.init(jax.random.key(0), carry, x, start, code)
-
-    @jax.jit
-    def logits(params, obs, previous_action, start, action, reset):
-        x = agent_input(ENV, obs, previous_action, start, "obs+action")
-        carry, code = network.initial_carry(x.shape[1]), ENV.action_space.flatten(action)
+    def read(params, x, action, reset):
+        carry, code = network.initial_carry(NUM_EPISODES), ENV.action_space.flatten(action)
         return network.apply(params, carry, x, reset, code)[1]
+
+    def logits(x, action, reset):
+        """One program for both layouts, whose arrays stand in the corner of wider ones."""
+        steps, lanes = reset.shape
+        wider = ((0, ROW - steps), (0, NUM_EPISODES - lanes))
+        x, action, reset = (
+            np.pad(a, (*wider, *[(0, 0)] * (a.ndim - 2))) for a in (x, action, reset)
+        )
+        return read(params, x, action, reset)[:steps, :lanes]
 
     def apart(packed_logits):
         return np.asarray(unpack(rows, packed_logits, NUM_EPISODES, ENV.max_steps))[valid]
 
     valid = np.asarray(episodes.valid)
-    one_step = (episodes.obs[:1], previous[:1], start[:1], episodes.action[:1])
-    params = stirred(init(*one_step))
-    alone = logits(params, episodes.obs, previous, start, episodes.action, start)
-    read = (rows.obs, rows.previous_action, rows.start, rows.action)
-    together = apart(logits(params, *read, rows.reset))
-    alone = np.asarray(alone)[valid]
+    x, start = reading(ENV, episodes, "obs+action")
+    alone = np.asarray(logits(x, episodes.action, start))[valid]
     assert np.abs(alone).max() > 0.5, "the heads do say something"
+    x = agent_input(ENV, rows.obs, rows.previous_action, rows.start, "obs+action")
+    together = apart(logits(x, rows.action, rows.reset))
     np.testing.assert_allclose(together, alone, atol=1e-5, rtol=0)
-    leaked = apart(logits(params, *read, packed(leak=True)[1].reset))
+    leaked = apart(logits(x, rows.action, packed(leak=True)[1].reset))
     error = np.abs(leaked - alone).max()
     assert error <= 1e-5 if name in MEMORYLESS else error > 0.05
