@@ -12,11 +12,24 @@ import numpy as np
 import pytest
 
 import popjax
-from popjax.players import make_player
+from popjax.players import make_player, pendulum
 from popjax.players.follow import FOLLOW, follow, slipping
 
-N = 8
-STEPS = {"LabyrinthEscape": 200, "LabyrinthExplore": 200}
+N = 4
+STEPS = {"LabyrinthEscape": 200}
+ONE_OF_EACH = (
+    *("Battleship", "Concentration", "LabyrinthEscape", "MineSweeper", "MultiarmedBandit"),
+    *("PositionOnlyCartPole", "PositionOnlyPendulum"),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_aim():
+    """Where the pendulum is steered to takes long to find, and no note depends on it."""
+    with pytest.MonkeyPatch.context() as patch:
+        shape = pendulum.ANGLES, pendulum.SPEEDS
+        patch.setattr(pendulum, "cost_to_go", lambda sigma: np.zeros(shape, np.float32))
+        yield
 
 
 @cache
@@ -63,7 +76,7 @@ def steps_of(record, n):
         yield t, record["obs"][t, n], record["action"][t - 1, n] if t else None
 
 
-@pytest.mark.parametrize("family", FOLLOW)
+@pytest.mark.parametrize("family", ONE_OF_EACH)
 def test_ones_own_action_needs_no_correction(family):
     assert followed(family)[1]["same"].all()
 
@@ -132,10 +145,9 @@ def test_cards_and_turns_are_remembered():
     assert matched[-1].any()
 
 
-@pytest.mark.parametrize("family", ["LabyrinthEscape", "LabyrinthExplore"])
-def test_the_place_on_the_map_is_the_true_one(family):
+def test_the_place_on_the_map_is_the_true_one():
     """Counted from the start, on a torus of the maze's size; it may lead back to the start."""
-    env, record = followed(family)
+    env, record = followed("LabyrinthEscape")
     walked = record["state"].position - record["state"].start
     going_on = ~record["over"][1:]
     places = record["memory"].position[:-1]
@@ -144,13 +156,7 @@ def test_the_place_on_the_map_is_the_true_one(family):
 
 
 @pytest.mark.parametrize(
-    ("family", "within"),
-    [
-        ("PositionOnlyCartPole", 0.05),
-        ("VelocityOnlyCartPole", 0.05),
-        ("PositionOnlyPendulum", 0.1),
-        ("NoisyPositionOnlyPendulum", 1.0),
-    ],
+    ("family", "within"), [("PositionOnlyCartPole", 0.05), ("PositionOnlyPendulum", 0.1)]
 )
 def test_filters_keep_to_the_true_state(family, within):
     """Of a pole or a pendulum that is pushed at random."""

@@ -167,7 +167,7 @@ def test_a_learner_that_plays_reads_no_corpus():
 
 @pytest.mark.parametrize(
     ("first", "moved"),
-    [("clone", {"policy"}), ("next_obs", {"next_token_0"}), ("all", {"policy", "next_token_0"})],
+    [("next_obs", {"next_token_0"}), ("all", {"policy", "next_token_0"})],
 )
 def test_which_rung_comes_before_fine_tuning(first, moved):
     """Its heads have left where they began, the others have not; and it is the reference."""
