@@ -20,7 +20,9 @@ from jaxtyping import Array, Float, Int, Key
 from agents.distributions import distribution, divergence
 from agents.gae import gae
 from agents.networks import ActorCritic
+from agents.positions import REWARDS_ARE_VERDICTS
 from agents.rollout import Actor, Inputs, Transition, begin, collect, input_size, think
+from agents.supervision import told_verdict, verdict_nats
 from popjax.core import Environment
 
 
@@ -142,6 +144,28 @@ def optimiser(hyperparams: Hyperparams, progress: Any = 0.0) -> optax.GradientTr
     )
 
 
+def axes(env: Environment, config: PPOConfig, data: Transition) -> dict[str, Array]:
+    """What an update saw and was told, as on the other rungs of `agents.regimes`: environment
+    tokens, gradient tokens, and nats of supervision, expected and realised.
+
+    A reward tells whether the action was right where the environment pays for nothing else, and
+    where it pays; in other families the nats are not-a-number.
+    """
+    expected = told = jnp.nan
+    if env.name in REWARDS_ARE_VERDICTS:
+        paid = data.reward != 0
+        nats = verdict_nats(jax.nn.log_softmax(data.policy))
+        expected = jnp.sum(jnp.where(paid, nats, 0.0))
+        realised = told_verdict(jnp.exp(data.log_prob), data.reward > 0)
+        told = jnp.sum(jnp.where(paid, realised, 0.0))
+    return {
+        "environment_tokens": jnp.int32(data.reward.size),
+        "gradient_tokens": jnp.int32(data.reward.size * config.num_epochs),
+        "supervision_nats": jnp.asarray(expected, jnp.float32),
+        "told_nats": jnp.asarray(told, jnp.float32),
+    }
+
+
 def make_train(
     env: Environment, network: ActorCritic, config: PPOConfig
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
@@ -230,6 +254,7 @@ def make_train(
             "episodes": episodes.count,
             "first_ratio_error": first_ratio_error,
             **last_pass,
+            **axes(env, config, data),
         }
 
     def segment(state: TrainState, hyperparams: Hyperparams, num_updates: int):

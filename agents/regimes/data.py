@@ -11,8 +11,8 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from agents.networks import LanguageModel
+from agents.positions import answerable
 from agents.regimes.choices import log_probs, sizes_of
-from agents.regimes.positions import answerable
 from agents.rollout import Inputs, agent_input
 from popjax.core import Environment
 from popjax.players import Episodes, Player

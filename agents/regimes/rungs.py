@@ -17,13 +17,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from agents import supervision
 from agents.lm import outputs_along
 from agents.nats import expected_nats, label_nats, token_log_probs
 from agents.networks import LanguageModel
-from agents.regimes import supervision
+from agents.positions import REWARDS_ARE_VERDICTS
 from agents.regimes.choices import log_probs, of, sizes_of
 from agents.regimes.data import Batch
-from agents.regimes.positions import REWARDS_ARE_VERDICTS
 from agents.regimes.signals import Terms, over_group, over_others
 from popjax.core import Environment
 from popjax.tokens import target_of

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.nats import label_nats
-from agents.regimes.supervision import sum_nats, verdict_nats
+from agents.supervision import sum_nats, verdict_nats
 from experiments.bridge.factorial import AXES, CELLS, FEEDBACK, TARGETS, Curves, Setup
 from experiments.bridge.tiny import SUITS, best_without_memory
 

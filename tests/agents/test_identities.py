@@ -15,7 +15,7 @@ from scipy.integrate import solve_ivp
 import popjax
 from agents.nats import label_nats
 from agents.regimes import REGIMES, signals
-from agents.regimes.supervision import verdict_nats
+from agents.supervision import verdict_nats
 from tests.agents.enumerate_all import expected_gradient, expected_return, problem
 
 SIZES = [("HigherLowerEasy", 3), ("RepeatFirstEasy", 2), ("CountRecallEasy", 1)]  # 2, 4, 27 words

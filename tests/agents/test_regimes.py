@@ -20,8 +20,8 @@ from agents.regimes import REGIMES, advantage, loss, make_train
 from agents.regimes.choices import log_probs, sizes_of
 from agents.regimes.data import Batch, own_labels
 from agents.regimes.oracles import oracle_of
-from agents.regimes.supervision import sum_nats, verdict_nats
 from agents.rollout import begin, collect
+from agents.supervision import sum_nats, verdict_nats
 from experiments.regimes import settled
 from experiments.specs import Settings
 from popjax.players import Player, play, random_player
