@@ -166,6 +166,42 @@ def axes(env: Environment, config: PPOConfig, data: Transition) -> dict[str, Arr
     }
 
 
+def passes(
+    env: Environment,
+    network: ActorCritic,
+    config: PPOConfig,
+    state: TrainState,
+    hyperparams: Hyperparams,
+    carry: Any,
+    data: tuple[Transition, Array, Array],
+    key: Key[Array, ""],
+) -> tuple[tuple[Any, Any], dict[str, Array]]:
+    """The gradient steps of one update: new parameters and state of the optimiser, and metrics,
+    one row a minibatch. The key is consumed.
+
+    carry: the memory at the first step. data: `[T, B]` transitions, advantages, targets.
+    """
+    progress = state.update / state.num_updates if config.anneal else 0.0
+    step = optimiser(hyperparams, progress).update
+
+    def minibatch(learner, columns):
+        params, opt_state = learner
+        part = jax.tree.map(lambda a: a[:, columns], data)
+        part_carry = jax.tree.map(lambda a: a[columns], carry)
+        grads, metrics = jax.grad(ppo_loss, has_aux=True)(
+            params, env, network, config, hyperparams, state.kl, part_carry, *part
+        )
+        updates, opt_state = step(grads, opt_state, params)
+        metrics["grad_norm"] = optax.tree.norm(grads)
+        return (optax.apply_updates(params, updates), opt_state), metrics
+
+    shuffles = jax.vmap(lambda k: jax.random.permutation(k, config.num_envs))(
+        jax.random.split(key, config.num_epochs)
+    )
+    columns = shuffles.reshape(config.num_epochs * config.num_minibatches, -1)
+    return jax.lax.scan(minibatch, (state.params, state.opt_state), columns)
+
+
 def make_train(
     env: Environment, network: ActorCritic, config: PPOConfig
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
@@ -214,26 +250,9 @@ def make_train(
             hyperparams.gae_lambda,
             data.final_value,
         )
-        progress = state.update / state.num_updates if config.anneal else 0.0
-        step = optimiser(hyperparams, progress).update
-
-        def minibatch(carry, columns):
-            params, opt_state = carry
-            part = jax.tree.map(lambda a: a[:, columns], (data, advantage, target))
-            part_carry = jax.tree.map(lambda a: a[columns], first_carry)
-            grads, metrics = jax.grad(ppo_loss, has_aux=True)(
-                params, env, network, config, hyperparams, state.kl, part_carry, *part
-            )
-            updates, opt_state = step(grads, opt_state, params)
-            metrics["grad_norm"] = optax.tree.norm(grads)
-            return (optax.apply_updates(params, updates), opt_state), metrics
-
-        shuffles = jax.vmap(lambda k: jax.random.permutation(k, config.num_envs))(
-            jax.random.split(key_shuffle, config.num_epochs)
-        )
-        columns = shuffles.reshape(config.num_epochs * config.num_minibatches, -1)
-        (params, opt_state), metrics = jax.lax.scan(
-            minibatch, (state.params, state.opt_state), columns
+        rows = (data, advantage, target)
+        (params, opt_state), metrics = passes(
+            env, network, config, state, hyperparams, first_carry, rows, key_shuffle
         )
         first_ratio_error = metrics.pop("ratio_error")[0]
         last_pass = jax.tree.map(lambda m: jnp.mean(m[-config.num_minibatches :]), metrics)

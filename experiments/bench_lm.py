@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import numpy as np
-import optax
 from rich.console import Console
 from rich.table import Table
 
@@ -15,7 +14,7 @@ from agents import lm, ppo
 from agents.gae import gae
 from agents.lm import LMConfig
 from agents.networks import ActorCritic, LanguageModel
-from agents.ppo import Hyperparams, PPOConfig, ppo_loss
+from agents.ppo import Hyperparams, PPOConfig
 from agents.rollout import collect, think
 from experiments.bench import compiled, device_words, rate_words, timed_by_turns
 from experiments.specs import NetworkConfig, Settings, backbone_of, build, cell
@@ -85,7 +84,7 @@ def first_update(train: tuple[Callable, Callable]) -> Callable[[Any], Any]:
 
 
 def ppo_update(env: Environment, agent: ActorCritic, config: PPOConfig) -> Run:
-    """PPO's gradient steps on one rollout, as in `agents.ppo`."""
+    """PPO's gradient steps on one rollout."""
     init, _ = ppo.make_train(env, agent, config)
     hyperparams = Hyperparams()
 
@@ -98,23 +97,8 @@ def ppo_update(env: Environment, agent: ActorCritic, config: PPOConfig) -> Run:
         return state, (rows, *targets)
 
     def update(key, state, data):
-        first_carry = state.actor.carry
-        step = ppo.optimiser(hyperparams).update
-
-        def minibatch(learner, columns):
-            params, opt_state = learner
-            part = jax.tree.map(lambda leaf: leaf[:, columns], data)
-            carry = jax.tree.map(lambda leaf: leaf[columns], first_carry)
-            grads, metrics = jax.grad(ppo_loss, has_aux=True)(
-                params, env, agent, config, hyperparams, state.kl, carry, *part
-            )
-            updates, opt_state = step(grads, opt_state, params)
-            return (optax.apply_updates(params, updates), opt_state), metrics
-
-        keys = jax.random.split(key, config.num_epochs)
-        orders = jax.vmap(lambda key: jax.random.permutation(key, config.num_envs))(keys)
-        columns = orders.reshape(config.num_epochs * config.num_minibatches, -1)
-        return jax.lax.scan(minibatch, (state.params, state.opt_state), columns)
+        carry = state.actor.carry
+        return ppo.passes(env, agent, config, state, hyperparams, carry, data, key)
 
     state, rows = data(jax.random.key(0))
     program, _ = compiled(jax.jit(update), jax.random.key(0), state, rows)
