@@ -20,9 +20,9 @@ from flax import struct
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from agents.hyperparams import Hyperparams, optimiser
 from agents.nats import expected_nats, token_log_probs
 from agents.networks import LanguageModel
-from agents.ppo import Hyperparams, optimiser
 from agents.reader import make_reader
 from agents.rollout import Inputs, agent_input, input_size
 from agents.sharding import shared

@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from agents.distributions import distribution, divergence
 from agents.gae import gae
+from agents.hyperparams import Hyperparams, optimiser
 from agents.networks import ActorCritic
 from agents.positions import REWARDS_ARE_VERDICTS
 from agents.rollout import Actor, Inputs, Transition, begin, collect, input_size, think
@@ -60,22 +61,6 @@ class PPOConfig:
     @property
     def steps_per_update(self) -> int:
         return self.num_envs * self.num_steps
-
-
-class Hyperparams(struct.PyTreeNode):
-    """What is traced: a search vmaps over these and compiles once."""
-
-    learning_rate: float = 5e-4
-    gamma: float = 0.99
-    gae_lambda: float = 0.95
-    clip: float = 0.2
-    entropy: float = 0.01
-    value: float = 0.5
-    max_grad_norm: float = 0.5
-    value_cut: float = jnp.inf  # squared errors of the value are cut here
-    kl: float = 0.0  # first coefficient of the adaptive KL penalty; 0 for none
-    kl_target: float = 0.01
-    adam_eps: float = 1e-5
 
 
 class TrainState(struct.PyTreeNode):
@@ -133,15 +118,6 @@ def ppo_loss(
         "ratio_error": jnp.max(jnp.abs(ratio - 1)),
         "clipped": jnp.mean(jnp.abs(ratio - 1) > hyperparams.clip),
     }
-
-
-def optimiser(hyperparams: Hyperparams, progress: Any = 0.0) -> optax.GradientTransformation:
-    """Adam behind a clip of the global norm, from traced settings."""
-    return optax.chain(
-        optax.clip_by_global_norm(hyperparams.max_grad_norm),
-        optax.scale_by_adam(eps=hyperparams.adam_eps),
-        optax.scale(-hyperparams.learning_rate * (1.0 - progress)),
-    )
 
 
 def axes(env: Environment, config: PPOConfig, data: Transition) -> dict[str, Array]:

@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from agents.ppo import Hyperparams, PPOConfig, make_train
+from agents.hyperparams import Hyperparams
+from agents.ppo import PPOConfig, make_train
 from experiments.specs import NetworkConfig, Settings, build, cell
 from experiments.train import lane_hyperparams, lane_keys
 from popjax import ENVS, Environment, batch, make

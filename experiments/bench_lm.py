@@ -12,9 +12,10 @@ from rich.table import Table
 
 from agents import lm, ppo
 from agents.gae import gae
+from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig
 from agents.networks import ActorCritic, LanguageModel
-from agents.ppo import Hyperparams, PPOConfig
+from agents.ppo import PPOConfig
 from agents.rollout import collect, think
 from experiments.bench import compiled, device_words, rate_words, timed_by_turns
 from experiments.specs import NetworkConfig, Settings, backbone_of, build, cell

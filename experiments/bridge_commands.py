@@ -122,14 +122,8 @@ class BridgeTokens:
 
 
 @dataclass(frozen=True)
-class BridgeCopycat:
-    """A model that foretells 99 % of an expert's actions by copying, and what it earns by itself.
-
-    Beside it the copier's closed form, a clone that cannot but copy, DAgger, and a clone that does
-    not see its own actions. Run it again to go on.
-
-    Example: popjax bridge copycat --memory gru
-    """
+class Experiment:
+    """What every experiment is asked."""
 
     preset: str = "mini"
     """How long: mini (minutes), or smoke, which only shows that all of it works."""
@@ -139,6 +133,20 @@ class BridgeCopycat:
     """How many seeds."""
     out: Path = DEFAULT_OUT
     """Folder of all studies."""
+    study: str = ""
+    """Name of the study: a folder in `out`."""
+
+
+@dataclass(frozen=True)
+class BridgeCopycat(Experiment):
+    """A model that foretells 99 % of an expert's actions by copying, and what it earns by itself.
+
+    Beside it the copier's closed form, a clone that cannot but copy, DAgger, and a clone that does
+    not see its own actions. Run it again to go on.
+
+    Example: popjax bridge copycat --memory gru
+    """
+
     study: str = "copycat"
     """Name of the study: a folder in `out`."""
 
@@ -157,7 +165,7 @@ class BridgeCopycat:
 
 
 @dataclass(frozen=True)
-class BridgeFactorial:
+class BridgeFactorial(Experiment):
     """Six ways from a language model to an agent on a tiny deck: two targets, three feedbacks.
 
     The next observation or the oracle's action; told as labels, as a verdict a step, or as one sum
@@ -166,14 +174,6 @@ class BridgeFactorial:
     Example: popjax bridge factorial --memory gru
     """
 
-    preset: str = "mini"
-    """How long: mini (minutes), or smoke, which only shows that all of it works."""
-    memory: str = "gru"
-    """Memory model, such as gru."""
-    seeds: int = 5
-    """How many seeds."""
-    out: Path = DEFAULT_OUT
-    """Folder of all studies."""
     study: str = "factorial"
     """Name of the study: a folder in `out`."""
 

@@ -20,7 +20,7 @@ from agents.evaluate import evaluate
 from agents.held_out import held_out
 from agents.networks import LanguageModel
 from agents.regimes.choices import sizes_of
-from agents.regimes.data import unread
+from agents.regimes.data import policy_outputs
 from agents.sharding import episode_mesh
 from experiments.errors import UserError
 from experiments.results import Table
@@ -125,8 +125,7 @@ class Acting(NamedTuple):
         return self.network.initial_carry(batch_size)
 
     def apply(self, params, carry, x, start):
-        action, token = unread(self.env, x)
-        carry, _, policy = self.network.apply(params, carry, x, start, action, token)
+        carry, policy = policy_outputs(self.env, self.network, params, carry, x, start)
         return carry, policy, policy[..., 0]
 
 

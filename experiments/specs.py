@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.distributions import num_outputs
+from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig
 from agents.memory import MEMORIES, Memory
 from agents.networks import ActorCritic, Backbone
-from agents.ppo import Hyperparams, PPOConfig
+from agents.ppo import PPOConfig
 from experiments.budgets import memory_of_parameters, memory_of_state
 from experiments.errors import UserError, positive
 from popjax.registry import canonical, make

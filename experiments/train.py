@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents import checkpoint
-from agents.ppo import Hyperparams
+from agents.hyperparams import Hyperparams
 from agents.sharding import everywhere, placed_like, replicated
 from experiments.errors import UserError
 from experiments.regimes import REGIMES

@@ -70,20 +70,30 @@ def by_policy(
 
     def act(key, carry, obs, states, previous, start):
         x = agent_input(env, obs, previous, start, inputs)[None]
-        action, token = unread(env, x)
-        carry, _, policy = network.apply(params, carry, x, start[None], action, token)
+        carry, policy = policy_outputs(env, network, params, carry, x, start[None])
         choice = jax.random.categorical(key, log_probs(sizes_of(env), policy[0]))
         return carry, env.action_space.from_number(choice)
 
     return Chooser(lambda: network.initial_carry(num_episodes), act)
 
 
-def unread(env: Environment, x: Float[Array, "T B d"]) -> tuple[Array | None, Array | None]:
-    """Something for the inputs of the next-token head where only the action head is used."""
+def policy_outputs(
+    env: Environment,
+    network: LanguageModel,
+    params: Any,
+    carry: Any,
+    x: Float[Array, "T B d"],
+    start: Bool[Array, "T B"],
+) -> tuple[Any, Float[Array, "T B num_actions"]]:
+    """Carry and raw outputs of the action head, where the token that answers is not known yet: the
+    other head reads zeros, and what it says is left."""
     target = target_of(env)
     action = jnp.zeros((*x.shape[:2], env.action_space.flat_size), x.dtype)
     token = jnp.zeros((*x.shape[:2], sum(target.sizes)), x.dtype)
-    return action if target.needs_action else None, token if len(target.sizes) > 1 else None
+    action = action if target.needs_action else None
+    token = token if len(target.sizes) > 1 else None
+    carry, _, policy = network.apply(params, carry, x, start, action, token)
+    return carry, policy
 
 
 def histories(

@@ -17,9 +17,9 @@ import optax
 from jaxtyping import Array, Bool, Float, Key
 
 from agents import lm
+from agents.hyperparams import Hyperparams, optimiser
 from agents.lm import LMConfig, init_params, inputs_of, reading, slow_down
 from agents.networks import Backbone, Head, LanguageModel
-from agents.ppo import Hyperparams, optimiser
 from agents.reader import make_reader
 from agents.regimes.choices import of, sizes_of
 from agents.regimes.data import Batch, by_player, by_policy, histories, own_labels

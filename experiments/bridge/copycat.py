@@ -8,7 +8,6 @@ expert's actions on new decks, as far as one looks every few updates, and at the
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,9 +23,10 @@ from rich.progress import track
 from agents.lm import LMConfig, inputs_of
 from agents.rollout import Inputs
 from experiments.bridge.loops import judge, open_right
+from experiments.bridge.store import tables_of
 from experiments.errors import UserError
 from experiments.regimes import REGIMES, Trainer
-from experiments.results import Table, open_study, read_parquet, write_parquet
+from experiments.results import Table, open_study
 from experiments.specs import CellSpec, NetworkConfig, Settings, cell
 from experiments.train import lane_hyperparams, lane_keys
 from popjax import make
@@ -119,20 +119,12 @@ def copycat(
         f"{specs['clone'].num_updates * specs['clone'].steps_per_update / 1e6:.2f} million tokens "
         "a seed in each of the others"
     )
-    tables = {}
-    for number, (name, file) in enumerate(files.items(), 1):
-        title = f"[{number}/{len(files)}] {RUNS[name].title}"
-        if file.exists():
-            console.print(f"{title}  finished before")
-        else:
-            began = time.perf_counter()
-            try:
-                write_parquet(file, judged(specs[name], chosen.levels, title, console))
-            except KeyboardInterrupt:
-                console.print(f"stopped; the same command goes on after what is in {folder}")
-                raise
-            console.print(f"{title}  {time.perf_counter() - began:.0f} s")
-        tables[name] = read_parquet(file)
+    tables = tables_of(
+        files,
+        {name: RUNS[name].title for name in files},
+        lambda name, title: judged(specs[name], chosen.levels, title, console),
+        console,
+    )
     return folder, tables
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from experiments.bridge.copycat import CRITERION, RUNS, STOPS, TRAINED_ON
 from experiments.bridge.copycat_report import Outcome
+from experiments.bridge.drawing import DOTS, GREY, INK, furnish, write
 from experiments.statistics import iqm
 
-INK, GREY, OWN = "#222222", "#8a8a8a", "#c2410c"
+OWN = "#c2410c"
 CHANCE = 1 / 4
 
 
@@ -22,12 +22,7 @@ def write_figure(outcomes: list[Outcome], folder: Path) -> list[Path]:
     shown = [o for o in outcomes if o.level == TRAINED_ON and o.stop == STOPS[0]]
     if not shown:
         return []
-    figure = draw(shown)
-    FigureCanvasAgg(figure)
-    paths = [folder / f"copycat.{kind}" for kind in ("png", "svg")]
-    for path in paths:
-        figure.savefig(path, dpi=130)
-    return paths
+    return write(draw(shown), folder, "copycat", dpi=130)
 
 
 def draw(outcomes: list[Outcome]) -> Figure:
@@ -51,7 +46,7 @@ def draw(outcomes: list[Outcome]) -> Figure:
 def draw_loops(panel: Axes, outcome: Outcome) -> None:
     """Seeds thin, their interquartile mean thick."""
     t = np.arange(1, outcome.open_right.shape[1] + 1)
-    panel.axhline(CHANCE, color=GREY, linewidth=0.6, linestyle=(0, (1, 2)))
+    panel.axhline(CHANCE, **DOTS)
     panel.plot(t, outcome.closed_right.T, color=OWN, linewidth=0.6, alpha=0.35)
     panel.plot(t, iqm(outcome.open_right, axis=0), color=GREY, linewidth=4.0)
     panel.plot(t, iqm(outcome.closed_right, axis=0), color=OWN, linewidth=1.6)
@@ -67,8 +62,7 @@ def draw_loops(panel: Axes, outcome: Outcome) -> None:
     panel.set_xlim(1, len(t))
     panel.set_xticks([1, len(t)])
     panel.set_yticks([CHANCE, 0.5, 0.75, 1], ["chance", "0.5", "0.75", "1"])
-    panel.tick_params(length=2, labelsize=8, colors=INK)
-    panel.spines[["top", "right"]].set_visible(False)
+    furnish(panel)
 
 
 def label_lines(panel: Axes, outcome: Outcome) -> None:

@@ -32,13 +32,14 @@ from jaxtyping import Array, Bool, Float
 from rich.console import Console
 from rich.progress import track
 
+from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig, reading
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
-from agents.ppo import Hyperparams
 from agents.regimes import REGIMES, Regime, make_train
 from agents.regimes.choices import of
 from agents.regimes.data import own_labels
+from experiments.bridge.store import tables_of
 from experiments.bridge.tiny import (
     SUITS,
     TinyRepeatPrevious,
@@ -46,7 +47,7 @@ from experiments.bridge.tiny import (
     best_without_memory,
 )
 from experiments.errors import UserError, positive
-from experiments.results import Table, open_study, read_parquet, write_parquet
+from experiments.results import Table, open_study
 from experiments.specs import memory_name
 from experiments.train import lane_keys
 from popjax.floors import log_probs_along, make_law
@@ -203,17 +204,18 @@ def factorial(
         f"{sum(file.exists() for file in files.values())} finished, "
         f"{tokens / 1e6:.2f} million tokens a seed in each of the others"
     )
-    curves = {}
-    for number, (cell, file) in enumerate(files.items(), 1):
-        title = f"[{number}/{len(files)}] {' by '.join(cell)}"
-        before = file.exists()
-        if not before:
-            shown = {"console": console, "disable": not console.is_terminal}
-            watch = partial(track, description=title, transient=True, **shown)
-            write_parquet(file, run_cell(setup, *cell, watch))
-        table = read_parquet(file)
-        curves[cell] = {name: column.reshape(-1, seeds).T for name, column in table.items()}
-        last = curves[cell]["competence"][:, -1].mean()
-        took = "finished before" if before else f"{table['seconds'].max():.0f} s"
-        console.print(f"{title}  competence {last:.3f}, {took}")
+
+    def make(cell: tuple[str, str], title: str) -> Table:
+        shown = {"console": console, "disable": not console.is_terminal}
+        return run_cell(setup, *cell, partial(track, description=title, transient=True, **shown))
+
+    def about(table: Table) -> str:
+        return f"competence {table['competence'][-seeds:].mean():.3f}, "
+
+    titles = {cell: " by ".join(cell) for cell in files}
+    tables = tables_of(files, titles, make, console, about)
+    curves = {
+        cell: {name: column.reshape(-1, seeds).T for name, column in table.items()}
+        for cell, table in tables.items()
+    }
     return folder, setup, curves

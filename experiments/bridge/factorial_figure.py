@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from experiments.bridge.drawing import DOTS, INK, furnish, write
 from experiments.bridge.factorial import AXES, FEEDBACK, TARGETS, Curves
 
-INK, GREY = "#222222", "#8a8a8a"
 COLOURS = dict(zip(FEEDBACK, ("#1d4ed8", "#0f766e", "#c2410c"), strict=True))
 TITLES = ("environment tokens read", "nats told, as the learner expects")
 NAMES = {"label": "label", "verdict": "verdict a step", "sum": "one sum an episode"}
@@ -19,12 +18,7 @@ NAMES = {"label": "label", "verdict": "verdict a step", "sum": "one sum an episo
 
 def write_figure(curves: dict[tuple[str, str], Curves], folder: Path) -> list[Path]:
     """`factorial.png` and `factorial.svg`."""
-    figure = draw(curves)
-    FigureCanvasAgg(figure)
-    paths = [folder / f"factorial.{kind}" for kind in ("png", "svg")]
-    for path in paths:
-        figure.savefig(path, dpi=105)
-    return paths
+    return write(draw(curves), folder, "factorial", dpi=105)
 
 
 def draw(curves: dict[tuple[str, str], Curves]) -> Figure:
@@ -35,7 +29,7 @@ def draw(curves: dict[tuple[str, str], Curves]) -> Figure:
         for panel, axis in zip(row, AXES, strict=True):
             for feedback in FEEDBACK:
                 draw_cell(panel, curves[target, feedback], axis, COLOURS[feedback])
-            furnish(panel)
+            scale(panel)
         row[0].set_title(f"target: the {target}", loc="left", fontsize=10, color=INK)
         row[0].set_ylabel("competence", fontsize=9, color=INK)
     for panel, title in zip(panels[-1], TITLES, strict=True):
@@ -52,12 +46,10 @@ def draw_cell(panel: Axes, curve: Curves, axis: str, colour: str) -> None:
     panel.plot(np.mean(x, axis=0), np.mean(y, axis=0), color=colour, linewidth=1.8)
 
 
-def furnish(panel: Axes) -> None:
+def scale(panel: Axes) -> None:
     for height in (0, 1):
-        panel.axhline(height, color=GREY, linewidth=0.6, linestyle=(0, (1, 2)), zorder=0)
+        panel.axhline(height, **DOTS)
     panel.set_xscale("log")
     panel.set_ylim(-0.2, 1.05)
     panel.set_yticks([0, 0.5, 1], ["0  best without\nmemory", "0.5", "1  best of all"])
-    panel.tick_params(length=2, labelsize=8, colors=INK)
-    panel.tick_params(which="minor", length=0)
-    panel.spines[["top", "right"]].set_visible(False)
+    furnish(panel)

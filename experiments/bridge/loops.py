@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from agents.lm import reading
 from agents.networks import LanguageModel
 from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.data import Chooser, by_player, by_policy, histories, unread
+from agents.regimes.data import Chooser, by_player, by_policy, histories, policy_outputs
 from agents.regimes.oracles import oracle_of
 from agents.rollout import Inputs
 from popjax.core import Environment
@@ -36,7 +36,7 @@ def label_log_probs(
     """What the policy gives to the labels along histories."""
     x, start = reading(env, episodes, inputs)
     carry = network.initial_carry(x.shape[1])
-    _, _, policy = network.apply(params, carry, x, start, *unread(env, x))
+    _, policy = policy_outputs(env, network, params, carry, x, start)
     return of(log_probs(sizes_of(env), policy), label)
 
 

@@ -8,8 +8,8 @@ import pytest
 
 import popjax
 from agents.held_out import held_out, per_token
+from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig, init_params, inputs_of, make_train, slow_down
-from agents.ppo import Hyperparams
 from agents.reader import turn
 from tests.agents.probes import TinyDeck, small_model
 

@@ -9,8 +9,9 @@ import pytest
 import popjax
 from agents.evaluate import evaluate
 from agents.gae import gae
+from agents.hyperparams import Hyperparams
 from agents.memory import MEMORIES
-from agents.ppo import Hyperparams, PPOConfig, make_train, ppo_loss
+from agents.ppo import PPOConfig, make_train, ppo_loss
 from agents.rollout import begin, collect
 from tests.agents.probes import Recall, small_network
 

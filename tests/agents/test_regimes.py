@@ -11,11 +11,12 @@ import pytest
 import popjax
 from agents.gae import gae
 from agents.held_out import held_out
+from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig, init_params, inputs_of
 from agents.memory import MEMORIES
 from agents.nats import label_nats
 from agents.networks import Backbone, LanguageModel
-from agents.ppo import Hyperparams, PPOConfig, ppo_loss
+from agents.ppo import PPOConfig, ppo_loss
 from agents.regimes import REGIMES, advantage, loss, make_train
 from agents.regimes.choices import log_probs, sizes_of
 from agents.regimes.data import Batch, own_labels

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from agents.lm import LMConfig, make_train
-from agents.ppo import Hyperparams
+from agents.hyperparams import Hyperparams
 from agents.sharding import episode_mesh, everywhere, replicated
 from tests.agents.probes import TinyDeck
 from tests.agents.test_lm import small_model

@@ -1,0 +1,40 @@
+"""The parts of an experiment, one file each: what is there is not made again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+
+from experiments.results import Table, read_parquet, write_parquet
+
+Part = TypeVar("Part", bound=Hashable)
+
+
+def tables_of(
+    files: dict[Part, Path],
+    titles: dict[Part, str],
+    make: Callable[[Part, str], Table],
+    console: Console,
+    about: Callable[[Table], str] = lambda table: "",
+) -> dict[Part, Table]:
+    """The tables of all parts, those that no file holds made by `make(part, title)` and written.
+    about: what the line of a part says of its table."""
+    tables = {}
+    for number, (part, file) in enumerate(files.items(), 1):
+        title = f"[{number}/{len(files)}] {titles[part]}"
+        took = "finished before"
+        if not file.exists():
+            began = time.perf_counter()
+            try:
+                write_parquet(file, make(part, title))
+            except KeyboardInterrupt:
+                console.print(f"stopped; the same command goes on after what is in {file.parent}")
+                raise
+            took = f"{time.perf_counter() - began:.0f} s"
+        tables[part] = read_parquet(file)
+        console.print(f"{title}  {about(tables[part])}{took}")
+    return tables
