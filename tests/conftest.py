@@ -5,6 +5,8 @@ from pathlib import Path
 
 import jax
 
+from tests.browser import browser, visit  # noqa: F401 (fixtures)
+
 # Compiled programs are kept from run to run, beside the sources.
 jax.config.update(
     "jax_compilation_cache_dir",
