@@ -14,6 +14,7 @@ from rich.table import Table
 
 from experiments.commands import DEFAULT_OUT
 from experiments.errors import UserError
+from experiments.explore_commands import BridgeGears
 from experiments.specs import env_name
 
 
@@ -191,6 +192,7 @@ class BridgeFactorial(Experiment):
 
 
 BRIDGES = {
+    "gears": BridgeGears,
     "floors": BridgeFloors,
     "tokens": BridgeTokens,
     "copycat": BridgeCopycat,
@@ -200,10 +202,11 @@ BRIDGES = {
 
 @dataclass(frozen=True)
 class Bridge:
-    """Reinforcement learning beside language modelling: floors, tokens and experiments."""
+    """Reinforcement learning beside language modelling: gears, floors, tokens and experiments."""
 
     what: (
-        Annotated[BridgeFloors, tyro.conf.subcommand("floors")]
+        Annotated[BridgeGears, tyro.conf.subcommand("gears")]
+        | Annotated[BridgeFloors, tyro.conf.subcommand("floors")]
         | Annotated[BridgeTokens, tyro.conf.subcommand("tokens")]
         | Annotated[BridgeCopycat, tyro.conf.subcommand("copycat")]
         | Annotated[BridgeFactorial, tyro.conf.subcommand("factorial")]
