@@ -44,8 +44,22 @@ def keep_compiled_programs() -> None:
 
 
 def parse(argv: list[str]):
-    """The command that the words stand for; a UserError where they stand for none."""
-    kinds = tuple(Annotated[kind, tyro.conf.subcommand(name)] for name, kind in COMMANDS.items())
+    """The command that the words stand for; a UserError where they stand for none.
+
+    A command with `defaults()` is read twice: what it says of itself decides what holds where the
+    words are silent.
+    """
+    command = _read(argv, {})
+    if hasattr(command, "defaults"):
+        command = _read(argv, {"default": command.defaults()})
+    return command
+
+
+def _read(argv: list[str], default: dict[str, object]):
+    kinds = tuple(
+        Annotated[kind, tyro.conf.subcommand(name, **(default if name == argv[0] else {}))]
+        for name, kind in COMMANDS.items()
+    )
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):

@@ -12,13 +12,14 @@ import tyro
 from rich.console import Console
 
 from experiments.errors import UserError
-from experiments.presets import preset
+from experiments.presets import named_settings, preset
 from experiments.regimes import regime_name, settled
 from experiments.specs import Settings, cell, env_name, memory_name
 from popjax.words import nearest
 
 DEFAULT_OUT = Path("results")
 RegimeName = Annotated[str, tyro.conf.arg(aliases=["--as"])]
+SettingsName = Annotated[str, tyro.conf.arg(name="settings")]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Train:
 
     Example: popjax train RepeatPreviousEasy --memory gru --total-steps 1000000
     Example: popjax train HigherLowerEasy --as lm --memory s5
+    Example: popjax train CountRecallEasy --memory gru --settings fast --total-steps 1000000
     """
 
     env: tyro.conf.Positional[str]
@@ -64,14 +66,30 @@ class Train:
     """Memory model, such as gru."""
     regime: RegimeName = "ppo"
     """How: ppo (as an agent), lm (as a language model), or another rung between the two."""
+    named: SettingsName = "default"
+    """Settings to begin with, which the options below change: default, or fast (found by search
+    for this environment and memory)."""
     settings: tyro.conf.OmitArgPrefixes[Settings] = field(default_factory=Settings)
     out: Path = DEFAULT_OUT
     """Folder of all studies."""
     study: str = "train"
     """Name of the study: a folder in `out`."""
 
+    def defaults(self) -> Train:
+        """What holds where the caller is silent, once environment, memory and name are known; but
+        for the hyper-parameters, of which a caller names some."""
+        settings = dataclasses.replace(self._named(), hyperparams={})
+        return dataclasses.replace(self, settings=settings)
+
+    def _named(self) -> Settings:
+        if self.named != "default" and regime_name(self.regime) != "ppo":
+            raise UserError(f"the settings called {self.named!r} are those of agents (ppo)")
+        return named_settings(self.named, env_name(self.env), memory_name(self.memory))
+
     def run(self, console: Console) -> None:
-        spec = cell(self.env, self.memory, self.settings, self.regime)
+        hyperparams = self._named().hyperparams | self.settings.hyperparams
+        settings = dataclasses.replace(self.settings, hyperparams=hyperparams)
+        spec = cell(self.env, self.memory, settings, self.regime)
         run_study(self.out, self.study, {"kind": "train"}, [spec], console)
 
 
@@ -83,7 +101,7 @@ class Sweep:
     """
 
     preset: str = "quick"
-    """Which sweep: quick or easy."""
+    """Which sweep: quick, easy or fast."""
     envs: tuple[str, ...] = ()
     """Environments instead of the preset's; `all` for every one."""
     memories: tuple[str, ...] = ()
@@ -110,13 +128,21 @@ class Sweep:
 
         chosen = preset(self.preset)
         regime = regime_name(self.regime)
-        settings = settled(self._settings(chosen.settings), regime)
+        if isinstance(chosen.settings, str) and regime != "ppo":
+            raise UserError(f"the preset {self.preset!r} is one of agents (ppo)")
         envs = ENVS if self.envs == ("all",) else self.envs or chosen.envs
-        memories = MEMORIES if self.memories == ("all",) else self.memories or chosen.memories
         envs = [env_name(name) for name in envs]
+        memories = tuple(MEMORIES) if self.memories == ("all",) else self.memories
         memories = [memory_name(name) for name in memories]
-        specs = [cell(env, memory, settings, regime) for env in envs for memory in memories]
-        asked = {"kind": "sweep", "preset": self.preset, **_flat(settings.plain(regime))}
+
+        specs = []
+        for env in envs:
+            for memory in memories or chosen.memories_of(env):
+                settings = settled(self._settings(chosen.settings_of(env, memory)), regime)
+                specs.append(cell(env, memory, settings, regime))
+        asked = {"kind": "sweep", "preset": self.preset}
+        if isinstance(chosen.settings, Settings):  # then all cells have the same
+            asked |= _flat(settled(self._settings(chosen.settings), regime).plain(regime))
         study = self.preset
         if regime != "ppo":
             asked["regime"], study = regime, f"{study}-{regime}"

@@ -1,28 +1,52 @@
-"""Named sweeps, and the settings they train with."""
+"""Named settings, and named sweeps that train with them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from agents.memory import MEMORIES
 from experiments.errors import UserError
 from experiments.specs import NetworkConfig, Settings
+from experiments.tuned import best_memory, tuned
 from popjax.registry import ENVS
 from popjax.words import nearest
+
+NAMED_SETTINGS: dict[str, Callable[[str, str], Settings]] = {
+    "default": lambda env, memory: Settings(),
+    "fast": tuned,
+}
+
+
+def named_settings(name: str, env: str, memory: str) -> Settings:
+    """The settings of that name for an environment and a memory, both by their canonical names."""
+    if name not in NAMED_SETTINGS:
+        raise UserError(nearest(name, NAMED_SETTINGS, "settings"))
+    return NAMED_SETTINGS[name](env, memory)
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Which cells, and how they are trained."""
+    """Which cells, and how they are trained: one for all, or as named settings say for each."""
 
     about: str
     level: str
     memories: tuple[str, ...]
-    settings: Settings
+    settings: Settings | str
 
     @property
     def envs(self) -> tuple[str, ...]:
         return tuple(name for name in ENVS if name.endswith(self.level))
+
+    def memories_of(self, env: str) -> tuple[str, ...]:
+        """The memories that play an environment."""
+        return self.memories or (best_memory(env),)
+
+    def settings_of(self, env: str, memory: str) -> Settings:
+        """How a cell is trained."""
+        if isinstance(self.settings, Settings):
+            return self.settings
+        return named_settings(self.settings, env, memory)
 
 
 PRESETS = {
@@ -43,6 +67,12 @@ PRESETS = {
         level="Easy",
         memories=tuple(MEMORIES),
         settings=Settings(),
+    ),
+    "fast": Preset(
+        about="every Easy environment with the memory and the settings that search found best",
+        level="Easy",
+        memories=(),
+        settings="fast",
     ),
 }
 

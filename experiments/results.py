@@ -47,7 +47,7 @@ def open_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
                 raise UserError(
                     f"{folder} is not empty and holds no study: choose another --study or --out"
                 )
-            _write_atomically(record, json.dumps(asked, indent=1).encode())
+            write_atomically(record, json.dumps(asked, indent=1).encode())
         if not os.access(folder, os.W_OK):
             raise PermissionError(13, "Permission denied")
         there = json.loads(record.read_text())
@@ -95,7 +95,7 @@ class Cell:
                 )
             return
         record = {"spec": self.spec.resolved(), **machine(), "lanes": len(self.spec.seeds)}
-        _write_atomically(path, json.dumps(record, indent=1).encode())
+        write_atomically(path, json.dumps(record, indent=1).encode())
 
     def lock(self) -> AbstractContextManager[bool]:
         """Whether the cell is ours while the context lasts; see `experiments.lock`."""
@@ -119,12 +119,12 @@ class Cell:
                     if row["update"] < update:
                         rows.append(row)
         text = "".join(json.dumps(row) + "\n" for row in rows)
-        _write_atomically(self._progress, text.encode())
+        write_atomically(self._progress, text.encode())
         return rows
 
     def finish(self, metrics: Table, evaluation: Table, summary: dict[str, Any]) -> None:
         """Writes the results; after the last write the cell is finished."""
-        _write_atomically(self.folder / "summary.json", json.dumps(summary, indent=1).encode())
+        write_atomically(self.folder / "summary.json", json.dumps(summary, indent=1).encode())
         write_parquet(self.folder / "evaluation.parquet", evaluation)
         write_parquet(self.folder / "metrics.parquet", metrics)
 
@@ -181,7 +181,8 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes a file whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with open(temporary, "wb") as file:
         file.write(data)

@@ -1,0 +1,130 @@
+"""The `fast` settings: what was found by search, in `tuned.json`, and which seeds found it.
+
+    {environment: {memory: {"best": true, "settings": {...}, "source": "how it was found"}}}
+
+An environment is an id, a family (for its other levels) or `*`; a memory is a name or `*`. The
+settings are those of `experiments.specs.Settings` that differ from the defaults: `total_steps`,
+and parts of `network`, `ppo` and `hyperparams`. The source gives command, tuning seeds and steps.
+At most one memory of an environment is marked as the best.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from agents.memory import MEMORIES
+from agents.ppo import PPOConfig
+from experiments.errors import UserError
+from experiments.results import write_atomically
+from experiments.specs import NetworkConfig, Settings
+from popjax.registry import ENVS, FAMILIES
+from popjax.words import nearest
+
+TUNED = Path(__file__).with_name("tuned.json")
+REPORTING_SEEDS = range(0, 1000)  # 0, 1, 2, ...: what is published is trained with these
+TUNING_SEEDS = range(1000, 2000)  # a search compares settings on these
+FRESH_SEEDS = range(2000, 3000)  # and its winner is tried on these
+
+PARTS = {"network": NetworkConfig, "ppo": PPOConfig}
+Entries = dict[str, dict[str, dict[str, Any]]]
+
+
+def read_tuned(path: Path = TUNED) -> Entries:
+    """All of the file; a UserError if it is damaged or knows a word that does not exist."""
+    try:
+        entries = json.loads(path.read_text())
+        for env, by_memory in entries.items():
+            if env not in ("*", *ENVS, *FAMILIES):
+                raise UserError(nearest(env, (*ENVS, *FAMILIES), "environment"))
+            for memory, entry in by_memory.items():
+                if memory not in ("*", *MEMORIES):
+                    raise UserError(nearest(memory, MEMORIES, "memory"))
+                settings_from(entry["settings"])
+            if sum(bool(entry.get("best")) for entry in by_memory.values()) > 1:
+                raise UserError(f"two memories are marked as the best of {env}")
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is missing or damaged ({type(error).__name__}: {error})") from None
+    return entries
+
+
+def settings_from(plain: dict[str, Any]) -> Settings:
+    """The defaults with what differs from them, which is plain JSON data."""
+    known = {f.name for f in dataclasses.fields(Settings)} - {"lm"}
+    changed = {}
+    for name, value in plain.items():
+        if name not in known:
+            raise UserError(nearest(name, known, "setting"))
+        if name in PARTS:
+            fields = [f.name for f in dataclasses.fields(PARTS[name])]
+            for part in value:
+                if part not in fields:
+                    raise UserError(nearest(part, fields, f"setting of {name}"))
+            value = PARTS[name](**value)
+        changed[name] = value
+    return Settings(**changed)
+
+
+def differences(settings: Settings) -> dict[str, Any]:
+    """What differs from the defaults, as plain JSON data: `settings_from` backwards."""
+    plain, silent = dataclasses.asdict(settings), dataclasses.asdict(Settings())
+    changed = {k: v for k, v in plain.items() if v != silent[k] and k != "lm"}
+    for name in PARTS.keys() & changed.keys():
+        changed[name] = {k: v for k, v in plain[name].items() if v != silent[name][k]}
+    return changed
+
+
+def family_of(env: str) -> str:
+    """The family of an environment's id."""
+    return next(family for family, levels in FAMILIES.items() if env in map(family.__add__, levels))
+
+
+def entry_of(env: str, memory: str, path: Path = TUNED) -> dict[str, Any]:
+    """The entry of a cell, or the nearest more general one: of the environment with any memory,
+    of its family, of any environment."""
+    entries = read_tuned(path)
+    for place in (env, family_of(env), "*"):
+        for name in (memory, "*"):
+            if name in entries.get(place, {}):
+                return entries[place][name]
+    raise UserError(f"{path} has nothing for {env} with {memory}, and no default")
+
+
+def tuned(env: str, memory: str, path: Path = TUNED) -> Settings:
+    """The `fast` settings of a cell.
+
+    >>> tuned("RepeatPreviousEasy", "gru").seeds
+    3
+    """
+    return settings_from(entry_of(env, memory, path)["settings"])
+
+
+def best_memory(env: str, path: Path = TUNED) -> str:
+    """The memory that is marked as the best for an environment, its family, or any."""
+    entries = read_tuned(path)
+    for place in (env, family_of(env), "*"):
+        for memory, entry in entries.get(place, {}).items():
+            if entry.get("best") and memory != "*":
+                return memory
+    raise UserError(f"{path} marks no memory as the best for {env}")
+
+
+def write_tuned(
+    env: str, memory: str, settings: Settings, source: str, path: Path = TUNED
+) -> dict[str, Any]:
+    """Puts the settings of a cell into the file, whole or not at all; what is marked stays so.
+
+    Returns the new entry.
+    """
+    entries = read_tuned(path)
+    by_memory = entries.setdefault(env, {})
+    old = by_memory.get(memory, {})
+    entry = {k: v for k, v in old.items() if k == "best"}
+    entry |= {"settings": differences(settings), "source": source}
+    by_memory[memory] = entry
+    write_atomically(path, (json.dumps(entries, indent=1) + "\n").encode())
+    return entry
