@@ -74,6 +74,8 @@ class Train:
     """Folder of all studies."""
     study: str = "train"
     """Name of the study: a folder in `out`."""
+    log: tuple[str, ...] = ()
+    """Tell the numbers to these too: tensorboard, wandb."""
 
     def defaults(self) -> Train:
         """What holds where the caller is silent, once environment, memory and name are known; but
@@ -90,7 +92,7 @@ class Train:
         hyperparams = self._named().hyperparams | self.settings.hyperparams
         settings = dataclasses.replace(self.settings, hyperparams=hyperparams)
         spec = cell(self.env, self.memory, settings, self.regime)
-        run_study(self.out, self.study, {"kind": "train"}, [spec], console)
+        run_study(self.out, self.study, {"kind": "train"}, [spec], console, self.log)
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ class Sweep:
     """Folder of all studies."""
     study: str | None = None
     """Name of the study, a folder in `out`; the preset's name if not given, and the regime's."""
+    log: tuple[str, ...] = ()
+    """Tell the numbers to these too: tensorboard, wandb."""
 
     def run(self, console: Console) -> None:
         from agents.memory import MEMORIES
@@ -146,7 +150,7 @@ class Sweep:
         study = self.preset
         if regime != "ppo":
             asked["regime"], study = regime, f"{study}-{regime}"
-        run_study(self.out, self.study or study, asked, specs, console)
+        run_study(self.out, self.study or study, asked, specs, console, self.log)
 
     def _settings(self, settings: Settings) -> Settings:
         for name in ("seeds", "total_steps"):
@@ -185,14 +189,16 @@ class Report:
         print_study(self.out / self.study, console)
 
 
-def run_study(out, study, asked, specs, console) -> None:
+def run_study(out, study, asked, specs, console, log=()) -> None:
     """Opens a study, runs its cells, prints its table; a UserError if any cell failed."""
     from experiments.report import print_study
     from experiments.results import open_study
+    from experiments.sinks import sink_names
     from experiments.suite import run_cells
 
+    log = sink_names(log)
     folder = open_study(out, study, asked)
-    outcomes = run_cells(folder, specs, console)
+    outcomes = run_cells(folder, specs, console, log)
     if "finished" in outcomes or "skipped" in outcomes:
         print_study(folder, console)
     if "failed" in outcomes:

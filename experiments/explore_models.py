@@ -71,9 +71,7 @@ def pair(family: str) -> tuple[CellSpec, CellSpec]:
     )
     language_model = Settings(
         total_steps=1000 * budget.language_model,
-        lm=LMConfig(
-            num_episodes=budget.episodes, player="mixture" if acts_matter else "reference"
-        ),
+        lm=LMConfig(num_episodes=budget.episodes, player="mixture" if acts_matter else "reference"),
         **common,
     )
     name = f"{family}Easy"

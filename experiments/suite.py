@@ -16,10 +16,13 @@ from experiments.specs import CellSpec
 from experiments.train import run_cell
 
 
-def run_cells(study: Path, specs: Sequence[CellSpec], console: Console) -> list[str]:
+def run_cells(
+    study: Path, specs: Sequence[CellSpec], console: Console, log: Sequence[str] = ()
+) -> list[str]:
     """Runs the cells one after another in this process; returns what became of each.
 
-    A cell that fails is reported and the others go on; Ctrl-C says how to go on.
+    A cell that fails is reported and the others go on; Ctrl-C says how to go on. log: names of
+    `experiments.sinks`.
     """
     finished = sum(Cell(study, spec).finished for spec in specs)
     steps = sum(spec.env_steps for spec in specs if not Cell(study, spec).finished)
@@ -32,7 +35,7 @@ def run_cells(study: Path, specs: Sequence[CellSpec], console: Console) -> list[
         costume = "" if spec.regime == "ppo" else f" as {spec.regime}"
         title = f"[{number}/{len(specs)}] {spec.env} {spec.memory}{costume}"
         try:
-            outcomes.append(_run_one(study, spec, title, console))
+            outcomes.append(_run_one(study, spec, title, console, log))
         except KeyboardInterrupt:
             console.print(
                 f"stopped; what is finished is kept in {study}, the same command goes on from there"
@@ -47,7 +50,7 @@ def run_cells(study: Path, specs: Sequence[CellSpec], console: Console) -> list[
     return outcomes
 
 
-def _run_one(study: Path, spec: CellSpec, title: str, console: Console) -> str:
+def _run_one(study: Path, spec: CellSpec, title: str, console: Console, log: Sequence[str]) -> str:
     began = time.perf_counter()
     last: dict[str, Any] = {}
     with Progress(
@@ -66,7 +69,7 @@ def _run_one(study: Path, spec: CellSpec, title: str, console: Console) -> str:
             last.update(news)
             progress.update(task, completed=news["update"], news=_words(news))
 
-        outcome = run_cell(study, spec, report)
+        outcome = run_cell(study, spec, report, log)
     took = f"{time.perf_counter() - began:.0f} s"
     if outcome == "finished":
         console.print(f"{title}  {_words(last | {'stage': 'training'})}, {took}")

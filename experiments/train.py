@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,23 @@ from agents.sharding import everywhere, placed_like, replicated
 from experiments.errors import UserError
 from experiments.regimes import REGIMES
 from experiments.results import Cell, Table
+from experiments.sinks import Sinks
 from experiments.specs import CellSpec
 
 Report = Callable[[dict[str, Any]], None]
 
 
-def run_cell(study: Path, spec: CellSpec, report: Report = lambda news: None) -> str:
+def run_cell(
+    study: Path,
+    spec: CellSpec,
+    report: Report = lambda news: None,
+    log: Sequence[str] = (),
+) -> str:
     """Trains every seed of a cell in one vmapped program and stores the results.
 
     Idempotent: returns "skipped" if the cell was finished before, "busy" if another process is at
     work on it, else "finished". A run that was cut off goes on after its last finished segment.
-    `report` is called with a dict of news after each stage.
+    `report` is called with a dict of news after each stage; `log` names `experiments.sinks`.
     """
     cell = Cell(study, spec)
     if cell.finished:
@@ -39,11 +45,12 @@ def run_cell(study: Path, spec: CellSpec, report: Report = lambda news: None) ->
         if cell.finished:
             return "skipped"
         cell.open()
-        _train(cell, report)
+        with Sinks(log, cell) as sinks:
+            _train(cell, report, sinks)
     return "finished"
 
 
-def _train(cell: Cell, report: Report) -> None:
+def _train(cell: Cell, report: Report, sinks: Sinks) -> None:
     spec = cell.spec
     clock = time.perf_counter()
     trainer = REGIMES[spec.regime].trainer(spec)
@@ -77,6 +84,7 @@ def _train(cell: Cell, report: Report) -> None:
         rows += new_rows
         update += spec.updates_per_segment
         checkpoint.save(cell.checkpoints, update, state)
+        sinks.tell(new_rows)
         steps = (update - first_update) * spec.steps_per_update * len(spec.seeds)
         recent = [row[trainer.headline] for row in new_rows if row[trainer.headline] is not None]
         report(
