@@ -1,14 +1,19 @@
 """Aggregates over seeds and environments, with intervals.
 
-Agarwal et al. 2021 (arXiv 2108.13264): the interquartile mean, and stratified-bootstrap intervals
-that resample the seeds of each environment.
+Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice" (arXiv
+2108.13264): the interquartile mean, the optimality gap, performance profiles, the probability of
+improvement, and stratified-bootstrap intervals that resample the seeds of each environment.
+
+A stratum is an environment: the scores of its seeds, `[seeds]`. Strata may differ in length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+
+Strata = Sequence[np.ndarray]
 
 
 def iqm(scores: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -23,19 +28,91 @@ def iqm(scores: np.ndarray, axis: int = -1) -> np.ndarray:
     return np.take(scores, range(cut, n - cut), axis=axis).mean(axis=axis)
 
 
+def optimality_gap(scores: np.ndarray, goal: float = 1.0) -> np.ndarray:
+    """By how much the scores `[..., runs]` fall short of a goal; to surpass it does not count.
+
+    >>> float(optimality_gap(np.array([0.5, 3.0])))
+    0.25
+    """
+    return goal - np.minimum(scores, goal).mean(axis=-1)
+
+
+def profile(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Share of the scores `[..., runs]` above each threshold: `[..., thresholds]`.
+
+    >>> profile(np.array([0.0, 0.5, 1.0, 1.0]), np.array([0.2, 0.9])).tolist()
+    [0.75, 0.5]
+    """
+    return np.stack([(scores > threshold).mean(axis=-1) for threshold in thresholds], axis=-1)
+
+
+def chance_of_more(xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+    """P(X > Y) + P(X = Y) / 2 for one score of `xs`, `[..., m]`, and one of `ys`, `[..., n]`: the
+    Mann-Whitney statistic over m n.
+
+    >>> float(chance_of_more(np.array([1.0, 2.0]), np.array([1.0, 0.0])))
+    0.875
+    """
+    x, y = xs[..., :, None], ys[..., None, :]
+    return ((x > y) + 0.5 * (x == y)).mean(axis=(-2, -1))
+
+
+def probability_of_improvement(xs: Strata, ys: Strata) -> np.ndarray:
+    """`chance_of_more`, averaged over the strata; both sides have the same ones, in one order."""
+    return np.mean([chance_of_more(x, y) for x, y in zip(xs, ys, strict=True)], axis=0)
+
+
+def pooled(strata: Strata) -> np.ndarray:
+    """All runs of all strata: `[..., runs]`."""
+    return np.concatenate(strata, axis=-1)
+
+
+def resampled(
+    strata: Strata, repetitions: int, generator: np.random.Generator
+) -> list[np.ndarray]:
+    """Each stratum drawn anew from its own seeds: `[repetitions, seeds]` each."""
+    return [
+        np.asarray(stratum)[generator.integers(len(stratum), size=(repetitions, len(stratum)))]
+        for stratum in strata
+    ]
+
+
+def bounds(values: np.ndarray, level: float = 0.95) -> np.ndarray:
+    """The percentile interval of `[repetitions, ...]` bootstrap values: `[2, ...]`."""
+    tail = (1 - level) / 2
+    return np.quantile(values, [tail, 1 - tail], axis=0)
+
+
 def interval(
-    runs: Sequence[np.ndarray], repetitions: int = 2000, level: float = 0.95, seed: int = 0
+    runs: Strata,
+    repetitions: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+    measure: Callable[[np.ndarray], np.ndarray] = iqm,
 ) -> tuple[float, float]:
-    """Stratified-bootstrap interval of the interquartile mean over all runs of all strata.
+    """Stratified-bootstrap interval of a measure over all runs of all strata.
 
     runs: for each stratum (environment) the scores of its seeds, `[seeds]`.
+    measure: of `[repetitions, runs]` scores, along the last axis; the interquartile mean.
     """
+    draws = resampled(runs, repetitions, np.random.default_rng(seed))
+    low, high = bounds(measure(pooled(draws)), level)
+    return float(low), float(high)
+
+
+def profile_band(
+    runs: Strata, thresholds: np.ndarray, repetitions: int = 2000, seed: int = 0
+) -> np.ndarray:
+    """The pointwise 95 % interval of `profile`: `[2, thresholds]`."""
+    draws = resampled(runs, repetitions, np.random.default_rng(seed))
+    return bounds(profile(pooled(draws), thresholds))
+
+
+def improvement_interval(
+    xs: Strata, ys: Strata, repetitions: int = 2000, level: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Interval of the probability of improvement; the seeds of both sides are drawn apart."""
     generator = np.random.default_rng(seed)
-    resampled = [
-        np.asarray(stratum)[generator.integers(len(stratum), size=(repetitions, len(stratum)))]
-        for stratum in runs
-    ]
-    values = iqm(np.concatenate(resampled, axis=1))
-    tail = (1 - level) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
+    draws = (resampled(side, repetitions, generator) for side in (xs, ys))
+    low, high = bounds(probability_of_improvement(*draws), level)
     return float(low), float(high)
