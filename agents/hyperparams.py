@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import optax
 from flax import struct
+from jaxtyping import Array, Float
+
+Schedule = Literal["constant", "linear", "cosine"]
 
 
 class Hyperparams(struct.PyTreeNode):
@@ -17,18 +20,41 @@ class Hyperparams(struct.PyTreeNode):
     gae_lambda: float = 0.95
     clip: float = 0.2
     entropy: float = 0.01
-    value: float = 0.5
-    max_grad_norm: float = 0.5
+    value: float = 0.5  # weight of the mean squared error of the value
+    max_grad_norm: float = 0.5  # infinite for none
     value_cut: float = jnp.inf  # squared errors of the value are cut here
+    value_clip: float = jnp.inf  # a value earns nothing by moving farther than this in an update
     kl: float = 0.0  # first coefficient of the adaptive KL penalty; 0 for none
     kl_target: float = 0.01
     adam_eps: float = 1e-5
 
 
-def optimiser(hyperparams: Hyperparams, progress: Any = 0.0) -> optax.GradientTransformation:
-    """Adam behind a clip of the global norm, from traced settings."""
+def optimiser(hyperparams: Hyperparams, held_back: Any = 0.0) -> optax.GradientTransformation:
+    """Adam behind a clip of the global norm, from traced settings.
+
+    held_back: the share of the learning rate that is not used, see `slow_down`.
+    """
     return optax.chain(
         optax.clip_by_global_norm(hyperparams.max_grad_norm),
         optax.scale_by_adam(eps=hyperparams.adam_eps),
-        optax.scale(-hyperparams.learning_rate * (1.0 - progress)),
+        optax.scale(-hyperparams.learning_rate * (1.0 - held_back)),
     )
+
+
+def slow_down(schedule: Schedule, rise: float, share: Any) -> Float[Array, ""]:
+    """The share of the learning rate to hold back after this share of the run.
+
+    schedule: how the rate falls to zero over the run, or "constant". rise: over this share of the
+    run it first climbs from zero (0 for not at all); both factors apply.
+
+    >>> [slow_down("linear", 0.5, share).item() for share in (0.25, 0.5, 1.0)]
+    [0.625, 0.5, 1.0]
+    """
+    share = jnp.asarray(share, jnp.float32)
+    fall = {
+        "cosine": lambda: 0.5 - 0.5 * jnp.cos(jnp.pi * share),
+        "linear": lambda: share,
+        "constant": lambda: 0.0 * share,
+    }[schedule]()
+    rising = jnp.minimum(1.0, share / rise) if rise else 1.0
+    return 1.0 - rising * (1.0 - fall)

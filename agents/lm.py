@@ -20,7 +20,7 @@ from flax import struct
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from agents.hyperparams import Hyperparams, optimiser
+from agents.hyperparams import Hyperparams, Schedule, optimiser, slow_down
 from agents.nats import expected_nats, token_log_probs
 from agents.networks import LanguageModel
 from agents.reader import make_reader
@@ -48,7 +48,7 @@ class LMConfig:
     """Which corpus."""
     previous_action: Literal["auto", "on", "off"] = "auto"
     """Whether the model reads its own previous action; auto: where tokens depend on actions."""
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    schedule: Schedule = "cosine"
     """How the learning rate falls to zero over the run."""
     warmup: float = 0.02
     """The share of the run over which the learning rate rises first."""
@@ -167,17 +167,6 @@ def known_floor(env: Environment) -> float | None:
     return None if family.POLICY_MATTERS else family.nats_per_episode(env) / env.max_steps
 
 
-def slow_down(config: LMConfig, share: Float[Array, ""]) -> Float[Array, ""]:
-    """The share of the learning rate to hold back after this share of the run."""
-    fall = {
-        "cosine": lambda share: 0.5 - 0.5 * jnp.cos(jnp.pi * share),
-        "linear": lambda share: share,
-        "constant": lambda share: 0.0 * share,
-    }[config.schedule]
-    rise = jnp.minimum(1.0, share / config.warmup) if config.warmup else 1.0
-    return 1.0 - rise * (1.0 - fall(share))
-
-
 def make_train(
     env: Environment, network: LanguageModel, config: LMConfig, mesh: Mesh | None = None
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
@@ -207,7 +196,8 @@ def make_train(
         grads, metrics = jax.grad(lm_loss, has_aux=True)(
             state.params, env, network, inputs, episodes
         )
-        held_back = slow_down(config, (state.update + 1) / (state.num_updates + 1))
+        share = (state.update + 1) / (state.num_updates + 1)
+        held_back = slow_down(config.schedule, config.warmup, share)
         updates, opt_state = optimiser(hyperparams, held_back).update(
             grads, state.opt_state, state.params
         )

@@ -3,6 +3,7 @@ model. All take sequences, time first, batch second, and return the carry with t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import flax.linen as nn
@@ -50,30 +51,48 @@ class Backbone(nn.Module):
 
 
 class Head(nn.Module):
-    """Two dense layers with LeakyReLU and a linear one that starts close to zero."""
+    """Two dense layers with LeakyReLU and a linear one that starts close to zero.
+
+    scale: of the last layer. gain: of the dense layers. law: of the last layer's weights,
+    "orthogonal", or "normal" with the deviation `scale`.
+    """
 
     num_outputs: int
     features: int
     scale: float
+    gain: float = 2**0.5
+    law: str = "orthogonal"
 
     @nn.compact
     def __call__(self, x):
         for _ in range(2):
-            x = nn.leaky_relu(nn.Dense(self.features, kernel_init=orthogonal(2**0.5))(x))
-        return nn.Dense(self.num_outputs, kernel_init=orthogonal(self.scale))(x)
+            x = nn.leaky_relu(nn.Dense(self.features, kernel_init=orthogonal(self.gain))(x))
+        last = {"orthogonal": orthogonal, "normal": nn.initializers.normal}[self.law]
+        return nn.Dense(self.num_outputs, kernel_init=last(self.scale))(x)
+
+
+@dataclass(frozen=True)
+class HeadStart:
+    """What the weights of an agent's two heads begin as, see `Head`."""
+
+    policy: float = 0.01
+    value: float = 1.0
+    gain: float = 2**0.5
+    law: str = "orthogonal"
 
 
 class ActorCritic(nn.Module):
     """A policy and a value on one `Backbone`, or each on its own.
 
     num_actions: raw outputs of the policy, see `agents.distributions.num_outputs`.
-    critic: the value's own backbone; None shares the actor's.
+    critic: the value's own backbone; None shares the actor's. start: what the heads begin as.
     """
 
     backbone: Backbone
     num_actions: int
     head_features: int = 128
     critic: Backbone | None = None
+    start: HeadStart = HeadStart()
 
     @nn.nowrap
     def initial_carry(self, batch_size: int) -> Any:
@@ -90,8 +109,10 @@ class ActorCritic(nn.Module):
         else:
             critic_carry, critic_features = self.critic(carry[1], x, start)
             carry = (actor_carry, critic_carry)
-        policy = Head(self.num_actions, self.head_features, 0.01, name="policy")(features)
-        value = Head(1, self.head_features, 1.0, name="value")(critic_features)
+        begin = self.start
+        shape = {"features": self.head_features, "gain": begin.gain, "law": begin.law}
+        policy = Head(self.num_actions, scale=begin.policy, **shape, name="policy")(features)
+        value = Head(1, scale=begin.value, **shape, name="value")(critic_features)
         return carry, policy, value[..., 0]
 
 

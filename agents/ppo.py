@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -17,13 +17,13 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, Int, Key
 
-from agents.distributions import distribution, divergence
 from agents.gae import gae
-from agents.hyperparams import Hyperparams, optimiser
+from agents.hyperparams import Hyperparams, Schedule, optimiser, slow_down
 from agents.networks import ActorCritic
 from agents.positions import REWARDS_ARE_VERDICTS
 from agents.rollout import Actor, Inputs, Transition, begin, collect, input_size, think
 from agents.supervision import told_verdict, verdict_nats
+from agents.surrogate import ppo_loss, standardised
 from popjax.core import Environment
 
 
@@ -41,14 +41,18 @@ class PPOConfig:
     """Parts of a pass; each holds whole sequences."""
     inputs: Inputs = "obs+action"
     """What the agent reads: the observation with or without its own previous action."""
-    anneal: bool = True
-    """Let the learning rate fall linearly to zero over the run."""
-    normalise_advantages: bool = True
-    """Give the advantages of each minibatch mean 0 and deviation 1."""
+    anneal: Schedule = "linear"
+    """How the learning rate falls to zero over the run; constant: not at all."""
+    rise: float = 0.0
+    """The learning rate first climbs from zero over this share of the run."""
+    normalise_advantages: Literal["minibatch", "batch", "no"] = "minibatch"
+    """Over what advantages are given mean 0 and deviation 1."""
     bootstrap_truncated: bool = False
     """At a time limit, let the return go on with the value of the observation reached."""
 
     def __post_init__(self):
+        if not 0 <= self.rise < 1:
+            raise ValueError(f"rise must be a share from 0 up to 1, not {self.rise}")
         for name in ("num_envs", "num_steps", "num_epochs", "num_minibatches"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -77,47 +81,6 @@ class TrainState(struct.PyTreeNode):
     update: Int[Array, ""]
     num_updates: Int[Array, ""]
     kl: Float[Array, ""]
-
-
-def ppo_loss(
-    params: Any,
-    env: Environment,
-    network: ActorCritic,
-    config: PPOConfig,
-    hyperparams: Hyperparams,
-    kl_coefficient: Array,
-    carry: Any,
-    data: Transition,
-    advantage: Float[Array, "T B"],
-    target: Float[Array, "T B"],
-) -> tuple[Array, dict[str, Array]]:
-    """The clipped surrogate with value and entropy terms, replaying `[T, B]` from `carry`."""
-    _, policy, value = network.apply(params, carry, data.x, data.start)
-    pi = distribution(env.action_space, policy)
-    log_ratio = pi.log_prob(data.action) - data.log_prob
-    ratio = jnp.exp(log_ratio)
-    if config.normalise_advantages:
-        advantage = (advantage - jnp.mean(advantage)) / (jnp.std(advantage) + 1e-8)
-    clipped = jnp.clip(ratio, 1 - hyperparams.clip, 1 + hyperparams.clip)
-    surrogate = jnp.mean(jnp.minimum(ratio * advantage, clipped * advantage))
-    value_error = jnp.mean(jnp.minimum(jnp.square(value - target), hyperparams.value_cut))
-    entropy = jnp.mean(pi.entropy())
-    kl = jnp.mean(divergence(env.action_space, data.policy, policy))
-    loss = (
-        -surrogate
-        + hyperparams.value * value_error
-        - hyperparams.entropy * entropy
-        + kl_coefficient * kl
-    )
-    return loss, {
-        "loss": loss,
-        "surrogate": surrogate,
-        "value_error": value_error,
-        "entropy": entropy,
-        "kl": kl,
-        "ratio_error": jnp.max(jnp.abs(ratio - 1)),
-        "clipped": jnp.mean(jnp.abs(ratio - 1) > hyperparams.clip),
-    }
 
 
 def axes(env: Environment, config: PPOConfig, data: Transition) -> dict[str, Array]:
@@ -157,8 +120,8 @@ def passes(
 
     carry: the memory at the first step. data: `[T, B]` transitions, advantages, targets.
     """
-    progress = state.update / state.num_updates if config.anneal else 0.0
-    step = optimiser(hyperparams, progress).update
+    held_back = slow_down(config.anneal, config.rise, state.update / state.num_updates)
+    step = optimiser(hyperparams, held_back).update
 
     def minibatch(learner, columns):
         params, opt_state = learner
@@ -226,6 +189,8 @@ def make_train(
             hyperparams.gae_lambda,
             data.final_value,
         )
+        if config.normalise_advantages == "batch":
+            advantage = standardised(advantage)
         rows = (data, advantage, target)
         (params, opt_state), metrics = passes(
             env, network, config, state, hyperparams, first_carry, rows, key_shuffle

@@ -6,14 +6,15 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from agents.distributions import num_outputs
 from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig
 from agents.memory import MEMORIES, Memory
-from agents.networks import ActorCritic, Backbone
+from agents.networks import ActorCritic, Backbone, HeadStart
 from agents.ppo import PPOConfig
+from agents.published import HEAD_STARTS, PopjaxrlBackbone, paper_backbone
 from experiments.budgets import memory_of_parameters, memory_of_state
 from experiments.errors import UserError, positive
 from popjax.registry import canonical, make
@@ -39,7 +40,9 @@ class NetworkConfig:
     feed_forward: int = 0
     """Width of the feed-forward block after each memory; 0 for none."""
     head_features: int = 128
-    """Width of the two layers of each head."""
+    """Width of the two layers of each head, and of a published network's encoder."""
+    style: Literal["residual", "paper", "popjaxrl"] = "residual"
+    """Residual blocks with norms, or an agent's network as the paper or popjaxrl has it."""
     separate_critic: bool = False
     """Give the value a backbone of its own."""
 
@@ -187,7 +190,15 @@ def backbone_of(spec: CellSpec) -> Backbone:
     size = spec.settings.network
     memory = memory_of(spec.memory, size)
     blocks = tuple(memory.clone() for _ in range(size.num_layers))
-    return Backbone(blocks, feed_forward=size.feed_forward)
+    if size.style == "residual":
+        return Backbone(blocks, feed_forward=size.feed_forward)
+    if size.feed_forward:
+        raise UserError(f"the network of {size.style} has no feed-forward block")
+    if size.style == "paper":
+        return paper_backbone(blocks, dense=size.head_features)
+    if spec.memory == "s5":  # published as a residual stack of layers of one block each
+        blocks = tuple(block.clone(blocks=1) for block in blocks)
+    return PopjaxrlBackbone(blocks, dense=size.head_features, residual=spec.memory == "s5")
 
 
 def build(spec: CellSpec) -> tuple[Any, ActorCritic]:
@@ -199,5 +210,6 @@ def build(spec: CellSpec) -> tuple[Any, ActorCritic]:
         num_actions=num_outputs(env.action_space),
         head_features=size.head_features,
         critic=backbone_of(spec) if size.separate_critic else None,
+        start=HEAD_STARTS.get(size.style, HeadStart()),
     )
     return env, network

@@ -33,6 +33,7 @@ class FART(Memory):
 
     size: int | None = None
     mode: str = "auto"
+    position_code: bool = True
 
     @nn.nowrap
     def initial_carry(self, batch_size):
@@ -43,7 +44,8 @@ class FART(Memory):
     @nn.compact
     def __call__(self, carry, x, start):
         state, time = carry
-        time, x = PositionCode(name="position")(time, x, start)
+        if self.position_code:
+            time, x = PositionCode(name="position")(time, x, start)
         query, key, value = (
             Dense(state.shape[2], use_bias=False, name=name)(x)[:, :, None]
             for name in ("query", "key", "value")

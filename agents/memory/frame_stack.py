@@ -25,6 +25,7 @@ class FrameStack(Memory):
     """
 
     frames: int = 4
+    position_code: bool = True
 
     @nn.nowrap
     def initial_carry(self, batch_size):
@@ -35,7 +36,8 @@ class FrameStack(Memory):
     @nn.compact
     def __call__(self, carry, x, start):
         past, time = carry
-        time, x = PositionCode(name="position")(time, x, start)
+        if self.position_code:
+            time, x = PositionCode(name="position")(time, x, start)
         compressed = Dense(past.shape[-1], use_bias=False, name="compress")(x)
         past, frames = last_frames(past, compressed, start)
         y = nn.leaky_relu(Dense(self.features)(jnp.concatenate(frames[::-1], axis=-1)))

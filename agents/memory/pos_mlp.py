@@ -19,12 +19,15 @@ class PosMLP(Memory):
     State: 1 number, the clock. Time: O(1) depth.
     """
 
+    position_code: bool = True
+
     @nn.nowrap
     def initial_carry(self, batch_size):
         return jnp.zeros(batch_size, jnp.int32)
 
     @nn.compact
     def __call__(self, carry, x, start):
-        carry, x = PositionCode(name="position")(carry, x, start)
+        if self.position_code:
+            carry, x = PositionCode(name="position")(carry, x, start)
         x = nn.leaky_relu(Dense(self.features)(x))
         return carry, nn.leaky_relu(Dense(self.features)(x))

@@ -32,7 +32,11 @@ def sines(position: Int[Array, "*n"], width: int) -> Float[Array, "*n width"]:
 
 
 class PositionCode(nn.Module):
-    """`(1 - s) x + s e` with the sine code e and one learned share s, 1/2 at first (POPGym)."""
+    """`(1 - s) x + s e` with the sine code e and one learned share s, 1/2 at first (POPGym).
+
+    Models that are published with the code have a field `position_code`: False where the network
+    around them has put it in already.
+    """
 
     @nn.compact
     def __call__(

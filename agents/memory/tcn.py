@@ -25,6 +25,7 @@ class TCN(Memory):
     """
 
     frames: int = 4
+    position_code: bool = True
 
     @nn.nowrap
     def initial_carry(self, batch_size):
@@ -36,7 +37,8 @@ class TCN(Memory):
         past, time = carry
         if x.shape[-1] != self.features:
             x = Dense(self.features, name="input")(x)
-        time, x = PositionCode(name="position")(time, x, start)
+        if self.position_code:
+            time, x = PositionCode(name="position")(time, x, start)
         past, frames = last_frames(past, x, start)
         shape = (self.frames, self.features, self.features)
         kernel = self.param("kernel", nn.initializers.lecun_normal(in_axis=(0, 1)), shape)

@@ -17,8 +17,8 @@ import optax
 from jaxtyping import Array, Bool, Float, Key
 
 from agents import lm
-from agents.hyperparams import Hyperparams, optimiser
-from agents.lm import LMConfig, init_params, inputs_of, reading, slow_down
+from agents.hyperparams import Hyperparams, optimiser, slow_down
+from agents.lm import LMConfig, init_params, inputs_of, reading
 from agents.networks import Backbone, Head, LanguageModel
 from agents.reader import make_reader
 from agents.regimes.choices import of, sizes_of
@@ -192,7 +192,8 @@ def make_train(
         key_read, key_say = jax.random.split(state.key)
         found = read_histories(state.params, corpus, key_read, state.update)
         batch = make(state.params, jax.random.fold_in(key_say, state.update), *found)
-        held_back = slow_down(config, (state.update + 1) / (state.num_updates + 1))
+        share = (state.update + 1) / (state.num_updates + 1)
+        held_back = slow_down(config.schedule, config.warmup, share)
         step = optimiser(hyperparams, held_back).update
         metrics = {}
         if regime.pretrain:

@@ -122,7 +122,7 @@ def test_without_clipping_and_future_the_gradient_is_reinforce():
     `-mean(reward * log pi)`."""
     env = popjax.make("HigherLowerEasy")
     network = small_network(env, "gru")
-    config = PPOConfig(num_envs=4, num_steps=12, num_minibatches=1, normalise_advantages=False)
+    config = PPOConfig(num_envs=4, num_steps=12, num_minibatches=1, normalise_advantages="no")
     hyperparams = Hyperparams(clip=jnp.inf, entropy=0.0, value=0.0)
     key_params, key_actor, key_steps = jax.random.split(jax.random.key(0), 3)
     actor = begin(env, network, key_actor, 4)

@@ -72,7 +72,7 @@ def test_ppo_without_its_extras_is_the_verdict():
     agent, model = small_network(ENV, "gru", 8), rung_model(ENV)
     agent = agent.clone(head_features=8)
     rewards = 2 / ENV.max_steps  # right less wrong
-    config = PPOConfig(num_epochs=1, num_minibatches=1, normalise_advantages=False)
+    config = PPOConfig(num_epochs=1, num_minibatches=1, normalise_advantages="no")
     plain = Hyperparams(gamma=0.0, clip=jnp.inf, entropy=0.0, value=0.0)
     regime = REGIMES["bandit"]
 
