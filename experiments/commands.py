@@ -14,7 +14,7 @@ from rich.console import Console
 from experiments.errors import UserError
 from experiments.presets import named_settings, preset
 from experiments.regimes import regime_name, settled
-from experiments.specs import Settings, cell, env_name, memory_name
+from experiments.specs import CellSpec, Settings, cell, env_name, memory_name
 from popjax.words import nearest
 
 DEFAULT_OUT = Path("results")
@@ -67,8 +67,8 @@ class Train:
     regime: RegimeName = "ppo"
     """How: ppo (as an agent), lm (as a language model), or another rung between the two."""
     named: SettingsName = "default"
-    """Settings to begin with, which the options below change: default, or fast (found by search
-    for this environment and memory)."""
+    """Settings to begin with, which the options below change: default, fast (found by search for
+    this environment and memory), paper or popjaxrl (as published)."""
     settings: tyro.conf.OmitArgPrefixes[Settings] = field(default_factory=Settings)
     out: Path = DEFAULT_OUT
     """Folder of all studies."""
@@ -89,10 +89,13 @@ class Train:
         return named_settings(self.named, env_name(self.env), memory_name(self.memory))
 
     def run(self, console: Console) -> None:
+        run_study(self.out, self.study, {"kind": "train"}, [self.spec()], console, self.log)
+
+    def spec(self) -> CellSpec:
+        """The one cell that is trained."""
         hyperparams = self._named().hyperparams | self.settings.hyperparams
         settings = dataclasses.replace(self.settings, hyperparams=hyperparams)
-        spec = cell(self.env, self.memory, settings, self.regime)
-        run_study(self.out, self.study, {"kind": "train"}, [spec], console, self.log)
+        return cell(self.env, self.memory, settings, self.regime)
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Sweep:
     """
 
     preset: str = "quick"
-    """Which sweep: quick, easy or fast."""
+    """Which sweep: quick, easy, fast, paper or popjaxrl."""
     envs: tuple[str, ...] = ()
     """Environments instead of the preset's; `all` for every one."""
     memories: tuple[str, ...] = ()

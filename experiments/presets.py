@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agents.memory import MEMORIES
 from experiments.errors import UserError
+from experiments.published_settings import paper, popjaxrl
 from experiments.specs import NetworkConfig, Settings
 from experiments.tuned import best_memory, tuned
 from popjax.registry import ENVS
@@ -15,6 +16,8 @@ from popjax.words import nearest
 NAMED_SETTINGS: dict[str, Callable[[str, str], Settings]] = {
     "default": lambda env, memory: Settings(),
     "fast": tuned,
+    "paper": paper,
+    "popjaxrl": popjaxrl,
 }
 
 
@@ -73,6 +76,18 @@ PRESETS = {
         level="Easy",
         memories=(),
         settings="fast",
+    ),
+    "paper": Preset(
+        about="the paper's table: every environment, every memory, 3 seeds of 15 million steps",
+        level="",
+        memories=tuple(MEMORIES),
+        settings="paper",
+    ),
+    "popjaxrl": Preset(
+        about="every environment with popjaxrl's settings and its two memories",
+        level="",
+        memories=("gru", "s5"),
+        settings="popjaxrl",
     ),
 }
 

@@ -1,13 +1,19 @@
 """The published settings: every value, the networks' shapes, and that they train."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from agents.memory import MEMORIES
+from experiments.cli import parse
+from experiments.presets import preset
 from experiments.published_settings import PAPER, paper, popjaxrl
+from experiments.results import Cell
 from experiments.specs import build, cell
+from experiments.train import run_cell
 
 KEY = jax.random.key(0)
 
@@ -75,3 +81,32 @@ def test_popjaxrl_s_network():
     assert found["value/Dense_1/kernel"] == (128, 128)
     found, _ = shapes("RepeatFirstEasy", "s5", popjaxrl("RepeatFirstEasy", "s5"))
     assert sum(name.endswith("/C") for name in found) == 4
+
+
+def test_every_named_value_holds_unless_another_is_given():
+    words = "train RepeatFirstEasy --settings paper --total-steps 100000 --features 64"
+    command = parse([*words.split(), "--num-envs", "64", "--hyperparams", "clip", "0.1"])
+    spec = command.spec()
+    assert spec.settings == dataclasses.replace(
+        PAPER,
+        total_steps=100_000,
+        network=dataclasses.replace(PAPER.network, features=64),
+        hyperparams=PAPER.hyperparams | {"clip": 0.1},
+    )
+
+
+def test_the_paper_s_table_is_one_sweep():
+    chosen = preset("paper")
+    assert len(chosen.envs) == 48 and len(chosen.memories) == len(MEMORIES)
+    assert chosen.settings_of("RepeatFirstEasy", "gru") == PAPER and PAPER.seeds == 3
+
+
+def test_it_trains(tmp_path):
+    """The paper's program at a tenth of the width and two of its updates."""
+    words = "train RepeatFirstEasy --settings paper --total-steps 1024 --features 16 --seeds 1"
+    small = "--head-features 8 --num-envs 8 --num-steps 64 --num-epochs 2 --num-minibatches 2"
+    spec = parse([*words.split(), *small.split(), "--eval-episodes", "8"]).spec()
+    assert run_cell(tmp_path, spec) == "finished"
+    metrics, _, summary = Cell(tmp_path, spec).read()
+    assert len(metrics["loss"]) == 2 and np.isfinite(metrics["loss"]).all()
+    assert summary["diverged"] == {} and metrics["first_ratio_error"].max() < 1e-4

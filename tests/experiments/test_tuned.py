@@ -72,7 +72,7 @@ def test_the_nearest_entry_holds(entries):
 def test_options_win_over_fast(entries, monkeypatch):
     asked = {}
     monkeypatch.setattr(
-        commands, "run_study", lambda out, study, about, specs, _: asked.update({study: specs})
+        commands, "run_study", lambda out, study, about, specs, *_: asked.update({study: specs})
     )
     words = "train CountRecallEasy --settings fast --features 16 --hyperparams clip 0.3"
     parse(words.split()).run(None)
