@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.commands import DEFAULT_OUT
+from experiments.comparison_commands import BridgeOverlap
 from experiments.errors import UserError
 from experiments.explore_commands import BridgeGears
 from experiments.specs import env_name
@@ -195,6 +196,7 @@ BRIDGES = {
     "gears": BridgeGears,
     "floors": BridgeFloors,
     "tokens": BridgeTokens,
+    "overlap": BridgeOverlap,
     "copycat": BridgeCopycat,
     "factorial": BridgeFactorial,
 }
@@ -208,6 +210,7 @@ class Bridge:
         Annotated[BridgeGears, tyro.conf.subcommand("gears")]
         | Annotated[BridgeFloors, tyro.conf.subcommand("floors")]
         | Annotated[BridgeTokens, tyro.conf.subcommand("tokens")]
+        | Annotated[BridgeOverlap, tyro.conf.subcommand("overlap")]
         | Annotated[BridgeCopycat, tyro.conf.subcommand("copycat")]
         | Annotated[BridgeFactorial, tyro.conf.subcommand("factorial")]
     )

@@ -67,9 +67,7 @@ def pooled(strata: Strata) -> np.ndarray:
     return np.concatenate(strata, axis=-1)
 
 
-def resampled(
-    strata: Strata, repetitions: int, generator: np.random.Generator
-) -> list[np.ndarray]:
+def resampled(strata: Strata, repetitions: int, generator: np.random.Generator) -> list[np.ndarray]:
     """Each stratum drawn anew from its own seeds: `[repetitions, seeds]` each."""
     return [
         np.asarray(stratum)[generator.integers(len(stratum), size=(repetitions, len(stratum)))]

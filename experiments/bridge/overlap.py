@@ -1,0 +1,219 @@
+"""How much of what an agent needs a language model needs as well, from the rules alone.
+
+Z_LM is all that the next observations depend on, Z_RL all that acting best from now on does. Where
+cards come whatever is done, both are known: the counts of a deck, or a list of some of its cards in
+order. Given the clock and the card o on the table, over the steps t at which an action is paid,
+
+    U(RL|LM) = sum I(Z_RL; Z_LM | o) / sum H(Z_RL | o)    what RL needs that the LM's state tells
+    U(LM|RL) = sum I(Z_RL; Z_LM | o) / sum H(Z_LM | o)    what the LM needs that RL's state tells
+
+(uncertainty coefficients, Theil 1970). Two routes lead there. `exact`: all orders of a deck are
+equally likely, so entropies of counts and of lists, given counts or not, are sums over
+hypergeometric laws of one suit. `sampled`: decks as the environment deals them, and how surprising
+each list is, each counts, and the counts to who holds the list.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.special import gammaln
+from scipy.stats import hypergeom
+
+from popjax.core import Environment
+from popjax.players import Player, play
+from popjax.players.base import random_player
+
+STATISTICS = {
+    "RepeatFirst": ("the first card", "counts"),
+    "RepeatPrevious": ("the last k cards in order", "counts"),
+    "Autoencode": ("all cards in order", "counts"),
+    "CountRecall": ("counts of values", "counts of values and of queries"),
+    "HigherLower": ("counts", "counts"),
+}
+"""Where cards come whatever is done: what acting needs, and what predicting needs."""
+CAUSAL = {
+    "Battleship": "posterior of the board",
+    "Concentration": "cards seen, by place",
+    "MineSweeper": "posterior of the board",
+    "MultiarmedBandit": "hits and pulls of each arm",
+    "PositionOnlyCartPole": "velocities",
+    "VelocityOnlyCartPole": "positions",
+    "NoisyPositionOnlyCartPole": "filtered state",
+    "PositionOnlyPendulum": "angular velocity",
+    "NoisyPositionOnlyPendulum": "filtered state",
+}
+"""Where actions change what is seen, both need the same statistic, and RL the clock."""
+
+
+@dataclass(frozen=True)
+class Deck:
+    """What an environment deals and what acting takes.
+
+    num_cards, num_kinds: of a deck. num_decks: dealt side by side. steps: `(first, last)` number of
+    cards seen where an action is paid. listed: how many of the t cards seen the agent must know in
+    order, the one on the table included; None if it needs the counts of the first deck.
+    """
+
+    num_cards: int
+    num_kinds: int
+    num_decks: int
+    steps: tuple[int, int]
+    listed: str | None
+
+    @property
+    def each(self) -> int:
+        return self.num_cards // self.num_kinds
+
+    @property
+    def times(self) -> range:
+        return range(self.steps[0], self.steps[1] + 1)
+
+    def list_length(self, t: int, k: int = 0) -> int:
+        return {"first": min(t, 2), "last": min(t, k), "all": t}[self.listed]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Nats at each step: of Z_RL and Z_LM given clock and token, and of what both share."""
+
+    of_rl: Float[np.ndarray, " steps"]
+    of_lm: Float[np.ndarray, " steps"]
+    shared: Float[np.ndarray, " steps"]
+
+    @property
+    def rl_given_lm(self) -> float:
+        return float(self.shared.sum() / self.of_rl.sum())
+
+    @property
+    def lm_given_rl(self) -> float:
+        return float(self.shared.sum() / self.of_lm.sum())
+
+    @property
+    def kind(self) -> str:
+        """How the two relate."""
+        agent_knows, model_knows = self.lm_given_rl > 0.999, self.rl_given_lm > 0.999
+        if agent_knows:
+            return "equal" if model_knows else "RL richer"
+        return "LM richer" if model_knows else "disjoint"
+
+
+def deck_of(env: Environment) -> Deck:
+    """The deck of an environment whose cards come whatever is done; a ValueError for others."""
+    n = getattr(env, "num_cards", 0)
+    if env.name == "RepeatFirst":
+        return Deck(n, env.observation_space.sizes, 1, (1, n - 1), "first")
+    if env.name == "RepeatPrevious":
+        return Deck(n, env.observation_space.sizes, 1, (env.k, n - 1), "last")
+    if env.name == "Autoencode":
+        return Deck(n, 4, 1, (1, n - 1), "all")
+    if env.name == "HigherLower":
+        return Deck(n, env.observation_space.sizes, 1, (1, n - 1), None)
+    if env.name == "CountRecall":
+        return Deck(n, env.num_kinds, 2, (1, n - 1), None)
+    raise ValueError(f"what {env.name} shows depends on what is done: no table of counts and lists")
+
+
+def log_falling(n, k):
+    """The logarithm of n (n - 1) ... (n - k + 1)."""
+    return gammaln(np.asarray(n) + 1.0) - gammaln(np.asarray(n) - k + 1.0)
+
+
+def log_choose(n, k):
+    return log_falling(n, k) - gammaln(np.asarray(k) + 1.0)
+
+
+def nats_of_counts(deck: Deck, t: int) -> float:
+    """H(counts of t cards): ln C(n, t) - S E ln C(m, c), c cards of one kind."""
+    c = np.arange(max(0, t - deck.num_cards + deck.each), min(deck.each, t) + 1)
+    chance = hypergeom.pmf(c, deck.num_cards, deck.each, t)
+    return float(log_choose(deck.num_cards, t) - deck.num_kinds * chance @ log_choose(deck.each, c))
+
+
+def nats_of_list(cards: int, of_a_kind: int, kinds: int, length: int) -> float:
+    """H(an ordered list) of so many of the cards: ln (n)_w - S E ln (m)_v, v of them of a kind."""
+    v = np.arange(min(of_a_kind, length) + 1)
+    chance = hypergeom.pmf(v, cards, of_a_kind, length)
+    return float(log_falling(cards, length) - kinds * chance @ log_falling(of_a_kind, v))
+
+
+def nats_of_list_given_counts(deck: Deck, t: int, length: int) -> float:
+    """H(list | counts of the t cards it is from): each kind's number c is another deck."""
+    c = np.arange(min(deck.each, t) + 1)
+    chance = hypergeom.pmf(c, deck.num_cards, deck.each, t)
+    of_kinds = [nats_of_list(t, count, 1, length) - log_falling(t, length) for count in c]
+    return float(log_falling(t, length) + deck.num_kinds * chance @ np.array(of_kinds))
+
+
+def exact(env: Environment) -> Overlap:
+    """In closed form.
+
+    >>> import popjax
+    >>> found = exact(popjax.make("RepeatFirstEasy"))
+    >>> round(found.rl_given_lm, 3), round(found.lm_given_rl, 3), found.kind
+    (0.085, 0.026, 'disjoint')
+    """
+    deck, table = deck_of(env), []
+    of_token = math.log(deck.num_kinds)
+    for t in deck.times:
+        token_given_counts = nats_of_list_given_counts(deck, t, 1)
+        counts = nats_of_counts(deck, t) + token_given_counts - of_token
+        if deck.listed is None:
+            table.append((counts, deck.num_decks * counts, counts))
+            continue
+        w = deck.list_length(t, getattr(env, "k", 0))
+        listed = nats_of_list(deck.num_cards, deck.each, deck.num_kinds, w) - of_token
+        left = nats_of_list_given_counts(deck, t, w) - token_given_counts
+        table.append((listed, counts, listed - left))
+    return Overlap(*np.array(table).T)
+
+
+def sampled(env: Environment, key: jax.Array, num_episodes: int = 2000) -> Overlap:
+    """From decks that the environment deals to a random player. The key is consumed."""
+    deck = deck_of(env)
+    cards = dealt(env, random_player(env), key, num_episodes)
+    kinds, table = np.arange(deck.num_kinds), []
+    for t in deck.times:
+        seen = cards[:t]  # [t, N, decks]
+        counts = (seen[..., None] == kinds).sum(axis=0)  # [N, decks, kinds]
+        token = (seen[-1][..., None] == kinds).astype(int)
+        full = np.full_like(counts, deck.each)
+        of_counts = surprise_of_counts(full - token, counts - token)
+        if deck.listed is None:
+            value = of_counts[:, 0].mean()
+            table.append((value, of_counts.sum(axis=1).mean(), value))
+            continue
+        w = deck.list_length(t, getattr(env, "k", 0))
+        earlier = seen[:1] if deck.listed == "first" else seen[t - w : -1]
+        if w == 1:
+            earlier = seen[:0]
+        of_list, held = 0.0, token
+        for card in (earlier[..., None] == kinds).astype(int):
+            left = full - held
+            of_list = of_list - np.log(np.sum(left * card, -1) / left.sum(-1))
+            held = held + card
+        to_holder = surprise_of_counts(full - held, counts - held)
+        table.append((np.mean(of_list), of_counts.mean(), (of_counts - to_holder).mean()))
+    return Overlap(*np.array(table, np.float64).T)
+
+
+def surprise_of_counts(
+    deck: Int[np.ndarray, "*batch kinds"], drawn: Int[np.ndarray, "*batch kinds"]
+) -> Float[np.ndarray, "*batch"]:
+    """Nats of the counts drawn from what a deck holds (multivariate hypergeometric)."""
+    ways = log_choose(deck, drawn).sum(axis=-1)
+    return log_choose(deck.sum(axis=-1), drawn.sum(axis=-1)) - ways
+
+
+def dealt(
+    env: Environment, player: Player, key: jax.Array, num_episodes: int
+) -> Int[np.ndarray, "T N decks"]:
+    """The cards of whole episodes; those of Autoencode until the last is dealt."""
+    obs = np.asarray(play(env, player, key, num_episodes).obs)
+    if env.name == "Autoencode":
+        obs = obs[: env.num_cards, :, 1]
+    return obs.reshape(*obs.shape[:2], -1)
