@@ -20,6 +20,7 @@ from experiments.commands import Play, Report, Sweep, Train
 from experiments.errors import UserError
 from experiments.heap import keep_pages
 from experiments.lists import Envs, Memories
+from experiments.search_commands import Search
 from popjax.words import nearest
 
 COMMANDS = {
@@ -28,6 +29,7 @@ COMMANDS = {
     "play": Play,
     "train": Train,
     "sweep": Sweep,
+    "search": Search,
     "report": Report,
     "bench": Bench,
     "bridge": Bridge,

@@ -1,0 +1,165 @@
+"""Finding settings: the command `popjax search`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+from rich.console import Console
+
+from experiments.commands import DEFAULT_OUT, SettingsName
+from experiments.errors import UserError
+from experiments.presets import named_settings
+from experiments.specs import Settings, cell, env_name, memory_name
+from experiments.tuned import TUNED, TUNING_SEEDS
+
+if TYPE_CHECKING:
+    from experiments.search import Group
+
+BATCHES = {"sobol": 1, "optuna": 4}
+SILENT = {"total_steps": 200_000, "seeds": 2, "first_seed": TUNING_SEEDS.start, "num_segments": 1}
+
+
+@dataclass(frozen=True)
+class Search:
+    """Find settings of one memory model for one environment: all points in one compiled program.
+
+    The points that do best get the lanes of the others, as more seeds; the winner is tried against
+    point 0 on seeds that no rung has used. Run it again to go on.
+
+    Example: popjax search RepeatPreviousEasy --memory gru --points 64 --seeds 2 --features 32
+    Example: popjax search CountRecallEasy --settings fast --vary features=64,128 --write
+    """
+
+    env: tyro.conf.Positional[str]
+    """Environment, such as RepeatPreviousEasy."""
+    memory: str = "gru"
+    """Memory model, such as gru."""
+    points: int = 64
+    """Settings to compare in the first rung; point 0 is what the other options say."""
+    eta: int = 4
+    """One point in so many comes to the next rung, with so many times the steps."""
+    engine: str = "sobol"
+    """Who proposes the points: sobol, or optuna (an extra)."""
+    batches: int | None = None
+    """In how many batches the points are proposed; 1 for sobol and 4 for optuna, if not given."""
+    over: tuple[str, ...] = ()
+    """Hyper-parameters to search; all that have a range if not given."""
+    vary: tuple[str, ...] = ()
+    """Static settings to try, each combination with a program of its own: features=64,128."""
+    seed: int = 0
+    """Which points are proposed; the seeds of the runs are 1000 and on."""
+    write: bool = False
+    """Put the winner into tuned.json, if it is better than point 0 on fresh seeds."""
+    named: SettingsName = "default"
+    """Settings of point 0, which the options below change."""
+    settings: tyro.conf.OmitArgPrefixes[Settings] = field(
+        default_factory=lambda: Settings(**SILENT)
+    )
+    out: Path = DEFAULT_OUT
+    """Folder of all studies."""
+    study: str | None = None
+    """Name of the study, a folder in `out`; search-<env>-<memory> if not given."""
+
+    def defaults(self) -> Search:
+        """What holds where the caller is silent, once environment, memory and name are known."""
+        settings = dataclasses.replace(self._named(), **SILENT, hyperparams={})
+        return dataclasses.replace(self, settings=settings)
+
+    def _named(self) -> Settings:
+        return named_settings(self.named, env_name(self.env), memory_name(self.memory))
+
+    def run(self, console: Console) -> None:
+        from experiments.results import open_study
+        from experiments.search import search
+        from experiments.search_report import Progress, print_found, print_plan
+        from experiments.search_space import space_of
+        from experiments.tuned import read_tuned
+
+        if self.settings.first_seed != TUNING_SEEDS.start:
+            raise UserError(f"a search trains with the seeds {TUNING_SEEDS.start} and on")
+        read_tuned()  # a damaged file is found before, not after
+        space = space_of(self.over)
+        groups = self._groups()
+        folder = self._folder(open_study, groups)
+        print_plan(groups, space, self.engine, folder, console)
+        with Progress(groups, console) as progress:
+            try:
+                found = search(folder, groups, space, self.engine, self.seed, progress.tell)
+            except KeyboardInterrupt:
+                console.print(
+                    f"stopped; what is finished is kept in {folder}, the same command goes on "
+                    "after the last segment"
+                )
+                raise
+        print_found(found, space, folder, console)
+        if self.write:
+            self._write(found, console)
+
+    def _groups(self) -> list[Group]:
+        from experiments.search import Group
+        from experiments.search_engines import engine_of
+        from experiments.search_plan import make_plan
+        from experiments.search_space import groups_of
+
+        engine_of(self.engine, 1, 0)
+        batches = BATCHES[self.engine] if self.batches is None else self.batches
+        hyperparams = self._named().hyperparams | self.settings.hyperparams
+        base = dataclasses.replace(self.settings, hyperparams=hyperparams)
+        groups = []
+        for label, settings in groups_of(base, self.vary).items():
+            spec = cell(self.env, self.memory, settings)
+            plan = make_plan(
+                self.points,
+                settings.seeds,
+                settings.total_steps,
+                spec.steps_per_update,
+                self.eta,
+                batches,
+                settings.num_segments,
+            )
+            groups.append(Group(label, spec, plan, self.out / self._name() / label))
+        return groups
+
+    def _name(self) -> str:
+        return self.study or f"search-{env_name(self.env)}-{memory_name(self.memory)}"
+
+    def _folder(self, open_study, groups: list[Group]) -> Path:
+        spec = groups[0].spec
+        asked = {"kind": "search"} | {
+            name: getattr(self, name) for name in ("points", "eta", "engine", "batches", "seed")
+        }
+        asked |= {"over": list(self.over), "vary": list(self.vary)}
+        asked |= {k: v for k, v in spec.resolved().items() if k != "settings"}
+        for name, value in spec.resolved()["settings"].items():
+            asked |= value if isinstance(value, dict) else {name: value}
+        return open_study(self.out, self._name(), asked)
+
+    def _write(self, found, console: Console) -> None:
+        from experiments.search_report import better, source_of
+        from experiments.specs import DEFAULT_HYPERPARAMS
+        from experiments.tuned import write_tuned
+
+        if not better(found):
+            console.print(f"{TUNED} stays as it is: point 0 was not beaten")
+            return
+        spec, point = found.winner.group.spec, found.winner.point
+        changed = {k: v for k, v in point.items() if v != DEFAULT_HYPERPARAMS[k]}
+        settings = dataclasses.replace(
+            self._named(),
+            network=spec.settings.network,
+            ppo=spec.settings.ppo,
+            hyperparams=changed,
+        )
+        words = f"popjax search {spec.env} --memory {spec.memory} --points {self.points}"
+        words += f" --seeds {self.settings.seeds} --total-steps {self.settings.total_steps}"
+        words += "".join(f" --{name} {' '.join(v)}" for name, v in self._lists().items() if v)
+        write_tuned(spec.env, spec.memory, settings, source_of(found, words))
+        console.print(f"written to {TUNED}: popjax train {spec.env} --memory {spec.memory} "
+                      "--settings fast")  # fmt: skip
+
+    def _lists(self) -> dict[str, tuple[str, ...]]:
+        return {"over": self.over, "vary": self.vary}
