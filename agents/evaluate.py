@@ -61,8 +61,9 @@ def play_on(
     """One step of every agent, past the ends of episodes. The key is consumed."""
     key_action, key_step = jax.random.split(key)
     _, carry, policy, _ = think(env, network, params, actor, inputs)
-    sample = distribution(env.action_space, policy).sample(seed=key_action)
-    action = jnp.where(greedy, likeliest(env.action_space, policy), sample)
+    space, squash = env.action_space, network.squash
+    sample = distribution(space, policy, squash).sample(seed=key_action)
+    action = jnp.where(greedy, likeliest(space, policy, squash), sample)
     states, timesteps = batch.advance(env, key_step, actor.states, action)
     actor = actor.replace(
         states=states,

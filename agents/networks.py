@@ -86,6 +86,8 @@ class ActorCritic(nn.Module):
 
     num_actions: raw outputs of the policy, see `agents.distributions.num_outputs`.
     critic: the value's own backbone; None shares the actor's. start: what the heads begin as.
+    squash: reals are drawn from a Gaussian squashed into their box, see `agents.distributions`.
+    free: so many of the last outputs are parameters that no input changes (log deviations).
     """
 
     backbone: Backbone
@@ -93,6 +95,8 @@ class ActorCritic(nn.Module):
     head_features: int = 128
     critic: Backbone | None = None
     start: HeadStart = HeadStart()
+    squash: bool = False
+    free: int = 0
 
     @nn.nowrap
     def initial_carry(self, batch_size: int) -> Any:
@@ -111,7 +115,12 @@ class ActorCritic(nn.Module):
             carry = (actor_carry, critic_carry)
         begin = self.start
         shape = {"features": self.head_features, "gain": begin.gain, "law": begin.law}
-        policy = Head(self.num_actions, scale=begin.policy, **shape, name="policy")(features)
+        depending = self.num_actions - self.free
+        policy = Head(depending, scale=begin.policy, **shape, name="policy")(features)
+        if self.free:
+            free = self.param("free", nn.initializers.zeros, (self.free,))
+            free = jnp.broadcast_to(free, (*policy.shape[:-1], self.free))
+            policy = jnp.concatenate([policy, free], axis=-1)
         value = Head(1, scale=begin.value, **shape, name="value")(critic_features)
         return carry, policy, value[..., 0]
 

@@ -21,6 +21,7 @@ from agents.gae import gae
 from agents.hyperparams import Hyperparams, Schedule, optimiser, slow_down
 from agents.networks import ActorCritic
 from agents.positions import REWARDS_ARE_VERDICTS
+from agents.precision import Precision, products
 from agents.rollout import Actor, Inputs, Transition, begin, collect, input_size, think
 from agents.supervision import told_verdict, verdict_nats
 from agents.surrogate import ppo_loss, standardised
@@ -49,6 +50,8 @@ class PPOConfig:
     """Over what advantages are given mean 0 and deviation 1."""
     bootstrap_truncated: bool = False
     """At a time limit, let the return go on with the value of the observation reached."""
+    precision: Precision = "default"
+    """Of matrix products: the device's own choice, float32 or bfloat16; all else is float32."""
 
     def __post_init__(self):
         if not 0 <= self.rise < 1:
@@ -218,6 +221,9 @@ def make_train(
         }
 
     def segment(state: TrainState, hyperparams: Hyperparams, num_updates: int):
-        return jax.lax.scan(lambda state, _: update(state, hyperparams), state, length=num_updates)
+        with products(config.precision):
+            return jax.lax.scan(
+                lambda state, _: update(state, hyperparams), state, None, num_updates
+            )
 
     return init, segment

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from agents.distributions import distribution
+from agents.distributions import distribution, within
 from agents.networks import ActorCritic
 from popjax import batch
 from popjax.core import Environment, State
@@ -80,7 +80,8 @@ def agent_input(
     flag = start[..., None].astype(jnp.float32)
     parts = [env.observation_space.flatten(obs), flag]
     if inputs == "obs+action":
-        parts.insert(1, env.action_space.flatten(previous_action) * (1 - flag))
+        taken = within(env.action_space, previous_action)
+        parts.insert(1, env.action_space.flatten(taken) * (1 - flag))
     return jnp.concatenate(parts, axis=-1)
 
 
@@ -122,7 +123,7 @@ def collect(
     def one_step(actor: Actor, key):
         key_action, key_step, key_renew = jax.random.split(key, 3)
         x, carry, policy, value = think(env, network, params, actor, inputs)
-        chosen = distribution(env.action_space, policy)
+        chosen = distribution(env.action_space, policy, network.squash)
         action = chosen.sample(seed=key_action)
         states, timesteps = batch.advance(env, key_step, actor.states, action)
         final_value = jnp.zeros_like(value)

@@ -41,7 +41,7 @@ def ppo_loss(
     loss and what to log; `ratio_error` is `max |r - 1|`.
     """
     _, policy, value = network.apply(params, carry, data.x, data.start)
-    pi = distribution(env.action_space, policy)
+    pi = distribution(env.action_space, policy, network.squash)
     log_ratio = pi.log_prob(data.action) - data.log_prob
     ratio = jnp.exp(log_ratio)
     if config.normalise_advantages == "minibatch":
@@ -52,7 +52,7 @@ def ppo_loss(
     error = jnp.maximum(jnp.square(value - target), jnp.square(data.value + moved - target))
     value_error = jnp.mean(jnp.minimum(error, hyperparams.value_cut))
     entropy = jnp.mean(pi.entropy())
-    kl = jnp.mean(divergence(env.action_space, data.policy, policy))
+    kl = jnp.mean(divergence(env.action_space, data.policy, policy, network.squash))
     loss = (
         -surrogate
         + hyperparams.value * value_error

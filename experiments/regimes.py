@@ -19,6 +19,7 @@ from agents import lm, ppo, regimes
 from agents.evaluate import evaluate
 from agents.held_out import held_out
 from agents.networks import LanguageModel
+from agents.precision import products
 from agents.regimes.choices import sizes_of
 from agents.regimes.data import policy_outputs
 from agents.sharding import episode_mesh
@@ -120,6 +121,7 @@ class Acting(NamedTuple):
 
     env: Any
     network: LanguageModel
+    squash: bool = False
 
     def initial_carry(self, batch_size: int) -> Any:
         return self.network.initial_carry(batch_size)
@@ -178,7 +180,8 @@ def returns_table(spec: CellSpec, env, network, params, keys, inputs) -> Table:
     def both(params, keys):
         def one(params, key, greedy):
             episodes = spec.settings.eval_episodes
-            return evaluate(env, network, params, key, episodes, greedy, inputs)
+            with products(spec.settings.ppo.precision):
+                return evaluate(env, network, params, key, episodes, greedy, inputs)
 
         lanes = jax.vmap(one, in_axes=(0, 0, None))
         return jax.lax.map(lambda greedy: lanes(params, keys, greedy), jnp.array([False, True]))

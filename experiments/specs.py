@@ -18,6 +18,7 @@ from agents.published import HEAD_STARTS, PopjaxrlBackbone, paper_backbone
 from experiments.budgets import memory_of_parameters, memory_of_state
 from experiments.errors import UserError, positive
 from popjax.registry import canonical, make
+from popjax.spaces import Box
 from popjax.words import nearest
 
 DEFAULT_HYPERPARAMS = {
@@ -43,6 +44,8 @@ class NetworkConfig:
     """Width of the two layers of each head, and of a published network's encoder."""
     style: Literal["residual", "paper", "popjaxrl"] = "residual"
     """Residual blocks with norms, or an agent's network as the paper or popjaxrl has it."""
+    squash: bool = False
+    """Squash the Gaussian of continuous actions into their box with tanh; else they are clipped."""
     separate_critic: bool = False
     """Give the value a backbone of its own."""
 
@@ -204,12 +207,15 @@ def backbone_of(spec: CellSpec) -> Backbone:
 def build(spec: CellSpec) -> tuple[Any, ActorCritic]:
     """The environment and the agent of a cell."""
     env = make(spec.env)
-    size = spec.settings.network
+    size, outputs = spec.settings.network, num_outputs(env.action_space)
+    free = size.style == "popjaxrl" and isinstance(env.action_space, Box)
     network = ActorCritic(
         backbone_of(spec),
-        num_actions=num_outputs(env.action_space),
+        num_actions=outputs,
         head_features=size.head_features,
         critic=backbone_of(spec) if size.separate_critic else None,
         start=HEAD_STARTS.get(size.style, HeadStart()),
+        squash=size.squash,
+        free=outputs // 2 if free else 0,
     )
     return env, network
