@@ -69,7 +69,7 @@ def cka(x: States, y: States, debiased: bool = True) -> float:
     (1.0, 1.0)
     """
     if debiased:
-        return hsic(x, y) / np.sqrt(hsic(x, x) * hsic(y, y))
+        return float(hsic(x, y) / np.sqrt(hsic(x, x) * hsic(y, y)))
     x, y = centred(x), centred(y)
     together = np.sum((x.T @ y) ** 2)
     return float(together / np.linalg.norm(x.T @ x) / np.linalg.norm(y.T @ y))

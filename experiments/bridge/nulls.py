@@ -1,0 +1,182 @@
+"""Is a likeness of two kinds of networks that of two seeds of one kind, or that of strangers?
+
+    NS = (sim(A, B) - null) / (ceiling - null)
+
+null: the mean likeness of a trained network and an untrained one. ceiling: the mean likeness of two
+seeds of the same kind, of that kind where it is less. 1: as alike as two seeds of one objective;
+0: no more than an untrained network. Pairs share networks, so networks are drawn again, not pairs,
+and labels are dealt anew among networks with the matrix left as it is. "The same" is claimed only
+by an equivalence test: the interval within a margin of 1 (Schuirmann 1987).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+MARGIN = 0.1
+Verdict = Literal["the same", "different", "inconclusive"]
+
+
+class Likeness(NamedTuple):
+    """Mean likeness between two kinds, its null and ceiling, and NS."""
+
+    between: float
+    null: float
+    ceiling: float
+    ns: float
+
+
+class Comparison(NamedTuple):
+    """NS of two kinds with what resampling says of it.
+
+    low, high: its 95 % interval. equivalence: p of "further than the margin from 1" (two one-sided
+    tests). permutation: p of "the labels mean nothing".
+    """
+
+    likeness: Likeness
+    low: float
+    high: float
+    equivalence: float
+    permutation: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """As alike as two seeds of one kind at the 5 % level, less alike than these, or neither."""
+        if self.equivalence < 0.05:
+            return "the same"
+        return "different" if self.high < 1 and self.likeness.ns < 1 - MARGIN else "inconclusive"
+
+
+def pairs_mean(matrix: Float[np.ndarray, "M M"], a: Sequence[int], b: Sequence[int]) -> float:
+    """Over pairs of different networks, one of each list; a network drawn twice is no pair."""
+    a, b = np.asarray(a), np.asarray(b)
+    different = a[:, None] != b
+    block = matrix[np.ix_(a, b)]
+    return float(block[different].mean()) if different.any() else np.nan
+
+
+def likeness(
+    matrix: Float[np.ndarray, "M M"],
+    a: Sequence[int],
+    b: Sequence[int],
+    untrained: Sequence[int],
+) -> Likeness:
+    """From the matrix of likenesses of all networks and the places of each kind in it.
+
+    >>> alike = np.full((5, 5), 0.5)
+    >>> alike[0, 1] = alike[1, 0] = alike[2, 3] = alike[3, 2] = 0.9
+    >>> alike[4] = alike[:, 4] = 0.1
+    >>> [round(x, 3) for x in likeness(alike, a=[0, 1], b=[2, 3], untrained=[4])]
+    [0.5, 0.1, 0.9, 0.5]
+    """
+    between = pairs_mean(matrix, a, b)
+    null = pairs_mean(matrix, [*a, *b], untrained)
+    ceiling = float(np.fmin(pairs_mean(matrix, a, a), pairs_mean(matrix, b, b)))
+    return Likeness(between, null, ceiling, (between - null) / (ceiling - null))
+
+
+def redrawn(
+    kinds: Sequence[Sequence[int]], generator: np.random.Generator
+) -> list[Int[np.ndarray, " seeds"]]:
+    """Each kind's networks drawn with replacement, never all the same one."""
+    drawn = []
+    for kind in kinds:
+        while True:
+            again = generator.choice(np.asarray(kind), size=len(kind))
+            if len(kind) == 1 or len(np.unique(again)) > 1:
+                drawn.append(again)
+                break
+    return drawn
+
+
+def compare(
+    matrix: Float[np.ndarray, "M M"],
+    a: Sequence[int],
+    b: Sequence[int],
+    untrained: Sequence[int],
+    repetitions: int = 2000,
+    seed: int = 0,
+) -> Comparison:
+    """NS with its interval and both tests."""
+    generator = np.random.default_rng(seed)
+    draws = np.array(
+        [likeness(matrix, *redrawn((a, b, untrained), generator)).ns for _ in range(repetitions)]
+    )
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Comparison(
+        likeness(matrix, a, b, untrained),
+        float(low),
+        float(high),
+        equivalence(draws),
+        permutation(matrix, a, b, generator),
+    )
+
+
+def equivalence(
+    draws: Float[np.ndarray, " R"], target: float = 1.0, margin: float = MARGIN
+) -> float:
+    """p of the hypothesis that a number lies further than the margin from the target, from its
+    bootstrap draws: the larger of two one-sided ones.
+
+    >>> near = np.random.default_rng(0).normal(1.0, 0.02, 4000)
+    >>> equivalence(near) < 0.001, equivalence(near + 0.09) > 0.05
+    (True, True)
+    """
+    below = np.mean(draws <= target - margin)
+    above = np.mean(draws >= target + margin)
+    return float(max(below, above, 1 / (len(draws) + 1)))
+
+
+def permutation(
+    matrix: Float[np.ndarray, "M M"],
+    a: Sequence[int],
+    b: Sequence[int],
+    generator: np.random.Generator,
+    most: int = 5000,
+) -> float:
+    """p of a difference of within and between means as large, if labels were dealt anew: all ways
+    where these are few, else so many drawn ones. With 5 and 5 the least p is 2 / 252."""
+    everyone = np.array([*a, *b])
+
+    def gap(chosen: Sequence[int]) -> float:
+        one, other = everyone[list(chosen)], np.delete(everyone, list(chosen))
+        within = pairs_mean(matrix, one, one) + pairs_mean(matrix, other, other)
+        return within / 2 - pairs_mean(matrix, one, other)
+
+    size = len(everyone)
+    ways = list(itertools.combinations(range(size), len(a))) if size <= 12 else None
+    if ways is None or len(ways) > most:
+        ways = [generator.permutation(size)[: len(a)] for _ in range(most)]
+        ways.append(np.arange(len(a)))
+    seen = gap(range(len(a)))
+    return float(np.mean([gap(way) >= seen - 1e-12 for way in ways]))
+
+
+def holm(p: Sequence[float]) -> Float[np.ndarray, " m"]:
+    """p-values corrected for their number (Holm 1979).
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p, float)
+    order = np.argsort(p)
+    raised = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(raised, 1.0)
+    return corrected
+
+
+def over_networks(
+    values: Float[np.ndarray, "seeds ..."], repetitions: int = 2000, seed: int = 0
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """The mean over seeds and its 95 % interval, seeds drawn again."""
+    values = np.asarray(values, np.float64)
+    generator = np.random.default_rng(seed)
+    chosen = generator.integers(len(values), size=(repetitions, len(values)))
+    low, high = np.quantile(values[chosen].mean(axis=1), [0.025, 0.975], axis=0)
+    return values.mean(axis=0), low, high
