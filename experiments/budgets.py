@@ -40,12 +40,12 @@ def num_parameters(network: nn.Module, width_in: int) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(shapes.get("params", {})))
 
 
-def memory_of_parameters(kind: type[Memory], budget: int) -> Memory:
+def memory_of_parameters(kind: Callable[[int], Memory], budget: int) -> Memory:
     """The widest memory of a kind with at most `budget` parameters, input and output equal."""
     return kind(widest(lambda width: num_parameters(kind(width), width), budget))
 
 
-def memory_of_state(kind: type[Memory], budget: int) -> Memory:
+def memory_of_state(kind: Callable[[int], Memory], budget: int) -> Memory:
     """The widest memory of a kind that remembers at most `budget` numbers a sequence.
 
     Where the state does not grow with the width, this is the largest width of all.

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from agents.distributions import num_outputs
@@ -36,6 +37,8 @@ class NetworkConfig:
     """Choose the width so that a memory block has at most this many parameters; 0: `features`."""
     state: int = 0
     """Choose the width so that a memory block remembers at most so many numbers; 0: `features`."""
+    options: dict[str, int] = field(default_factory=dict)
+    """Fields of the memory model that differ from their defaults, by name: `size 64`."""
     num_layers: int = 1
     """Memory blocks on top of one another."""
     feed_forward: int = 0
@@ -181,11 +184,26 @@ def memory_of(name: str, size: NetworkConfig) -> Memory:
     """One memory block, at the width asked for or the widest within the budget."""
     if size.parameters and size.state:
         raise UserError("give a budget of parameters or of state, not both")
+    kind = partial(MEMORIES[name], **memory_options(name, size.options))
     if size.parameters:
-        return memory_of_parameters(MEMORIES[name], size.parameters)
+        return memory_of_parameters(kind, size.parameters)
     if size.state:
-        return memory_of_state(MEMORIES[name], size.state)
-    return MEMORIES[name](features=size.features)
+        return memory_of_state(kind, size.state)
+    return kind(features=size.features)
+
+
+def memory_options(name: str, options: dict[str, int]) -> dict[str, Any]:
+    """Fields of a memory model by their names; a UserError names the nearest right one.
+
+    >>> memory_options("transformer", {"window": 64, "clock": 1})
+    {'window': 64, 'clock': True}
+    """
+    own = {"features", "name", "parent"}
+    kinds = {f.name: f.type for f in dataclasses.fields(MEMORIES[name]) if f.name not in own}
+    for option in options:
+        if option not in kinds:
+            raise UserError(nearest(option, kinds, f"option of {name}"))
+    return {k: bool(v) if kinds[k] == "bool" else v for k, v in options.items()}
 
 
 def backbone_of(spec: CellSpec) -> Backbone:

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from agents.memory.base import Memory
 from agents.memory.dense import Dense
+from agents.memory.positions import PositionCode
 from agents.memory.windows import HIDDEN, attend, join_blocks, split_blocks, split_heads, visible
 
 
@@ -33,19 +34,26 @@ class Transformer(Memory):
         y[t] = W_o concat_h sum_{0 <= a < window} softmax_a(q[t] . R(-a) k[t-a] / sqrt(D)) v[t-a]
 
     R(p) turns the i-th pair of channels by the angle p / 10000^(2i/D), so that only differences of
-    positions count and no clock is kept. A `Backbone` with `feed_forward` makes the pre-norm
-    Transformer of it; this is the attention.
+    positions count and no clock is kept; with `clock`, x is mixed with the sine code of the steps
+    since the start, and what stands at a place, not at a distance, can be looked for. A `Backbone`
+    with `feed_forward` makes the pre-norm Transformer of it; this is the attention.
 
-    State: the cache of keys and values, 2 x window x features + 1 numbers. Time: O(T window
-    features) in blocks of `window` queries, O(1) deep, in O(T window heads) memory; one step
-    O(window features).
+    State: the cache of keys and values, 2 x window x features + 1 numbers, and the clock's one.
+    Time: O(T window features) in blocks of `window` queries, O(1) deep, in O(T window heads)
+    memory; one step O(window features).
     """
 
     window: int = 128
     heads: int = 4
+    clock: bool = False
 
     @nn.nowrap
     def initial_carry(self, batch_size):
+        cache = self.initial_cache(batch_size)
+        return (cache, jnp.zeros(batch_size, jnp.int32)) if self.clock else cache
+
+    @nn.nowrap
+    def initial_cache(self, batch_size):
         shape = (batch_size, self.heads, self.window, self.features // self.heads)
         length = jnp.zeros(batch_size, jnp.int32)
         return Cache(key=jnp.zeros(shape), value=jnp.zeros(shape), length=length)
@@ -54,10 +62,15 @@ class Transformer(Memory):
     def __call__(self, carry, x, start):
         if self.features % (2 * self.heads):
             raise ValueError(f"features={self.features} is no multiple of 2 x heads={self.heads}")
+        if self.clock:
+            carry, time = carry
+            time, x = PositionCode(name="position")(time, x, start)
         inputs = Dense(3 * self.features, use_bias=False, name="query_key_value")(x)
         query, key, value = (split_heads(z, self.heads) for z in jnp.split(inputs, 3, axis=-1))
         read = one_step if len(start) == 1 else all_steps
         carry, y = read(carry, query, key, value, start)
+        if self.clock:
+            carry = (carry, time)
         return carry, Dense(self.features, use_bias=False, name="output")(y)
 
 

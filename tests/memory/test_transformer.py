@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agents.memory.transformer import Transformer
-from tests.memory.naive import check_loop, random_params, softmax
+from tests.memory.naive import check_loop, random_params, softmax, with_position
 
 HEADS = 2
 
@@ -39,6 +39,13 @@ def loop(window):
 @pytest.mark.parametrize("window", [1, 7, 100])
 def test_equals_the_loop(window):
     check_loop(Transformer(features=12, window=window, heads=HEADS), loop(window))
+
+
+def test_equals_the_loop_with_a_clock():
+    def run(params, x):
+        return loop(7)(params, with_position(x, params["position"]))
+
+    check_loop(Transformer(features=12, window=7, heads=HEADS, clock=True), run)
 
 
 def test_sees_exactly_window_steps():
