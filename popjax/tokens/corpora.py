@@ -21,14 +21,17 @@ EPSILON = 0.1
 
 @cache
 def player_of(env: Environment, kind: str) -> Player:
-    """The same player object every time, so that `play` is compiled once."""
-    return make_player(env, kind)
+    """The same player object every time, so that `play` is compiled once; what it computes of its
+    task beforehand are numbers, even if it is first asked for while a program is traced."""
+    with jax.ensure_compile_time_eval():
+        return make_player(env, kind)
 
 
 @cache
 def slips(env: Environment) -> Player:
     """The reference player, but every action is a random one with probability `EPSILON`."""
-    return slipping(env, player_of(env, "reference"), EPSILON)
+    with jax.ensure_compile_time_eval():
+        return slipping(env, player_of(env, "reference"), EPSILON)
 
 
 def players_of(env: Environment, kind: str) -> tuple[Player, ...]:

@@ -45,6 +45,12 @@ def test_an_endless_corpus_never_repeats_and_can_be_entered_anywhere():
     assert not np.array_equal(parts.obs[0], parts.obs[1])
 
 
+def test_a_player_first_asked_for_inside_a_program_serves_the_next_one():
+    env = popjax.make("HigherLowerEasy", num_decks=2)  # whose player has a table of ranks
+    sizes = [corpus(env, "reference", 0, size).obs.shape[1] for size in (1, 2)]
+    assert sizes == [1, 2]
+
+
 def test_a_word_that_is_no_source():
     with pytest.raises(ValueError, match="did you mean 'mixture'"):
         corpus(ENV, "mixtur", 0, 2)
