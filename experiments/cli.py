@@ -20,6 +20,7 @@ from experiments.commands import Play, Report, Sweep, Train
 from experiments.errors import UserError
 from experiments.heap import keep_pages
 from experiments.lists import Envs, Memories
+from experiments.published_commands import Published
 from experiments.search_commands import Search
 from popjax.words import nearest
 
@@ -31,6 +32,7 @@ COMMANDS = {
     "sweep": Sweep,
     "search": Search,
     "report": Report,
+    "published": Published,
     "bench": Bench,
     "bridge": Bridge,
 }
