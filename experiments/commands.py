@@ -176,20 +176,31 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Report:
-    """Print the table of a study.
+    """Print the tables of a study, and write them with figures to one page, `report.html`.
 
     Example: popjax report quick
+    Example: popjax report quick --format csv > quick.csv
     """
 
     study: tyro.conf.Positional[str]
     """Name of the study."""
+    format: str = "html"
+    """What to make: html (tables here, a page and figures in the study), or md, csv, json here."""
+    picture: Path | None = None
+    """Write a picture of the page's beginning to this PNG file (needs playwright, chromium)."""
     out: Path = DEFAULT_OUT
     """Folder of all studies."""
 
     def run(self, console: Console) -> None:
-        from experiments.report import print_study
+        from experiments.report import report_study
+        from experiments.reports.picture import take_picture
 
-        print_study(self.out / self.study, console)
+        folder = self.out / self.study
+        if self.picture and self.format != "html":
+            raise UserError("a picture is one of the page: leave out --format")
+        report_study(folder, console, self.format)
+        if self.picture:
+            take_picture(folder / "report.html", self.picture)
 
 
 def run_study(out, study, asked, specs, console, log=()) -> None:
@@ -203,7 +214,7 @@ def run_study(out, study, asked, specs, console, log=()) -> None:
     folder = open_study(out, study, asked)
     outcomes = run_cells(folder, specs, console, log)
     if "finished" in outcomes or "skipped" in outcomes:
-        print_study(folder, console)
+        print_study(folder, console, write="finished" in outcomes)
     if "failed" in outcomes:
         raise UserError(f"{outcomes.count('failed')} cells failed: the same command tries again")
 

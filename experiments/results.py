@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -167,7 +168,7 @@ def write_parquet(path: Path, table: Table) -> None:
 def read_parquet(path: Path) -> Table:
     """The columns of a Parquet file; a UserError if it is damaged."""
     try:
-        with duckdb.connect() as connection:
+        with _reader(os.getpid()).cursor() as connection:
             query = connection.execute(f"SELECT * FROM read_parquet('{_quoted(path)}')")
             return {name: np.asarray(column) for name, column in query.fetchnumpy().items()}
     except duckdb.Error as error:
@@ -175,6 +176,12 @@ def read_parquet(path: Path) -> Table:
         raise UserError(
             f"{path} is damaged ({reason}): remove {path.parent} and run the sweep again"
         ) from None
+
+
+@functools.cache
+def _reader(process: int) -> duckdb.DuckDBPyConnection:
+    """To connect takes longer than to read a file, so a process does it once."""
+    return duckdb.connect()
 
 
 def _quoted(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from agents.held_out import per_token
 from agents.lm import LMConfig
 from agents.ppo import PPOConfig
 from experiments.errors import UserError
-from experiments.results import Cell
+from experiments.results import Cell, Table
 from experiments.specs import CellSpec, NetworkConfig, Settings
 
 
@@ -25,6 +26,8 @@ class Row:
     mmer: the best mean return over training, the paper's metric (it is optimistic).
     tokens: what `agents.held_out.per_token` says of the last model, one dict a seed.
     What the regime does not train is None.
+    metrics: the columns of `metrics.parquet`, a row an update and seed.
+    record: `spec.json`: the resolved spec, versions, device, cores.
     """
 
     spec: CellSpec
@@ -33,6 +36,14 @@ class Row:
     mmer: np.ndarray | None
     tokens: list[dict[str, float]] | None
     summary: dict[str, Any]
+    metrics: Table
+    record: dict[str, Any]
+
+    @property
+    def who(self) -> str:
+        """The memory, and the regime if it is not PPO."""
+        regime = self.spec.regime
+        return self.spec.memory if regime == "ppo" else f"{self.spec.memory} as {regime}"
 
 
 def read_study(folder: Path) -> list[Row]:
@@ -55,9 +66,39 @@ def read_study(folder: Path) -> list[Row]:
                 mmer=np.array([_best(metrics, seed) for seed in spec.seeds]) if acts else None,
                 tokens=_tokens(spec, evaluation) if predicts else None,
                 summary=summary,
+                metrics=metrics,
+                record=json.loads((path.parent / "spec.json").read_text()),
             )
         )
     return rows
+
+
+def labels(rows: Sequence[Row]) -> list[str]:
+    """Names that tell the rows of one environment apart: who, and where several cells are of the
+    same environment and memory, the settings in which those differ."""
+    settings = [flat(row.record["spec"]["settings"]) for row in rows]
+    groups: dict[tuple[str, str], list[int]] = {}
+    for i, row in enumerate(rows):
+        groups.setdefault((row.spec.env, row.who), []).append(i)
+    names = [row.who for row in rows]
+    for group in groups.values():
+        first = settings[group[0]]
+        differing = [k for k in first if len({str(settings[i].get(k)) for i in group}) > 1]
+        for i in group:
+            names[i] += "".join(f", {k} {settings[i].get(k)}" for k in differing)
+    return names
+
+
+def flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Nested settings as one level.
+
+    >>> flat({"seeds": 2, "network": {"features": 8}})
+    {'seeds': 2, 'features': 8}
+    """
+    plain = {}
+    for name, value in settings.items():
+        plain.update(value if isinstance(value, dict) else {name: value})
+    return plain
 
 
 def read_spec(folder: Path) -> CellSpec:

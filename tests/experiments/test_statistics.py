@@ -1,4 +1,4 @@
-"""Aggregates and their intervals: by hand, by enumeration of all resamplings, and beside rliable."""
+"""Aggregates and their intervals: by hand, by counting all resamplings, and beside rliable."""
 
 import itertools
 import warnings

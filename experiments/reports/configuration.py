@@ -1,0 +1,52 @@
+"""What a study was run with: settings, versions, machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.reports.sheets import Column, Sheet
+from experiments.studies import Row, flat
+
+COLUMNS = (Column("setting"), Column("value"))
+
+
+def facts_of(rows: Sequence[Row]) -> str:
+    """The size of a study in one line."""
+    envs = {row.spec.env for row in rows}
+    memories = {row.spec.memory for row in rows}
+    seeds = sorted({len(row.spec.seeds) for row in rows})
+    counts = [
+        _count(len(rows), "cell"),
+        _count(len(envs), "environment"),
+        _count(len(memories), "memory", "memories"),
+        " or ".join(map(str, seeds)) + (" seed each" if seeds == [1] else " seeds each"),
+        *sorted({row.record["device"] for row in rows}),
+        *sorted({f"jax {row.record['versions']['jax']}" for row in rows}),
+    ]
+    return " · ".join(counts)
+
+
+def configuration_sheets(asked: dict[str, Any], rows: Sequence[Row]) -> list[Sheet]:
+    """What was asked for, the settings of the cells, and the machines; what differs from cell to
+    cell with all its values."""
+    settings = [flat(row.record["spec"]["settings"]) for row in rows]
+    machines = [flat({k: v for k, v in row.record.items() if k != "spec"}) for row in rows]
+    return [
+        _sheet("asked", "What was asked for", [asked]),
+        _sheet("settings", "Settings of the cells", settings),
+        _sheet("machine", "Versions and machine", machines),
+    ]
+
+
+def _sheet(name: str, title: str, records: Sequence[dict[str, Any]]) -> Sheet:
+    keys = dict.fromkeys(key for record in records for key in record)
+    lines = []
+    for key in keys:
+        values = dict.fromkeys(str(record[key]) for record in records if key in record)
+        lines.append({"setting": key, "value": " | ".join(values)})
+    return Sheet(name, title, COLUMNS, lines)
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

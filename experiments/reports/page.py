@@ -1,0 +1,123 @@
+"""The page of a study: one HTML file that asks nobody for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from experiments.reports.sheets import Sheet, Spread, Within, number, words
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A column of pictures, one a line, after the column of that name."""
+
+    name: str
+    about: str
+    after: str
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page. figures, panels: SVG. pictures: a column of SVG for the first sheet.
+    folded: sheets that open when asked."""
+
+    name: str
+    title: str
+    about: Sequence[str] = ()
+    figures: Sequence[str] = ()
+    panels: Sequence[str] = ()
+    legend: Sequence[tuple[str, str]] = ()
+    sheets: Sequence[Sheet] = ()
+    pictures: Pictures | None = None
+    folded: Sequence[Sheet] = ()
+
+
+def page(study: str, lead: str, facts: str, sections: Sequence[Section]) -> str:
+    """The whole file."""
+    loader = jinja2.FileSystemLoader(HERE)
+    template = jinja2.Environment(loader=loader, autoescape=True).get_template("page.html")
+    return template.render(
+        study=study,
+        lead=lead,
+        facts=facts,
+        css=Markup((HERE / "page.css").read_text()),
+        script=Markup((HERE / "page.js").read_text()),
+        sections=[_shown(section) for section in sections],
+    )
+
+
+def _shown(section: Section) -> dict[str, Any]:
+    return {
+        "name": section.name,
+        "title": section.title,
+        "about": section.about,
+        "legend": section.legend,
+        "figures": [Markup(figure) for figure in section.figures],
+        "panels": [Markup(panel) for panel in section.panels],
+        "sheets": [
+            _table(sheet, section.pictures if i == 0 else None)
+            for i, sheet in enumerate(section.sheets)
+        ],
+        "folded": [_table(sheet) for sheet in section.folded],
+    }
+
+
+def _table(sheet: Sheet, pictures: Pictures | None = None) -> dict[str, Any]:
+    columns = [
+        {"name": c.name, "about": c.about, "kind": _kind(c.digits, c.known), "sorts": True}
+        for c in sheet.columns
+    ]
+    rows = [
+        [
+            {
+                "kind": _kind(column.digits, column.known),
+                "value": _value(row.get(column.name)),
+                "words": _marked(row.get(column.name), column.digits),
+            }
+            for column in sheet.columns
+        ]
+        for row in sheet.rows
+    ]
+    if pictures:
+        place = 1 + [c.name for c in sheet.columns].index(pictures.after)
+        head = {"name": pictures.name, "about": pictures.about, "kind": "picture", "sorts": False}
+        columns.insert(place, head)
+        for row, picture in zip(rows, pictures.lines, strict=True):
+            row.insert(place, {"kind": "picture", "value": "", "words": Markup(picture)})
+    return {
+        "name": sheet.name,
+        "title": sheet.title,
+        "caption": sheet.caption,
+        "columns": columns,
+        "rows": rows,
+    }
+
+
+def _kind(digits: int | None, known: bool) -> str:
+    return ("words" if digits is None else "number") + (" known" if known else "")
+
+
+def _value(value: Any) -> str:
+    """What a line is sorted by."""
+    if isinstance(value, str):
+        return value
+    plain = number(value)
+    return "" if plain is None else repr(plain)
+
+
+def _marked(value: Any, digits: int | None) -> Markup:
+    """As words, what follows the estimate in grey."""
+    text = words(value, digits)
+    if isinstance(value, Spread | Within) and " " in text:
+        first, rest = text.split(" ", 1)
+        return Markup(f'{first} <span class="spread">{escape(rest)}</span>')
+    return escape(text)

@@ -1,0 +1,101 @@
+"""A table as data, which the terminal, Markdown and the page show each in its own way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a sheet: words, or numbers with so many digits after the point.
+
+    known: the figures are not this study's. wide: left out where there is little room.
+    """
+
+    name: str
+    digits: int | None = None
+    about: str = ""
+    known: bool = False
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean and the standard deviation over seeds, NaN for a single one."""
+
+    mean: float
+    deviation: float
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Spread:
+        values = np.asarray(values, np.float64)
+        deviation = np.std(values, ddof=1) if values.size > 1 else math.nan
+        return cls(float(np.mean(values)), float(deviation))
+
+
+@dataclass(frozen=True)
+class Within:
+    """An estimate and the two ends of its interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+Value = str | float | int | Spread | Within | None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table: what its rows hold by the names of its columns, and what must be said of it."""
+
+    name: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[dict[str, Any]]
+    caption: Sequence[str] = ()
+
+
+def words(value: Value, digits: int | None) -> str:
+    """As a reader sees it; nothing for nothing.
+
+    >>> words(Spread(0.5, 0.01), 3), words(Within(0.5, 0.25, 0.75), 2), words(12345.0, 0)
+    ('0.500 ± 0.010', '0.50 [0.25, 0.75]', '12,345')
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Spread):
+        spread = "" if math.isnan(value.deviation) else f" ± {value.deviation:.{digits}f}"
+        return words(value.mean, digits) + spread
+    if isinstance(value, Within):
+        ends = ", ".join(words(end, digits) for end in (value.low, value.high))
+        return f"{words(value.mean, digits)} [{ends}]"
+    if value is None or math.isnan(value):
+        return ""
+    text = f"{value:,.{digits or 0}f}"
+    return text.removeprefix("-") if float(text.replace(",", "")) == 0 else text
+
+
+def number(value: Value) -> float | None:
+    """What a column is sorted by; None for what is no number."""
+    mean = value.mean if isinstance(value, Spread | Within) else value
+    return None if mean is None or isinstance(mean, str) or math.isnan(mean) else float(mean)
+
+
+def markdown(sheet: Sheet) -> str:
+    """As a table of GitHub's Markdown, its caption after it."""
+    lines = [f"**{sheet.title}**", ""]
+    lines.append("| " + " | ".join(column.name for column in sheet.columns) + " |")
+    rule = ["---" if column.digits is None else "---:" for column in sheet.columns]
+    lines.append("|" + "|".join(rule) + "|")
+    for row in sheet.rows:
+        cells = (words(row.get(c.name), c.digits).replace("|", "\\|") for c in sheet.columns)
+        lines.append("| " + " | ".join(cells) + " |")
+    if sheet.caption:
+        lines += ["", *(line + "  " for line in sheet.caption)]
+    return "\n".join(lines).rstrip() + "\n"

@@ -1,0 +1,51 @@
+"""The sheets of a study in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from experiments.errors import UserError
+from experiments.reports.aggregates import aggregates, aggregates_sheet
+from experiments.reports.sheets import Sheet, words
+from experiments.reports.tables import agents_of, agents_sheet, models_of, models_sheet
+from experiments.studies import Row, read_study
+
+WIDE = 150
+
+
+def finished_rows(folder: Path) -> list[Row]:
+    """The finished cells of a study; a UserError if there is none."""
+    rows = read_study(folder)
+    if not rows:
+        raise UserError(f"no cell of {folder} is finished yet")
+    return rows
+
+
+def result_sheets(study: str, rows: list[Row]) -> list[Sheet]:
+    """What was reached: by agents and over all tasks, by language models, or both."""
+    sheets = []
+    if agents := agents_of(rows):
+        found = aggregates(agents)
+        sheets += [agents_sheet(study, agents), aggregates_sheet(study, found)]
+    if models := models_of(rows):
+        sheets.append(models_sheet(study, models))
+    return sheets
+
+
+def print_sheet(sheet: Sheet, console: Console) -> None:
+    """As a table; the less important columns are left out where there is little room."""
+    table = Table(title=sheet.title, caption="\n".join(sheet.caption), caption_justify="left")
+    columns = [c for c in sheet.columns if console.width >= WIDE or not c.wide]
+    for column in columns:
+        table.add_column(
+            column.name,
+            justify="left" if column.digits is None else "right",
+            no_wrap=True,
+            style="dim" if column.known else None,
+        )
+    for row in sheet.rows:
+        table.add_row(*(words(row.get(column.name), column.digits) for column in columns))
+    console.print(table)

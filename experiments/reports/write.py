@@ -1,0 +1,160 @@
+"""From a study's folder to `report.html` and `figures/`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from experiments.reports import look
+from experiments.reports.aggregates import Aggregate, aggregates, aggregates_sheet
+from experiments.reports.configuration import configuration_sheets, facts_of
+from experiments.reports.curves import LINES, curves_figure, marks, panel_figure
+from experiments.reports.overall import (
+    aggregates_figure,
+    cost_figure,
+    map_figure,
+    profiles_figure,
+)
+from experiments.reports.page import Pictures, Section, page
+from experiments.reports.scale import scale_svg
+from experiments.reports.sheets import Sheet, words
+from experiments.reports.tables import (
+    agents_of,
+    agents_sheet,
+    cost_sheet,
+    models_of,
+    models_sheet,
+)
+from experiments.results import write_atomically
+from experiments.studies import Row, labels
+
+SCALE = (
+    "Dots: seeds. Ticks: random play, best policy without memory, reference player. Ring: the "
+    "paper's GRU."
+)
+ELSEWHERE = ("steps/seed", "steps/s")  # in the table of costs
+
+
+def write_report(folder: Path, rows: Sequence[Row]) -> Path:
+    """Writes `report.html` and `figures/*.svg, *.png` into the folder of a study."""
+    asked = json.loads((folder / "study.json").read_text())
+    with matplotlib.rc_context(look.STYLE):
+        parts = Parts(folder.name, list(rows), folder / "figures")
+        sections = parts.sections()
+    sections.append(
+        Section("configuration", "Configuration", folded=configuration_sheets(asked, rows))
+    )
+    text = page(folder.name, parts.lead(), facts_of(rows), sections)
+    path = folder / "report.html"
+    write_atomically(path, text.encode())
+    return path
+
+
+class Parts:
+    """The sections of a report, whose figures share names and colours."""
+
+    def __init__(self, study: str, rows: list[Row], figures: Path):
+        self.study, self.rows, self.figures = study, rows, figures
+        self.agents, self.models = agents_of(rows), models_of(rows)
+        self.found: list[Aggregate] = aggregates(self.agents)
+        ranked = [one.who for one in self.found]
+        others = sorted(set(labels(rows)) - set(ranked))
+        self.colours = look.colour_of([*ranked, *others])
+
+    def lead(self) -> str:
+        """The first thing to know."""
+        if not self.found:
+            return "Nats a token on held-out episodes, beside the floor on the very same ones."
+        best = self.found[0]
+        envs = f"{len(best.strata)} environment" + "s" * (len(best.strata) > 1)
+        kind = "Best memory" if len(self.found) > 1 else "Memory"
+        return (
+            f"{kind}: {best.who}, interquartile mean {words(best.iqm, 2)} of normalised final "
+            f"returns over {envs}, where 0 is the best policy without memory and 1 a reference "
+            "player."
+        )
+
+    def sections(self) -> list[Section]:
+        sections = []
+        if self.agents:
+            sections += [self._results(), *self._overall(), self._curves(self.agents, "return")]
+        if self.models:
+            sheet = models_sheet(self.study, self.models)
+            sections.append(Section("models", "Language models", sheets=[sheet]))
+            with_nats = [row for row in self.models if "nats" in row.metrics]
+            if with_nats:
+                sections.append(self._curves(with_nats, "nats"))
+        figure = self._figure("cost", cost_figure(self.rows, self.colours), "Seconds a cell")
+        sheet = cost_sheet(self.study, self.rows)
+        total = sum(
+            row.summary[kind]
+            for row in self.rows
+            for kind in ("compile_seconds", "train_seconds", "eval_seconds")
+        )
+        steps = sum(row.spec.env_steps for row in self.rows)
+        about = [
+            f"{steps / 1e6:,.1f} million environment steps in {total / 3600:,.2f} hours of the "
+            "machine below."
+        ]
+        sections.append(Section("cost", "Compute", about, [figure], folded=[sheet]))
+        return sections
+
+    def _results(self) -> Section:
+        sheet = agents_sheet(self.study, self.agents)
+        columns = [column for column in sheet.columns if column.name not in ELSEWHERE]
+        sheet = dataclasses.replace(sheet, columns=columns)
+        lines = [scale_svg(row.spec.env, row.final) for row in self.agents]
+        pictures = Pictures("on the scale", SCALE, "normalised", lines)
+        about = [f"On the scale: {SCALE[0].lower()}{SCALE[1:]}"]
+        return Section("results", "Each environment", about, sheets=[sheet], pictures=pictures)
+
+    def _overall(self) -> list[Section]:
+        if not self.found:
+            return []
+        sheet: Sheet = aggregates_sheet(self.study, self.found)
+        first = self._figure(
+            "aggregates", aggregates_figure(self.found, self.colours), "Aggregates with intervals"
+        )
+        second = self._figure(
+            "profiles", profiles_figure(self.found, self.colours), "Performance profiles"
+        )
+        envs = list(dict.fromkeys(row.spec.env for row in self.agents))
+        tiles = self._figure("map", map_figure(self.found, envs), "Memory by environment")
+        about = [
+            "Mean normalised final return: 0 is the best policy without memory, 1 a reference."
+        ]
+        return [
+            Section("overall", "Over all environments", (), [first, second], sheets=[sheet]),
+            Section("map", "Memory by environment", about, [tiles]),
+        ]
+
+    def _curves(self, rows: list[Row], metric: str) -> Section:
+        by_env: dict[str, list[Row]] = {}
+        for row in rows:
+            by_env.setdefault(row.spec.env, []).append(row)
+        own = set(labels(rows))
+        colours = {who: colour for who, colour in self.colours.items() if who in own}
+        title = {"return": "Learning curves", "nats": "Learning curves of language models"}[metric]
+        about = {
+            "return": "Mean return while training (sampled actions)",
+            "nats": "Nats a token while training",
+        }[metric] + ", by environment steps. Thin: seeds; thick: their interquartile mean."
+        name = "curves" if metric == "return" else "curves-nats"
+        look.save(curves_figure(by_env, metric, colours, about), self.figures, name)
+        panels = []
+        for env, own_rows in by_env.items():
+            svg = look.svg_of(panel_figure(own_rows, metric, colours), f"{name}-{env}")
+            panels.append(look.page_svg(svg, f"{name}-{env}", f"{title}: {env}"))
+        legend = [(who, f"color: var(--{look.VARIABLES[c]})") for who, c in colours.items()]
+        for mark in marks(next(iter(by_env.values()))[0], metric):
+            dash = "dotted" if LINES[mark][1][0] == 1 else "dashed"
+            legend.append((mark, f"color: var(--quiet); border-top: 1.5px {dash}"))
+        return Section(name, title, [about], panels=panels, legend=legend)
+
+    def _figure(self, name: str, figure: Figure, title: str) -> str:
+        return look.page_svg(look.save(figure, self.figures, name), name, title)

@@ -1,0 +1,169 @@
+"""The report of a study: its numbers, its texts for other programs, its files."""
+
+import csv
+import dataclasses
+import io
+import json
+import re
+import shutil
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.reports.aggregates import aggregates, aggregates_sheet
+from experiments.reports.look import COLOURS, colour_of
+from experiments.reports.tables import agents_of, agents_sheet
+from experiments.statistics import iqm
+from experiments.studies import labels, read_study
+from popjax import scores
+from tests.experiments.command import assert_one_line, run
+from tests.experiments.synthetic import write_study
+
+ENVS = ["RepeatPreviousEasy", "CountRecallEasy", "BattleshipEasy"]  # no paper's figure of the last
+SKILL = {"gru": 0.7, "mlp": 0.0}
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    """The folder of a study of agents and language models, reported once."""
+    out = tmp_path_factory.mktemp("results")
+    write_study(out, "both", SKILL, ENVS)
+    write_study(out, "both", {"s5": 0.5}, ENVS[:1], regime="lm")
+    return out
+
+
+@pytest.fixture(scope="module")
+def rows(out):
+    return read_study(out / "both")
+
+
+@pytest.fixture(scope="module")
+def page(out):
+    """The page, as `popjax report` writes it."""
+    from experiments.cli import main
+
+    assert main(["report", "both", "--out", str(out)]) == 0
+    return (out / "both" / "report.html").read_text()
+
+
+def test_the_table_says_what_the_cells_hold(rows):
+    sheet = agents_sheet("both", agents_of(rows))
+    [line] = [
+        row
+        for row in sheet.rows
+        if (row["environment"], row["memory"]) == ("CountRecallEasy", "gru")
+    ]
+    [cell] = [r for r in rows if (r.spec.env, r.spec.memory) == ("CountRecallEasy", "gru")]
+    known = scores.scores("CountRecallEasy")
+    assert line["final"].mean == pytest.approx(cell.final.mean())
+    assert line["final"].deviation == pytest.approx(np.std(cell.final, ddof=1))
+    assert line["reference"] == known["reference"]["mean"]
+    assert line["paper GRU"] == known["paper_gru"]["mean"]
+    assert all(row["paper GRU"] is None for row in sheet.rows if "Battle" in row["environment"])
+
+
+def test_the_better_memory_leads_the_aggregates(rows):
+    first, second = aggregates(agents_of(rows))
+    assert (first.who, second.who) == ("gru", "mlp")
+    runs = [
+        scores.normalise(r.spec.env, r.final) for r in agents_of(rows) if r.spec.memory == "gru"
+    ]
+    assert first.iqm.mean == pytest.approx(iqm(np.concatenate(runs)))
+    assert first.iqm.low <= first.iqm.mean <= first.iqm.high
+    assert first.better is None and second.better.mean > 0.9
+    assert second.gap.mean > first.gap.mean > 0
+
+
+def test_unequal_environments_and_lost_runs_are_owned_up_to(rows):
+    agents = agents_of(rows)
+    lost = dataclasses.replace(agents[0], final=np.array([0.1, np.nan, 0.2]))
+    found = aggregates([lost, *agents[1:]])
+    [one] = [one for one in found if one.who == lost.who]
+    assert lost.spec.env not in one.strata
+    caption = " ".join(aggregates_sheet("both", found).caption)
+    assert "not all run on the same environments" in caption
+
+
+def test_cells_of_one_memory_are_told_apart_by_what_differs(rows):
+    row = agents_of(rows)[0]
+    record = json.loads(json.dumps(row.record))
+    record["spec"]["settings"]["network"]["features"] = 16
+    wide = dataclasses.replace(row, record=record)
+    assert labels([row, wide]) == [f"{row.who}, features 8", f"{row.who}, features 16"]
+    assert labels([row]) == [row.who]
+
+
+def test_the_best_memories_have_colours_of_their_own():
+    few, many = colour_of("abcd"), colour_of([str(i) for i in range(30)])
+    assert len(set(few.values())) == 4
+    assert Counter(many.values()).most_common(1)[0][1] == 30 - len(COLOURS) + 1
+
+
+def test_csv_has_a_line_for_each_seed(out, capsys):
+    _, text, _ = run(capsys, f"report both --format csv --out {out}")
+    lines = list(csv.DictReader(io.StringIO(text)))
+    assert len(lines) == 3 * (len(ENVS) * len(SKILL) + 1)
+    rows = read_study(out / "both")
+    first = next(r for r in rows if r.spec.regime == "ppo")
+    own = [x for x in lines if (x["env"], x["label"]) == (first.spec.env, first.who)]
+    assert [float(x["final"]) for x in own] == first.final.tolist()
+    [spoken] = {x["regime"] for x in lines if x["nats"]}
+    assert spoken == "lm"
+
+
+def test_json_holds_cells_and_aggregates(out, capsys):
+    _, text, _ = run(capsys, f"report both --format json --out {out}")
+    record = json.loads(text)
+    assert [one["label"] for one in record["aggregates"]] == ["gru", "mlp"]
+    assert len(record["cells"]) == len(ENVS) * len(SKILL) + 1
+    assert record["cells"][0]["versions"]["jax"]
+
+
+def test_markdown_is_made_of_whole_tables(out, capsys):
+    _, text, _ = run(capsys, f"report both --format md --out {out}")
+    tables = [part for part in text.split("\n\n") if part.startswith("|")]
+    assert len(tables) == 4  # agents, over all environments, language models, costs
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_figures_lie_beside_the_page(out, page):
+    figures = out / "both" / "figures"
+    names = {path.stem for path in figures.iterdir()}
+    assert names == {"aggregates", "profiles", "map", "curves", "curves-nats", "cost"}
+    for name in names:
+        with Image.open(figures / f"{name}.png") as image:
+            image.verify()
+        svg = (figures / f"{name}.svg").read_text()
+        ElementTree.fromstring(svg)
+        assert "<text" in svg and "gru" in svg + "gru" * (name == "curves-nats")
+
+
+def test_the_page_is_whole_in_itself(page):
+    """Nothing is loaded; every id is there once; every reference is to one of them."""
+    ids = Counter(re.findall(r'\bid="([^"]+)"', page))
+    assert max(ids.values()) == 1
+    for reference in re.findall(r'(?:href|src)="([^"]*)"', page):
+        assert reference.removeprefix("#") in ids
+    for reference in re.findall(r"url\(([^)]*)\)", page):
+        assert reference.removeprefix("#") in ids
+    assert "@import" not in page and "<link" not in page
+
+
+def test_the_same_study_makes_the_same_page(out, page, capsys):
+    run(capsys, f"report both --out {out}")
+    assert (out / "both" / "report.html").read_text() == page
+
+
+def test_mistakes_get_one_line(out, capsys, tmp_path):
+    words = f"report both --out {out} --format htm"
+    assert_one_line(capsys, words, "no format is called 'htm': did you mean 'html'?")
+    words = f"report both --out {out} --format md --picture {tmp_path}/x.png"
+    assert_one_line(capsys, words, "a picture is one of the page")
+    shutil.copytree(out / "both", tmp_path / "none")
+    for metrics in (tmp_path / "none").glob("*/metrics.parquet"):
+        metrics.unlink()
+    assert_one_line(capsys, f"report none --out {tmp_path}", "no cell of")
