@@ -1,0 +1,205 @@
+"""Do two networks hold the same thing? Ask by exchange.
+
+stitch, transplant: another network's state, translated by a map that was fitted to states alone, in
+    place of its own. A map trained on the task could solve it by itself (Bansal et al. 2021, arXiv
+    2106.07682), so none is; the strict one may only turn, scale and shift.
+simulation: from the exact belief to a state, and back (Mikulik et al. 2020, arXiv 2010.11223).
+interchange: one statistic's part of a state taken from another history, beside the exact answer of
+    the history that would then have been (Geiger et al. 2021, arXiv 2106.02997).
+
+A map is `[p + 1, q]` weights, the last row a constant. A head turns states into probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+PENALTIES = tuple(10.0 ** np.arange(-6, 4))
+Map = Float[np.ndarray, "p1 q"]
+Head = Callable[[Float[np.ndarray, "n d"]], Float[np.ndarray, "n K"]]
+
+
+def ridge(
+    x: Float[np.ndarray, "n p"],
+    y: Float[np.ndarray, "n q"],
+    penalties: tuple[float, ...] = PENALTIES,
+) -> Map:
+    """Least squares with a penalty, in units of x's variance, chosen by leaving rows out one at a
+    time.
+
+    >>> x = np.random.default_rng(0).normal(size=(50, 2))
+    >>> ridge(x, x @ [[1.0], [2.0]] + 3).round(3).ravel().tolist()
+    [1.0, 2.0, 3.0]
+    """
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    at_x, at_y = x.mean(axis=0), y.mean(axis=0)
+    basis, size, axes = np.linalg.svd(x - at_x, full_matrices=False)
+    seen, rows = basis.T @ (y - at_y), len(x)
+    best, chosen = np.inf, None
+    for penalty in penalties:
+        shrink = size**2 / (size**2 + penalty * np.mean(size**2) + 1e-30)
+        lever = 1 / rows + (basis**2) @ shrink
+        error = (y - at_y) - basis @ (shrink[:, None] * seen)
+        loss = np.mean((error / np.maximum(1 - lever, 1e-6)[:, None]) ** 2)
+        if loss < best:
+            inverse = shrink / np.where(size > 1e-12 * size[0], size, np.inf)
+            best, chosen = loss, axes.T @ (inverse[:, None] * seen)
+    return np.concatenate([chosen, (at_y - at_x @ chosen)[None]])
+
+
+def rotation(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d"]) -> Map:
+    """The turn, scale and shift that bring x nearest to y (orthogonal Procrustes)."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    at_x, at_y = x.mean(axis=0), y.mean(axis=0)
+    left, size, right = np.linalg.svd((x - at_x).T @ (y - at_y), full_matrices=False)
+    turn = left @ right * (size.sum() / np.sum((x - at_x) ** 2))
+    return np.concatenate([turn, (at_y - at_x @ turn)[None]])
+
+
+def through(weights: Map, x: Float[np.ndarray, "n p"]) -> Float[np.ndarray, "n q"]:
+    """What the map makes of x."""
+    return np.asarray(x, np.float64) @ weights[:-1] + weights[-1]
+
+
+def recovery(stitched: float, null: float, own: float) -> float:
+    """The share of what a state is worth that another's, translated, is worth: 0 as good as no
+    state, 1 as good as its own.
+
+    >>> recovery(stitched=-0.5, null=-1.0, own=-0.2)
+    0.625
+    """
+    return (stitched - null) / (own - null)
+
+
+def flat(carry: Any) -> Float[np.ndarray, "N d"]:
+    """A recurrent state as one row an episode; a ValueError if it holds anything but reals."""
+    leaves = jax.tree.leaves(carry)
+    if not all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves):
+        raise ValueError("only a state of real numbers can be translated")
+    return np.concatenate([np.asarray(leaf).reshape(len(leaf), -1) for leaf in leaves], axis=1)
+
+
+def unflat(rows: Float[np.ndarray, "N d"], like: Any) -> Any:
+    """The state again, in the form of another of as many episodes."""
+    leaves, tree = jax.tree.flatten(like)
+    ends = np.cumsum([leaf[0].size for leaf in leaves])
+    parts = np.split(np.asarray(rows, np.float32), ends[:-1], axis=1)
+    shaped = [jnp.asarray(p).reshape(leaf.shape) for p, leaf in zip(parts, leaves, strict=True)]
+    return jax.tree.unflatten(tree, shaped)
+
+
+def transplant(
+    donor: Any,
+    own: Any,
+    score: Callable[[Any], Float[Array, " N"]],
+    fit: Callable[[np.ndarray, np.ndarray], Map] = ridge,
+) -> float:
+    """The recovery of a network that goes on with another's state of N episodes.
+
+    donor, own: both networks' states after the same steps. score: what the network earns in each
+    episode if it goes on from a state. The map is fitted on one half of the episodes and asked on
+    the other; the null is the mean state, which tells nothing.
+    """
+    theirs, mine = flat(donor), flat(own)
+    half = len(mine) // 2
+    weights = fit(theirs[:half], mine[:half])
+    nothing = np.broadcast_to(mine[:half].mean(axis=0), mine.shape)
+    earned = [
+        float(np.mean(score(unflat(rows, own))[half:]))
+        for rows in (through(weights, theirs), nothing, mine)
+    ]
+    return recovery(*earned)
+
+
+def divergence(
+    law: Float[np.ndarray, "n K"], said: Float[np.ndarray, "n K"]
+) -> Float[np.ndarray, " n"]:
+    """KL(law || said) of each row, in nats."""
+    ratio = np.log(np.where(law > 0, law, 1.0)) - np.log(np.maximum(said, 1e-12))
+    return np.sum(np.where(law > 0, law * ratio, 0.0), axis=-1)
+
+
+class Simulation(NamedTuple):
+    """net_from_bayes, bayes_from_net: share of variance that one tells linearly of the other. nats:
+    KL of the output after the round trip state -> belief -> state from that before."""
+
+    net_from_bayes: float
+    bayes_from_net: float
+    nats: float
+
+
+def explained(y: Float[np.ndarray, "n q"], guess: Float[np.ndarray, "n q"]) -> float:
+    """The share of the variance of y, all columns together."""
+    return float(1 - np.sum((y - guess) ** 2) / np.sum((y - y.mean(axis=0)) ** 2))
+
+
+def simulation(
+    belief: Float[np.ndarray, "n b"], states: Float[np.ndarray, "n d"], head: Head
+) -> Simulation:
+    """Maps are fitted on one half of the rows and asked on the other."""
+    half = len(states) // 2
+    to_net = ridge(belief[:half], states[:half])
+    to_bayes = ridge(states[:half], belief[:half])
+    belief, states = belief[half:], np.asarray(states[half:], np.float64)
+    back = through(to_net, through(to_bayes, states))
+    return Simulation(
+        explained(states, through(to_net, belief)),
+        explained(belief, through(to_bayes, states)),
+        float(divergence(head(states), head(back)).mean()),
+    )
+
+
+class Interchange(NamedTuple):
+    """accuracy: how often the likeliest answer is that of the history that would have been. moved:
+    the share of the way to its law, 1 - KL after / KL before. by_chance: `moved` for a random
+    subspace as large."""
+
+    accuracy: float
+    moved: float
+    by_chance: float
+
+
+def span(
+    statistic: Float[np.ndarray, "n b"], states: Float[np.ndarray, "n d"]
+) -> Float[np.ndarray, "d r"]:
+    """An orthonormal basis of the directions in which states differ with a statistic: those of
+    the regression of states on its words."""
+    weights = ridge(statistic, states)[:-1]
+    words = np.asarray(statistic, np.float64) - statistic.mean(axis=0)
+    _, size, axes = np.linalg.svd(words @ weights, full_matrices=False)
+    return axes[size > 1e-3 * size[0]].T
+
+
+def interchange(
+    states: Float[np.ndarray, "n d"],
+    content: Float[np.ndarray, "n d"],
+    basis: Float[np.ndarray, "d r"],
+    law: Callable[[np.ndarray], Float[np.ndarray, "n K"]],
+    head: Head,
+    seed: int = 0,
+) -> Interchange:
+    """Each state gets the part within the basis from the content of another history.
+
+    content: the states themselves, or another network's translated. law: `[n]` places of the
+    histories that the content comes from -> the exact answers that would follow.
+    """
+    generator = np.random.default_rng(seed)
+    source = generator.permutation(len(states))
+    expected = law(source)
+    random = np.linalg.qr(generator.normal(size=basis.shape))[0]
+    before = divergence(expected, head(states)).mean()
+
+    def after(basis):
+        said = head(states + (content[source] - states) @ basis @ basis.T)
+        return said, float(1 - divergence(expected, said).mean() / before)
+
+    said, moved = after(basis)
+    right = np.argmax(said, axis=-1)[:, None]
+    best = np.take_along_axis(expected, right, axis=-1)[:, 0] >= expected.max(axis=-1) - 1e-9
+    return Interchange(float(best.mean()), moved, after(random)[1])
