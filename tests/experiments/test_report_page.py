@@ -108,7 +108,8 @@ def test_a_picture_of_the_page(path, tmp_path):
     """In a process of its own, since playwright runs here already."""
     picture = tmp_path / "new" / "page.png"
     code = (
-        "import sys; from pathlib import Path; from experiments.reports.picture import take_picture;"
+        "import sys; from pathlib import Path\n"
+        "from experiments.reports.picture import take_picture\n"
         "take_picture(*map(Path, sys.argv[1:]))"
     )
     subprocess.run([sys.executable, "-c", code, path, picture], check=True)
