@@ -131,15 +131,20 @@ class Cell:
 
     def read(self) -> tuple[Table, Table, dict[str, Any]]:
         """The metrics, evaluation and summary of a finished cell."""
-        path = self.folder / "summary.json"
-        try:
-            summary = json.loads(path.read_text())
-        except (OSError, json.JSONDecodeError):
-            raise UserError(f"{path} is damaged: remove {self.folder} to run it anew") from None
-        metrics, evaluation = (
-            read_parquet(self.folder / f"{name}.parquet") for name in ("metrics", "evaluation")
-        )
-        return metrics, evaluation, summary
+        return read_results(self.folder)
+
+
+def read_results(folder: Path) -> tuple[Table, Table, dict[str, Any]]:
+    """The metrics, evaluation and summary in the folder of a finished cell."""
+    path = folder / "summary.json"
+    try:
+        summary = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError):
+        raise UserError(f"{path} is damaged: remove {folder} to run it anew") from None
+    metrics, evaluation = (
+        read_parquet(folder / f"{name}.parquet") for name in ("metrics", "evaluation")
+    )
+    return metrics, evaluation, summary
 
 
 def machine() -> dict[str, Any]:

@@ -148,12 +148,17 @@ class CellSpec:
 
     @property
     def id(self) -> str:
-        """`<env>-<memory>-<hash of the resolved spec>`: the name of the cell's folder. The regime
-        stands before the hash if it is not PPO."""
-        text = json.dumps(self.resolved(), sort_keys=True)
-        regime = "" if self.regime == "ppo" else f"{self.regime}-"
-        code = hashlib.sha256(text.encode()).hexdigest()[:10]
-        return f"{self.env}-{self.memory}-{regime}{code}"
+        """The name of the cell's folder: `id_of` the resolved spec."""
+        return id_of(self.resolved())
+
+
+def id_of(resolved: dict[str, Any]) -> str:
+    """`<env>-<memory>-<hash of the resolved spec>`. The regime stands before the hash if it is not
+    PPO."""
+    text = json.dumps(resolved, sort_keys=True)
+    regime = "" if resolved["regime"] == "ppo" else f"{resolved['regime']}-"
+    code = hashlib.sha256(text.encode()).hexdigest()[:10]
+    return f"{resolved['env']}-{resolved['memory']}-{regime}{code}"
 
 
 def cell(env: str, memory: str, settings: Settings, regime: str = "ppo") -> CellSpec:

@@ -14,8 +14,8 @@ from agents.held_out import per_token
 from agents.lm import LMConfig
 from agents.ppo import PPOConfig
 from experiments.errors import UserError
-from experiments.results import Cell, Table
-from experiments.specs import CellSpec, NetworkConfig, Settings
+from experiments.results import Table, read_results
+from experiments.specs import CellSpec, NetworkConfig, Settings, id_of
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,19 @@ class Row:
 
 
 def read_study(folder: Path) -> list[Row]:
-    """All finished cells of a study, in order of environment and memory."""
+    """All finished cells of a study, in order of environment and memory.
+
+    Those of older versions too, whose specs lack settings that came later.
+    """
     if not (folder / "study.json").exists():
         raise UserError(f"there is no study in {folder}: run popjax sweep first")
     rows = []
     for path in sorted(folder.glob("*/metrics.parquet")):
         spec = read_spec(path.parent)
-        cell = Cell(folder, spec)
-        if cell.folder != path.parent:
+        record = json.loads((path.parent / "spec.json").read_text())
+        if id_of(record["spec"]) != path.parent.name:
             raise UserError(f"{path.parent} holds another spec than its name says: remove it")
-        metrics, evaluation, summary = cell.read()
+        metrics, evaluation, summary = read_results(path.parent)
         acts, predicts = "return" in evaluation, "nats" in evaluation
         rows.append(
             Row(
@@ -67,7 +70,7 @@ def read_study(folder: Path) -> list[Row]:
                 tokens=_tokens(spec, evaluation) if predicts else None,
                 summary=summary,
                 metrics=metrics,
-                record=json.loads((path.parent / "spec.json").read_text()),
+                record=record,
             )
         )
     return rows

@@ -16,6 +16,7 @@ from PIL import Image
 from experiments.reports.aggregates import aggregates, aggregates_sheet
 from experiments.reports.look import COLOURS, colour_of
 from experiments.reports.tables import agents_of, agents_sheet
+from experiments.specs import id_of
 from experiments.statistics import iqm
 from experiments.studies import labels, read_study
 from popjax import scores
@@ -94,6 +95,17 @@ def test_cells_of_one_memory_are_told_apart_by_what_differs(rows):
     wide = dataclasses.replace(row, record=record)
     assert labels([row, wide]) == [f"{row.who}, features 8", f"{row.who}, features 16"]
     assert labels([row]) == [row.who]
+
+
+def test_a_study_of_an_older_version_is_read(out, tmp_path):
+    """Its specs lack a setting, and its folders are named by the specs as they were."""
+    shutil.copytree(out / "both", tmp_path / "old")
+    for folder in [path.parent for path in (tmp_path / "old").glob("*/spec.json")]:
+        record = json.loads((folder / "spec.json").read_text())
+        del record["spec"]["settings"]["network"]["separate_critic"]
+        (folder / "spec.json").write_text(json.dumps(record))
+        folder.rename(folder.with_name(id_of(record["spec"])))
+    assert len(read_study(tmp_path / "old")) == len(read_study(out / "both"))
 
 
 def test_the_best_memories_have_colours_of_their_own():
