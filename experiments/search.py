@@ -87,13 +87,14 @@ class Search:
         except json.JSONDecodeError:
             raise UserError(f"{listed} is damaged: remove {folder} to run it anew") from None
         if not scored.exists():
-            began = time.perf_counter()
+            program, began = self.program(), time.perf_counter()
+
+            def report(updates: int, best: float) -> None:
+                self.news({"group": self.group, "heat": heat, "updates": updates, "best": best})
+
             table = run_heat(
-                self.program(), self.group.plan, number, points, folder / "checkpoint",
-                lambda updates, best: self.news(
-                    {"group": self.group, "heat": heat, "updates": updates, "best": best}
-                ),
-            )  # fmt: skip
+                program, self.group.plan, number, points, folder / "checkpoint", report
+            )
             write_parquet(scored, table)
             self._time(heat.name, time.perf_counter() - began)
         self.news({"group": self.group, "heat": heat, "over": True})

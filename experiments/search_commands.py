@@ -42,6 +42,8 @@ class Search:
     """Settings to compare in the first rung; point 0 is what the other options say."""
     eta: int = 4
     """One point in so many comes to the next rung, with so many times the steps."""
+    rungs: int | None = None
+    """How many rungs; so many that the last has at least two points, if not given."""
     engine: str = "sobol"
     """Who proposes the points: sobol, or optuna (an extra)."""
     batches: int | None = None
@@ -120,6 +122,7 @@ class Search:
                 self.eta,
                 batches,
                 settings.num_segments,
+                self.rungs,
             )
             groups.append(Group(label, spec, plan, self.out / self._name() / label))
         return groups
@@ -130,7 +133,8 @@ class Search:
     def _folder(self, open_study, groups: list[Group]) -> Path:
         spec = groups[0].spec
         asked = {"kind": "search"} | {
-            name: getattr(self, name) for name in ("points", "eta", "engine", "batches", "seed")
+            name: getattr(self, name)
+            for name in ("points", "eta", "rungs", "engine", "batches", "seed")
         }
         asked |= {"over": list(self.over), "vary": list(self.vary)}
         asked |= {k: v for k, v in spec.resolved().items() if k != "settings"}

@@ -110,8 +110,9 @@ def _label_lines(panel: Axes, x: float, lines: np.ndarray, data: Drawn, last: in
         panel.text(x, y, name, color=colour, fontsize=8.5, va="center")
     if last:
         names = [("last rung", OWN), ("a rung between", PALE), ("first rung", GREY)]
+        top = max((0.9, 0.55, 0.2), key=lambda y: min(abs(y - 0.08 - h) for h in heights))
         for i, (name, colour) in enumerate(names if last > 1 else names[::2]):
-            panel.text(x, 0.16 - 0.08 * i, name, color=colour, fontsize=8.5, va="center")
+            panel.text(x, top - 0.08 * i, name, color=colour, fontsize=8.5, va="center")
 
 
 def draw_margin(panel: Axes, places: np.ndarray, data: Drawn, name: str, own: Range) -> None:
@@ -126,7 +127,7 @@ def draw_margin(panel: Axes, places: np.ndarray, data: Drawn, name: str, own: Ra
     panel.scatter(*(a[[data.base]] for a in (places, data.scores)), s=26, color=INK, zorder=3)
     share, chance = explained(places, data.scores), by_chance(places, data.scores)
     panel.set_title(
-        f"{name}\nexplains {100 * max(share, 0):.0f} %\n(chance: {100 * chance:.0f} %)",
+        f"{name}\nexplains {100 * max(share, 0):.0f} %\n(chance < {100 * chance:.0f} %)",
         loc="left",
         fontsize=8.5,
         color=OWN if share > chance else INK,

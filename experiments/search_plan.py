@@ -64,12 +64,14 @@ def make_plan(
     eta: int = 4,
     batches: int = 1,
     segments: int = 1,
+    rungs: int | None = None,
 ) -> Plan:
     """The plan of a search.
 
     points: of the first rung, all batches together. seeds: of each point in the first rung.
-    segments: compiled stretches of a heat of the first rung. Raises UserError if the words make no
-    search or need more seeds than there are for tuning.
+    segments: compiled stretches of a heat of the first rung. rungs: so many that the last has at
+    least two points, if not given. Raises UserError if the words make no search or need more seeds
+    than there are for tuning.
 
     >>> plan = make_plan(64, 2, total_steps=160_000, steps_per_update=1_000)
     >>> [(heat.num_points, len(heat.seeds), plan.steps_of(heat)) for heat in plan.heats]
@@ -83,9 +85,12 @@ def make_plan(
     if points < 2 or points < batches:
         raise UserError(f"{points} points in {batches} batches are no search: give at least 2")
     lanes = at_once * seeds
-    rungs = 1
-    while points // eta**rungs > 1:
-        rungs += 1
+    most = 1
+    while points // eta**most > 1:
+        most += 1
+    rungs = most if rungs is None else rungs
+    if not 1 <= rungs <= most:
+        raise UserError(f"rungs must be from 1 to {most}, not {rungs}: the last has two points")
 
     affordable = total_steps // steps_per_update
     shortest = affordable // eta ** (rungs - 1)

@@ -79,6 +79,7 @@ def test_the_plan_gives_freed_lanes_to_the_survivors_as_seeds_not_used_before():
         ({"points": 1}, "no search"),
         ({"total_steps": 15}, "at least 16"),
         ({"eta": 1}, "eta must be at least 2"),
+        ({"rungs": 4}, "rungs must be from 1 to 3, not 4"),
         ({"seeds": 0}, "seeds must be above zero"),
         ({"seeds": 900}, "are for tuning"),
     ],
