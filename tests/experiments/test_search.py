@@ -206,23 +206,19 @@ def test_batches_are_reported_to_the_engine(group):
     assert abs(np.log(ranking[0][0]["learning_rate"] / BEST)) < 0.5
 
 
-def test_lanes_are_single_runs(tmp_path):
+def test_lanes_are_single_runs(group, tmp_path):
     """A lane of the program is the run that its seed and its point make alone."""
-    settings = Settings(network=NetworkConfig(features=8, head_features=8))
-    ppo = dataclasses.replace(settings.ppo, num_envs=4, num_steps=16, num_minibatches=2)
-    spec = cell("RepeatFirstEasy", "mlp", dataclasses.replace(settings, ppo=ppo))
-    plan = make_plan(4, 1, 8 * 64, 64, segments=2)
-    points = [spec.hyperparams | {"learning_rate": rate} for rate in (1e-3, 1e-2, np.nan, 0.0)]
-    trainer = REGIMES["ppo"].trainer(spec)
-    program = compile_lanes(trainer, plan)
-    table = run_heat(program, plan, 0, points, tmp_path)
+    plan = make_plan(4, 1, total_steps=8, steps_per_update=1, segments=2)
+    base = group.spec.hyperparams
+    points = [base | {"learning_rate": rate} for rate in (1e-3, 1e-2, np.nan, 4e-3)]
+    trainer = rolls(group.spec)
+    table = run_heat(compile_lanes(trainer, plan), plan, 0, points, tmp_path)
     assert table["diverged"].tolist() == [False, False, True, False]
     key = search_lanes.lane_keys((TUNING_SEEDS.start,))[0][0]
     hyperparams = search_lanes.Hyperparams(**points[1])
-    state = jax.jit(trainer.init)(key, hyperparams, 8)
-    _, metrics = jax.jit(trainer.segment, static_argnums=2)(state, hyperparams, 8)
+    _, metrics = trainer.segment(trainer.init(key, hyperparams, 8), hyperparams, 8)
     alone = search_lanes.final_return(np.asarray(metrics["return"])[None])
-    np.testing.assert_allclose(table["score"][1], alone[0], rtol=1e-4)
+    np.testing.assert_allclose(table["score"][1], alone[0], rtol=1e-5)
 
 
 def test_what_explains_the_scores_stands_out():
