@@ -18,6 +18,7 @@ from experiments.bench_commands import BENCHES, Bench
 from experiments.bridge_commands import BRIDGES, Bridge
 from experiments.commands import Play, Report, Sweep, Train
 from experiments.errors import UserError
+from experiments.explore_commands import Explore
 from experiments.heap import keep_pages
 from experiments.lists import Envs, Memories
 from experiments.published_commands import Published
@@ -35,6 +36,7 @@ COMMANDS = {
     "published": Published,
     "bench": Bench,
     "bridge": Bridge,
+    "explore": Explore,
 }
 GROUPS = {"bench": BENCHES, "bridge": BRIDGES}
 

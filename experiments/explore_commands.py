@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
@@ -13,7 +14,66 @@ from rich.table import Table
 from experiments.errors import UserError
 from popjax.words import nearest
 
+DEFAULT_OUT = Path("results")
 COLOURS = {"exact": "green", "analogy": "yellow", "breaks": "red"}
+
+
+@dataclass(frozen=True)
+class Explore:
+    """Write the page with the toggle: one HTML file that loads nothing from anywhere.
+
+    Every gear under both its names, an episode of each of the 16 families step by step, and the
+    experiments between the costumes. With a study: its table and curves too, and its own networks
+    in the replays wherever it trained an agent (ppo) and a language model (lm) of one memory.
+
+    Example: popjax explore
+    Example: popjax explore quick
+    """
+
+    study: tyro.conf.Positional[str] = ""
+    """Name of a study; the page is written into its folder."""
+    file: Path | None = None
+    """Where to write instead; explore.html if there is no study."""
+    out: Path = DEFAULT_OUT
+    """Folder of all studies."""
+    record: bool = False
+    """First train the small networks that the page ships with, and record their episodes anew."""
+    envs: tuple[str, ...] = ()
+    """With --record: only these environments."""
+
+    def run(self, console: Console) -> None:
+        from experiments import explore
+        from experiments.explore_study import pairs_in, record_shipped, recordings, table_of
+        from experiments.specs import env_name
+
+        names = [env_name(name) for name in self.envs]
+        if self.record and self.study:
+            raise UserError("--record is for the page that ships, without a study")
+        if names and not self.record:
+            raise UserError("--envs goes with --record")
+        if self.record:
+            path = record_shipped(self.out, names, console)
+            console.print(f"written to {path}")
+        command = f"popjax explore {self.study}".strip()
+        path = self.file or Path("explore.html")
+        if not self.study:
+            write(path, explore.page(command=command), console)
+            return
+        folder = self.out / self.study
+        table, pairs = table_of(folder), pairs_in(folder)
+        if not table["cells"]:
+            raise UserError(f"no cell of {folder} is finished yet")
+        own = recordings(pairs, pairs, console)
+        write(self.file or folder / "explore.html", explore.page(own, table, command), console)
+
+
+def write(path: Path, text: str, console: Console) -> None:
+    """Writes the page, or says in one line why it cannot."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write to {path}: {error.strerror}") from None
+    console.print(f"written to {path}, {path.stat().st_size / 1e6:.1f} MB: open it in a browser")
 
 
 @dataclass(frozen=True)

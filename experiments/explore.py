@@ -1,0 +1,150 @@
+"""The page with the toggle: one self-contained HTML file.
+
+The built page is `explorer/built/page.html` (Lit and Observable Plot, bundled by Vite to one file;
+sources in `explorer/`), and the recorded episodes are `explorer/episodes.json`, written by
+`popjax explore --record`. `page` puts the second into the first.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import gzip
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from agents.regimes import REGIMES
+from agents.regimes import Regime as Rung
+from experiments.bridge.gears import gears, sentences
+from popjax import FAMILIES
+
+FOLDER = Path(__file__).with_name("explorer")
+BUILT, EPISODES, FIGURES = (
+    FOLDER / name for name in ("built/page.html", "episodes.json", "figures")
+)
+PLACE = "{{popjax-data}}"
+
+
+def page(
+    episodes: Mapping[str, str] | None = None,
+    study: Mapping[str, Any] | None = None,
+    command: str = "popjax explore",
+) -> str:
+    """The page as one string of HTML, which loads nothing from anywhere.
+
+    episodes: packed recordings by id, in place of those that are shipped. study: a study's table,
+        see `experiments.explore_study`. command: what made the page, as it tells.
+
+    In a notebook: `IPython.display.IFrame(srcdoc=...)`, or write it to a file and open that.
+
+    >>> text = page()
+    >>> text[:15], PLACE in text
+    ('<!doctype html>', False)
+    """
+    data = {
+        "version": version("popjax"),
+        "command": command,
+        "gears": [asdict(gear) for gear in gears()],
+        "families": {family: sentences(family) for family in FAMILIES},
+        "ladder": ladder(),
+        "figures": figures(),
+        "episodes": shipped() | dict(episodes or {}),
+        "study": study,
+    }
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    return BUILT.read_text(encoding="utf-8").replace(PLACE, text)
+
+
+@functools.cache
+def shipped() -> dict[str, str]:
+    """The recordings that come with the package, packed, by id."""
+    return json.loads(EPISODES.read_text(encoding="utf-8"))
+
+
+def pack(recorded: Mapping[str, Any]) -> str:
+    """A recording as the page holds it: gzip in base64, the same bytes every time."""
+    text = json.dumps(recorded, ensure_ascii=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+
+
+def unpack(packed: str) -> dict[str, Any]:
+    """The recording again.
+
+    >>> unpack(pack({"env": "RepeatFirstEasy"}))
+    {'env': 'RepeatFirstEasy'}
+    """
+    return json.loads(gzip.decompress(base64.b64decode(packed)))
+
+
+def ladder() -> list[dict[str, str]]:
+    """The rungs from a language model to an agent, by what each of the five factors is there.
+
+    >>> [rung["rung"] for rung in ladder()][:4]
+    ['R0', 'R1', "R1'", 'R-all']
+    """
+    rungs = {name: _factors(name, rung) for name, rung in REGIMES.items()}
+    rungs["next_obs"]["name"] = "lm"
+    ordered = {}
+    for name, rung in rungs.items():
+        if name == "sum_to_end":
+            ordered["ppo"] = {
+                "name": "ppo",
+                "rung": "R4",
+                "about": "PPO on the environment's rewards, step by step",
+                "target": "the most reward",
+                "histories": "the learner's own",
+                "feedback": "a reward for one's own action",
+                "density": "every step",
+                "designer": "the environment's reward",
+            }
+        ordered[name] = rung
+    return list(ordered.values())
+
+
+PLAYED = {
+    "behaviour": "a fixed player's",
+    "oracle": "the oracle's own",
+    "policy": "the learner's own",
+}
+TOLD = {
+    "labels": "the label itself",
+    "verdicts": "a verdict on one's own word",
+    "sum": "the sum of all verdicts",
+}
+
+
+def _factors(name: str, rung: Rung) -> dict[str, str]:
+    paid = not rung.labels and not rung.needs_label and rung.says == "action"
+    aims = {"token": "the next observation", "action": "the oracle's action"}
+    words = rung.labels or (rung.says,)
+    told = TOLD[rung.told]
+    if paid:
+        told = {"verdicts": "a reward for one's own action", "sum": "the sum of all rewards"}[
+            rung.told
+        ]
+    return {
+        "name": name,
+        "rung": rung.rung,
+        "about": rung.about,
+        "target": "the most reward" if paid else " and ".join(aims[word] for word in words),
+        "histories": PLAYED[rung.played_by],
+        "feedback": told,
+        "density": "once an episode" if rung.told == "sum" else "every step",
+        "designer": "the environment's reward"
+        if paid
+        else " and ".join({"token": "the data", "action": "an oracle"}[word] for word in words),
+    }
+
+
+def figures() -> list[dict[str, str]]:
+    """The figures of the experiments, those that `figures.json` names and that are there."""
+    found = []
+    for record in json.loads((FIGURES / "figures.json").read_text(encoding="utf-8")):
+        path = FIGURES / record["file"]
+        code = base64.b64encode(path.read_bytes()).decode()
+        found.append({**record, "src": f"data:image/{path.suffix[1:]};base64,{code}"})
+    return found

@@ -1,0 +1,161 @@
+"""One episode as plain data: the picture, the words, and what each predictor makes of every step.
+
+With a trained pair the agent plays and the language model reads the very same deck or board.
+Without one the reference player plays, and the exact law is all that predicts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.special import log_softmax, logsumexp
+from scipy.stats import norm
+
+from agents.distributions import LOG_STD_RANGE
+from agents.lm import logits_along, reading
+from agents.positions import answerable
+from agents.regimes.choices import log_probs, sizes_of
+from experiments.explore_pairs import Costume, Pair, agent_player, policy_along
+from experiments.explore_scenes import drawn
+from experiments.explore_words import (
+    action_numbers,
+    action_words,
+    component_words,
+    seen_words,
+    token_words,
+)
+from popjax import ENVS, floors
+from popjax.core import Environment
+from popjax.floors import FLOORS, log_probs_along, make_law
+from popjax.players import Episodes, make_player, play
+from popjax.players.follow import follow
+from popjax.scores import scores
+from popjax.spaces import Box
+from popjax.tokens import target_of
+
+MOST_STEPS = 208  # of a long episode, its beginning is shown
+
+
+def record(env_id: str, seed: int, pair: Pair | None = None) -> tuple[dict[str, Any], Episodes]:
+    """The episode of a seed as JSON data, and the steps that are shown of it. Probabilities are
+    written in thousandths."""
+    env = ENVS[env_id]
+    player = agent_player(pair.agent) if pair else make_player(env, "reference")
+    key_play, key_reference = jax.random.split(jax.random.key(seed))
+    episodes = play(env, player, key_play, 1, keep_states=True)
+    length = int(episodes.lengths[0])
+    steps = min(length, MOST_STEPS)
+    shown = jax.tree.map(lambda leaf: leaf[:steps], episodes)
+    right = reference_along(env, shown, key_reference)
+    can = jax.vmap(lambda obs, t: answerable(env, obs, t))(shown.obs[:, 0], jnp.arange(steps))
+    data = {
+        "env": env_id,
+        "seed": seed,
+        "player": player.name,
+        "length": length,
+        "most": env.max_steps,
+        "return": round(float(episodes.returns[0]), 4),
+        "scene": drawn(env, shown, steps),
+        "seen": seen_words(env, shown, steps),
+        "acts": action_words(env),
+        "did": action_numbers(env, shown.action)[:, 0].tolist(),
+        "reference": action_numbers(env, right)[:, 0].tolist(),
+        "judged": np.asarray(can).astype(int).tolist(),
+        "reward": [round(float(r), 4) for r in shown.reward[:, 0]],
+        "token": {
+            "components": component_words(env),
+            "words": token_words(env),
+            "came": np.asarray(target_of(env).tokens(shown))[:, 0].tolist(),
+            "uniform": round(float(np.log(target_of(env).sizes).sum()), 4),
+        },
+        "law": exact(env, shown),
+        "agent": acting(pair.agent, shown) if pair else None,
+        "language_model": predicting(pair.language_model, shown) if pair else None,
+        "floor": floor_of(env_id),
+        "scores": {
+            kind: scores(env_id)[kind]["mean"] for kind in ("random", "memoryless", "reference")
+        },
+    }
+    return data, shown
+
+
+def acting(agent: Costume, episodes: Episodes) -> dict[str, Any]:
+    """The agent's probabilities of all actions at every step, and the facts of its training."""
+    outputs = policy_along(agent, *reading(agent.env, episodes, agent.inputs))[:, 0]
+    return {"policy": thousandths(chances(agent.env, outputs)), **agent.facts}
+
+
+def chances(env: Environment, outputs: np.ndarray) -> np.ndarray:
+    """`[T, actions]`; a torque's Gaussian as what the nearest of nine levels would get."""
+    if not isinstance(env.action_space, Box):
+        return np.exp(np.asarray(log_probs(sizes_of(env), jnp.asarray(outputs))))
+    mean, log_std = outputs[:, :1], np.clip(outputs[:, 1:], *LOG_STD_RANGE)
+    levels = np.linspace(env.action_space.low[0], env.action_space.high[0], len(action_words(env)))
+    between = np.concatenate([[-np.inf], (levels[1:] + levels[:-1]) / 2, [np.inf]])
+    return np.diff(norm.cdf((between - mean) / np.exp(log_std)), axis=1)
+
+
+def predicting(model: Costume, episodes: Episodes) -> dict[str, Any]:
+    """The language model's law of each component of the next token, given those before it."""
+    logits, token = logits_along(model.params, model.env, model.network, model.inputs, episodes)
+    parts = np.split(np.asarray(logits)[:, 0], np.cumsum(model.network.sizes)[:-1], axis=-1)
+    return _predictions([log_softmax(part, axis=-1) for part in parts], token[:, 0]) | model.facts
+
+
+def exact(env: Environment, episodes: Episodes) -> dict[str, Any] | None:
+    """The same under the law of `popjax.floors`; None where there is none to compute."""
+    if not hasattr(FLOORS[env.name], "law"):
+        return None
+    law = make_law(env)
+    joint, number = log_probs_along(law, episodes.replace(state=None, next_state=None))
+    sizes = target_of(env).sizes
+    joint = np.asarray(joint, np.float64)[:, 0].reshape(-1, *sizes)
+    token = np.stack(np.unravel_index(np.asarray(number)[:, 0], sizes), axis=-1)
+    parts, left = [], joint
+    for i in range(len(sizes)):
+        part = logsumexp(left, axis=tuple(range(2, left.ndim))) if left.ndim > 2 else left
+        parts.append(part - logsumexp(part, axis=1, keepdims=True))
+        left = left[np.arange(len(left)), token[:, i]]
+    return _predictions(parts, token) | {"exact": law.exact}
+
+
+def _predictions(parts: list[np.ndarray], token: Any) -> dict[str, Any]:
+    token = np.asarray(token)
+    came = [np.take_along_axis(part, token[:, i : i + 1], 1) for i, part in enumerate(parts)]
+    return {
+        "next": [thousandths(np.exp(part)) for part in parts],
+        "surprise": np.round(np.abs(np.sum(came, axis=0)[:, 0]), 4).tolist(),
+    }
+
+
+def reference_along(env: Environment, episodes: Episodes, key: jax.Array) -> jax.Array:
+    """`[T, N, ...]` what the reference player would have done at every step, had it seen and done
+    what was seen and done. The key is consumed."""
+    player, correct = make_player(env, "reference"), follow(env)
+
+    def one_step(memory, step):
+        key, obs, state, action = step
+        after, best = player.act(key, memory, obs, state)
+        return correct(memory, after, action), best
+
+    def one_episode(key, obs, state, action):
+        keys = jax.random.split(key, len(obs))
+        return jax.lax.scan(one_step, player.begin(), (keys, obs, state, action))[1]
+
+    keys = jax.random.split(key, episodes.obs.shape[1])
+    along = jax.jit(jax.vmap(one_episode, in_axes=(0, 1, 1, 1), out_axes=1))
+    return along(keys, episodes.obs, episodes.state, episodes.action)
+
+
+def floor_of(env_id: str) -> dict[str, Any]:
+    """The floor in nats a token, and whether it is exact."""
+    known = floors.floor(env_id)
+    return {"nats": round(known.nats_per_token, 4), "kind": known.kind, "player": known.player}
+
+
+def thousandths(p: np.ndarray) -> list[list[int]]:
+    """Probabilities `[T, K]` as whole numbers."""
+    return np.rint(1000 * np.asarray(p, np.float64)).astype(int).tolist()

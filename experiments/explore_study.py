@@ -1,0 +1,119 @@
+"""From studies to the page: tables, the pairs of networks in them, and recordings of these."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from rich.console import Console
+
+from experiments import explore
+from experiments.explore_models import STUDY, study_cells
+from experiments.explore_pairs import Pair, pair_of
+from experiments.explore_probes import readings
+from experiments.explore_record import record
+from experiments.results import Cell, open_study
+from experiments.studies import Row, read_study
+from experiments.suite import run_cells
+from popjax import ENVS
+
+SEED, POINTS = 1, 60  # of the episodes that are shown; of a learning curve
+
+
+def table_of(folder: Path) -> dict[str, Any]:
+    """The finished cells of a study, with what they reached and how they learned."""
+    return {"name": folder.name, "cells": [_line(folder, row) for row in read_study(folder)]}
+
+
+def _line(folder: Path, row: Row) -> dict[str, Any]:
+    spec = row.spec
+    metrics, _, _ = Cell(folder, spec).read()
+    measure = "return" if "return" in metrics else "nats" if "nats" in metrics else "loss"
+    if row.final is not None:
+        result = f"return {np.mean(row.final):.3f}"
+    else:
+        nats, floor = (np.mean([seed[name] for seed in row.tokens]) for name in ("nats", "floor"))
+        result = f"{nats:.4f} nats a token, floor {floor:.4f}"
+    return {
+        "env": spec.env,
+        "memory": spec.memory,
+        "regime": spec.regime,
+        "seeds": len(spec.seeds),
+        "steps": spec.num_updates * spec.steps_per_update,
+        "result": result,
+        "measure": measure,
+        "curve": _curve(metrics, measure),
+    }
+
+
+def _curve(metrics: dict[str, np.ndarray], measure: str) -> list[list[float]]:
+    """`[step, value, seed]`, at most `POINTS` of each seed, each the mean of a stretch."""
+    points = []
+    for seed in np.unique(metrics["seed"]):
+        own = (metrics["seed"] == seed) & np.isfinite(metrics[measure])
+        steps, values = metrics["step"][own], metrics[measure][own]
+        parts = [part for part in np.array_split(np.arange(len(steps)), POINTS) if part.size]
+        points += [
+            [int(steps[part[-1]]), round(float(values[part].mean()), 5), int(seed)]
+            for part in parts
+        ]
+    return points
+
+
+def pairs_in(folder: Path) -> dict[str, tuple[Cell, Cell]]:
+    """The agent and the language model of each environment that a study has trained both of, with
+    one memory at one width; the first such memory."""
+    agents, models = {}, {}
+    for row in read_study(folder):
+        size = row.spec.settings.network
+        key = row.spec.env, row.spec.memory, size.features, size.num_layers
+        kept = {"ppo": agents, "lm": models}.get(row.spec.regime, {})
+        kept.setdefault(key, Cell(folder, row.spec))
+    found: dict[str, tuple[Cell, Cell]] = {}
+    for key in agents.keys() & models.keys():
+        found.setdefault(key[0], (agents[key], models[key]))
+    return found
+
+
+def recorded(env_id: str, pair: Pair | None) -> dict[str, Any]:
+    """An episode with the readings of both states along it, where there are any."""
+    episode, episodes = record(env_id, SEED, pair)
+    read = readings(pair, episodes, jax.random.key(SEED + 1)) if pair else []
+    return episode | {"readings": read}
+
+
+def recordings(
+    names: Iterable[str], pairs: Mapping[str, tuple[Cell, Cell]], console: Console
+) -> dict[str, str]:
+    """Packed recordings by id, of trained pairs where there are some, else of reference players."""
+    found = {}
+    for name in names:
+        pair = pair_of(*pairs[name]) if name in pairs else None
+        found[name] = explore.pack(recorded(name, pair))
+        player = "a trained pair" if pair else "the reference player"
+        size = len(found[name]) / 1000
+        console.print(f"recorded {name}: {player}, {size:.0f} kB", highlight=False)
+        jax.clear_caches()  # programs of hundreds of players would fill the memory
+    return found
+
+
+def record_shipped(out: Path, names: Iterable[str], console: Console) -> Path:
+    """Trains what the page ships with, records it, and puts it into the package's file.
+
+    names: these environments alone; the recordings of others are kept.
+    """
+    names = list(names) or list(ENVS)
+    folder = open_study(out, STUDY, {"kind": "explorer"})
+    outcomes = run_cells(folder, [spec for spec in study_cells() if spec.env in names], console)
+    if "failed" in outcomes:
+        console.print("what failed is recorded without networks; run it again to go on")
+    table = explore.shipped() if explore.EPISODES.exists() else {}
+    table = table | recordings(names, pairs_in(folder), console)
+    lines = [json.dumps({name: table[name]})[1:-1] for name in ENVS if name in table]
+    explore.EPISODES.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    explore.shipped.cache_clear()
+    return explore.EPISODES

@@ -1,0 +1,58 @@
+"""`popjax explore`: one file, of the package's own recordings or of a study's networks."""
+
+import re
+
+import pytest
+
+from experiments import explore
+from experiments.explore_models import BUDGETS, pair, study_cells
+from popjax import FAMILIES
+from tests.experiments.command import assert_one_line, run
+
+
+def test_the_page_is_one_file_that_names_no_other(capsys, tmp_path):
+    path = tmp_path / "page.html"
+    code, out, _ = run(capsys, f"explore --file {path}")
+    text = path.read_text("utf-8")
+    assert code == 0 and "open it in a browser" in out
+    assert text == explore.page() and explore.PLACE not in text
+    head = text.split('<script type="module"')[0]
+    assert not re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="(?!data:)', head)
+    assert text.count("<script") == 2 and "<script src" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("explore nosuchstudy", "there is no study in"),
+        ("explore --envs RepeatFirstEasy", "--envs goes with --record"),
+        ("explore --record --envs RepeatFirstEazy", "did you mean 'RepeatFirstEasy'?"),
+        ("explore some --record", "without a study"),
+        ("explore --file missing/page.html", "cannot write to"),
+        ("exploer", "did you mean 'explore'?"),
+    ],
+)
+def test_a_mistake_gets_one_line(capsys, monkeypatch, tmp_path, words, says):
+    monkeypatch.chdir(tmp_path)
+    assert_one_line(capsys, words, says)
+
+
+def test_both_costumes_of_every_family_have_the_same_backbone_and_inputs():
+    assert set(BUDGETS) == set(FAMILIES) and len(study_cells()) == 2 * len(FAMILIES)
+    for family in FAMILIES:
+        agent, model = pair(family)
+        assert agent.settings.network == model.settings.network and agent.memory == model.memory
+        with_action = agent.settings.ppo.inputs == "obs+action"
+        assert model.settings.lm.previous_action == "auto"
+        assert with_action == (model.settings.lm.player == "mixture")
+
+
+@pytest.mark.slow
+def test_a_study_shows_its_own_networks(capsys, tmp_path):
+    small = f"--seeds 1 --network.features 8 --network.head-features 8 --out {tmp_path} --study s"
+    assert run(capsys, f"train HigherLowerEasy --total-steps 20000 {small}")[0] == 0
+    assert run(capsys, f"train HigherLowerEasy --as lm --total-steps 20000 {small}")[0] == 0
+    code, out, _ = run(capsys, f"explore s --out {tmp_path}")
+    assert code == 0 and "recorded HigherLowerEasy: a trained pair" in out
+    text = (tmp_path / "s" / "explore.html").read_text("utf-8")
+    assert '"study":{"name":"s"' in text and "nats a token, floor 2.20" in text
