@@ -12,7 +12,7 @@ import tyro
 from rich.console import Console
 
 from experiments.errors import UserError
-from experiments.presets import named_settings, preset
+from experiments.presets import named_settings, preset, silent, spoken
 from experiments.regimes import regime_name, settled
 from experiments.specs import CellSpec, Settings, cell, env_name, memory_name
 from popjax.words import nearest
@@ -78,10 +78,8 @@ class Train:
     """Tell the numbers to these too: tensorboard, wandb."""
 
     def defaults(self) -> Train:
-        """What holds where the caller is silent, once environment, memory and name are known; but
-        for the hyper-parameters, of which a caller names some."""
-        settings = dataclasses.replace(self._named(), hyperparams={})
-        return dataclasses.replace(self, settings=settings)
+        """What holds where the caller is silent, once environment, memory and name are known."""
+        return dataclasses.replace(self, settings=silent(self._named()))
 
     def _named(self) -> Settings:
         if self.named != "default" and regime_name(self.regime) != "ppo":
@@ -93,8 +91,7 @@ class Train:
 
     def spec(self) -> CellSpec:
         """The one cell that is trained."""
-        hyperparams = self._named().hyperparams | self.settings.hyperparams
-        settings = dataclasses.replace(self.settings, hyperparams=hyperparams)
+        settings = spoken(self.settings, self._named())
         return cell(self.env, self.memory, settings, self.regime)
 
 

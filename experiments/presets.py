@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +27,21 @@ def named_settings(name: str, env: str, memory: str) -> Settings:
     if name not in NAMED_SETTINGS:
         raise UserError(nearest(name, NAMED_SETTINGS, "settings"))
     return NAMED_SETTINGS[name](env, memory)
+
+
+def silent(settings: Settings) -> Settings:
+    """Settings as the defaults of a command: without the tables of which a caller names a part."""
+    network = dataclasses.replace(settings.network, options={})
+    return dataclasses.replace(settings, network=network, hyperparams={})
+
+
+def spoken(given: Settings, named: Settings) -> Settings:
+    """What a caller said on top of `silent` settings; tables are changed in part, not replaced."""
+    network = dataclasses.replace(
+        given.network, options=named.network.options | given.network.options
+    )
+    hyperparams = named.hyperparams | given.hyperparams
+    return dataclasses.replace(given, network=network, hyperparams=hyperparams)
 
 
 @dataclass(frozen=True)

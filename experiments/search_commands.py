@@ -12,7 +12,7 @@ from rich.console import Console
 
 from experiments.commands import DEFAULT_OUT, SettingsName
 from experiments.errors import UserError
-from experiments.presets import named_settings
+from experiments.presets import named_settings, silent, spoken
 from experiments.specs import Settings, cell, env_name, memory_name
 from experiments.tuned import TUNED, TUNING_SEEDS
 
@@ -68,8 +68,8 @@ class Search:
 
     def defaults(self) -> Search:
         """What holds where the caller is silent, once environment, memory and name are known."""
-        settings = dataclasses.replace(self._named(), **SILENT, hyperparams={})
-        return dataclasses.replace(self, settings=settings)
+        settings = dataclasses.replace(self._named(), **SILENT)
+        return dataclasses.replace(self, settings=silent(settings))
 
     def _named(self) -> Settings:
         return named_settings(self.named, env_name(self.env), memory_name(self.memory))
@@ -109,8 +109,7 @@ class Search:
 
         engine_of(self.engine, 1, 0)
         batches = BATCHES[self.engine] if self.batches is None else self.batches
-        hyperparams = self._named().hyperparams | self.settings.hyperparams
-        base = dataclasses.replace(self.settings, hyperparams=hyperparams)
+        base = spoken(self.settings, self._named())
         groups = []
         for label, settings in groups_of(base, self.vary).items():
             spec = cell(self.env, self.memory, settings)

@@ -10,9 +10,9 @@ from typing import Literal
 
 import numpy as np
 
-from agents.ppo import PPOConfig
 from experiments.errors import UserError
-from experiments.specs import NetworkConfig, Settings
+from experiments.specs import Settings
+from experiments.tuned import PARTS, check_choice
 from popjax.words import nearest
 
 Point = dict[str, float]
@@ -99,11 +99,7 @@ def groups_of(settings: Settings, vary: Sequence[str]) -> dict[str, Settings]:
     for chosen in itertools.product(*choices):
         group = settings
         for part, name, value in chosen:
-            try:
-                changed = dataclasses.replace(getattr(group, part), **{name: value})
-            except ValueError as error:
-                raise UserError(f"{name}={value}: {error}") from None
-            group = dataclasses.replace(group, **{part: changed})
+            group = _with(group, part, name, value)
         groups[",".join(f"{name}={value}" for _, name, value in chosen) or "all"] = group
     return dict(sorted(groups.items(), key=lambda item: item[1] != settings))
 
@@ -111,23 +107,38 @@ def groups_of(settings: Settings, vary: Sequence[str]) -> dict[str, Settings]:
 def _choices(word: str) -> list[tuple[str, str, object]]:
     kinds = {
         f.name: (part, getattr(kind(), f.name))
-        for part, kind in (("network", NetworkConfig), ("ppo", PPOConfig))
+        for part, kind in PARTS.items()
         for f in dataclasses.fields(kind)
     }
     name, _, values = word.partition("=")
-    if name not in kinds:
+    whole, _, option = name.partition(".")
+    if whole not in kinds or (option and whole != "options"):
         raise UserError(nearest(name, kinds, "static setting"))
-    part, default = kinds[name]
+    part, default = ("network", 0) if option else kinds[name]
     choices = []
     for text in filter(None, values.split(",")):
         try:
             value = _read_as(type(default), text)
         except ValueError:
             raise UserError(f"{name} cannot be {text!r}: it is {default!r} by default") from None
+        if not option:
+            check_choice(part, name, value)
         choices.append((part, name, value))
     if not choices:
         raise UserError(f"give the values of {name}, such as {name}={default}")
     return choices
+
+
+def _with(group: Settings, part: str, name: str, value: object) -> Settings:
+    """The settings with one static setting changed; `options.size` is one of the memory's own."""
+    old = getattr(group, part)
+    whole, _, option = name.partition(".")
+    if option:
+        value = old.options | {option: value}
+    try:
+        return dataclasses.replace(group, **{part: dataclasses.replace(old, **{whole: value})})
+    except ValueError as error:
+        raise UserError(f"{name}={value}: {error}") from None
 
 
 def _read_as(kind: type, text: str) -> object:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from agents.memory import MEMORIES
 from agents.ppo import PPOConfig
@@ -61,12 +61,20 @@ def settings_from(plain: dict[str, Any]) -> Settings:
             raise UserError(nearest(name, known, "setting"))
         if name in PARTS:
             fields = [f.name for f in dataclasses.fields(PARTS[name])]
-            for part in value:
+            for part, chosen in value.items():
                 if part not in fields:
                     raise UserError(nearest(part, fields, f"setting of {name}"))
+                check_choice(name, part, chosen)
             value = PARTS[name](**value)
         changed[name] = value
     return Settings(**changed)
+
+
+def check_choice(part: str, name: str, value: object) -> None:
+    """A UserError if a field of the network or of PPO has its choices, and the value is none."""
+    kind = get_type_hints(PARTS[part])[name]
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        raise UserError(nearest(str(value), get_args(kind), f"choice of {name}"))
 
 
 def differences(settings: Settings) -> dict[str, Any]:

@@ -141,7 +141,9 @@ def test_static_settings_make_groups():
     groups = groups_of(base, ["features=32,64", "inputs=obs,obs+action", "separate_critic=false"])
     assert len(groups) == 4 and next(iter(groups.values())) == base
     assert groups["features=32,inputs=obs,separate_critic=False"].ppo.inputs == "obs"
+    assert groups_of(base, ["options.size=2,4"])["options.size=4"].network.options == {"size": 4}
     for word, says in (
+        ("inputs=obss", "'obs'"),
         ("featres=3", "'features'"),
         ("features=x", "cannot be 'x'"),
         ("features", "give the values"),

@@ -19,7 +19,7 @@ ENTRIES = {
             "best": True,
             "settings": {
                 "total_steps": 3_000_000,
-                "network": {"features": 64},
+                "network": {"features": 64, "options": {"size": 3}},
                 "ppo": {"num_envs": 128, "inputs": "obs"},
                 "hyperparams": {"gamma": 0.9, "clip": 0.1},
             },
@@ -75,9 +75,10 @@ def test_options_win_over_fast(entries, monkeypatch):
         commands, "run_study", lambda out, study, about, specs, *_: asked.update({study: specs})
     )
     words = "train CountRecallEasy --settings fast --features 16 --hyperparams clip 0.3"
+    words += " --options other 4"
     parse(words.split()).run(None)
     [spec] = asked["train"]
-    assert spec.settings.network == NetworkConfig(features=16)
+    assert spec.settings.network == NetworkConfig(features=16, options={"size": 3, "other": 4})
     assert spec.settings.ppo.num_envs == 128 and spec.settings.total_steps == 3_000_000
     assert spec.settings.hyperparams == {"gamma": 0.9, "clip": 0.3}
 
@@ -115,6 +116,7 @@ def test_what_is_written_is_read_again(entries):
         ('{"*": {"grue": {}}}', "did you mean 'gru'?"),
         ('{"*": {"gru": {}}}', "damaged (KeyError: 'settings')"),
         ('{"*": {"gru": {"settings": {"ppo": {"num_env": 1}}}}}', "did you mean 'num_envs'?"),
+        ('{"*": {"gru": {"settings": {"ppo": {"inputs": "obss"}}}}}', "did you mean 'obs'?"),
         ('{"*": {"gru": {"settings": {"hyperparams": {"gama": 1}}}}}', "did you mean 'gamma'?"),
     ],
 )
