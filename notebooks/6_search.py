@@ -1,0 +1,41 @@
+# %% [markdown]
+# # A fast search of hyper-parameters
+#
+# Hyper-parameters are traced, not baked into the program: a whole search is one compiled program in
+# which every point is a lane. Points are scrambled Sobol; worse halves make room for more seeds of
+# the better ones; tuning seeds are never reporting seeds.
+
+# %%
+import os
+import subprocess
+import sys
+import tempfile
+
+from IPython.display import Image, display
+
+SMOKE = "POPJAX_SMOKE" in os.environ
+out = tempfile.mkdtemp()
+size = (
+    ["--points", "4", "--total-steps", "16384", "--features", "8", "--head-features", "8"]
+    if SMOKE
+    else ["--points", "16", "--total-steps", "98304", "--features", "32", "--head-features", "32"]
+)
+command = ["search", "RepeatPreviousEasy", "--memory", "gru", "--seeds", "1", "--out", out, *size]
+print("popjax", *command)
+
+# %%
+run = subprocess.run(
+    [sys.executable, "-m", "experiments.cli", *command], capture_output=True, text=True
+)
+print(run.stdout or run.stderr)
+assert run.returncode == 0
+
+# %% [markdown]
+# Which settings mattered? Left: every point as a line, the better the darker. Right: what each
+# hyper-parameter explains by itself.
+
+# %%
+from pathlib import Path
+
+for picture in sorted(Path(out).rglob("*.png")):
+    display(Image(str(picture)))
