@@ -71,7 +71,7 @@ def replaced(
 ) -> tuple[Int[Array, "T T N"], Bool[Array, "T N"]]:
     """For each lag the histories with that card turned into one of another suit, and where the deck
     holds such a card. The key is consumed."""
-    T, N = cards.shape
+    T = len(cards)
     place = T - 1 - jnp.arange(T)
     mine = cards[place]
     counts = jnp.sum(jax.nn.one_hot(cards, suits), axis=0)

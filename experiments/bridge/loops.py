@@ -7,6 +7,7 @@ so nothing but the histories is sampled.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from agents.regimes.data import Chooser, by_player, by_policy, histories, policy
 from agents.regimes.oracles import oracle_of
 from agents.rollout import Inputs
 from popjax.core import Environment
-from popjax.players import Episodes
+from popjax.players import Episodes, Player
 from popjax.players.follow import follow
 
 
@@ -47,8 +48,13 @@ def judge(
     num_episodes: int,
     params: Any,
     key: Key[Array, ""],
+    oracle: Player | None = None,
+    more: Callable[[Episodes], dict[str, Array]] | None = None,
 ) -> dict[str, Array]:
     """Means over new episodes, all of T steps. The key is consumed.
+
+    oracle: the expert, with the memory of the family's reference player; that player if not given.
+    more: what else is to be told of the policy's own episodes.
 
     open_right, closed_right: `[T]` probability of the right action, in the expert's loop and in
         the policy's own. open_nats, closed_nats: `[T]` divergence of the policy from the expert.
@@ -59,8 +65,8 @@ def judge(
     key_episodes, key_slip = jax.random.split(key)
     foretold = partial(label_log_probs, env, network, inputs, params)
     chooser = by_policy(env, network, params, num_episodes, inputs)
-    own, own_label = labelled(env, chooser, key_episodes, num_episodes)
-    experts, label = experts_own(env, key_episodes, num_episodes)
+    own, own_label = labelled(env, chooser, key_episodes, num_episodes, oracle)
+    experts, label = experts_own(env, key_episodes, num_episodes, oracle)
     closed, opened = foretold(own, own_label), foretold(experts, label)
     slipped, after = one_slip(env, experts, label, key_slip)
     return {
@@ -70,6 +76,7 @@ def judge(
         "closed_nats": -jnp.mean(closed, axis=1),
         "return": jnp.mean(own.returns),
         "undone": jnp.sum(jnp.exp(foretold(slipped, label)), where=after) / num_episodes,
+        **(more(own) if more else {}),
     }
 
 
@@ -87,19 +94,24 @@ def open_right(
 
 
 def labelled(
-    env: Environment, chooser: Chooser, key: Key[Array, ""], num_episodes: int
+    env: Environment,
+    chooser: Chooser,
+    key: Key[Array, ""],
+    num_episodes: int,
+    oracle: Player | None = None,
 ) -> tuple[Episodes, Int[Array, "T N"]]:
     """New episodes, and what the expert would have done at each step. The key is consumed."""
-    teacher = (oracle_of(env), follow(env))
+    teacher = (oracle_of(env, oracle), follow(env))
     episodes, label, _ = histories(env, chooser, key, num_episodes, teacher)
     return episodes, label
 
 
 def experts_own(
-    env: Environment, key: Key[Array, ""], num_episodes: int
+    env: Environment, key: Key[Array, ""], num_episodes: int, oracle: Player | None = None
 ) -> tuple[Episodes, Int[Array, "T N"]]:
     """The same where the expert acts: the same key deals the same cards."""
-    return labelled(env, by_player(oracle_of(env), num_episodes), key, num_episodes)
+    expert = by_player(oracle_of(env, oracle), num_episodes)
+    return labelled(env, expert, key, num_episodes, oracle)
 
 
 def one_slip(

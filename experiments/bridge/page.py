@@ -171,6 +171,7 @@ pre { overflow-x: auto; font-size: .85rem; }
 <main>
 <h1>{{ title }}</h1>
 <p class="lead">{{ lead }}</p>
+{%- if findings %}
 <div class="scroll"><table class="findings">
 <caption>What was said beforehand, and what was found</caption>
 <thead><tr><th scope="col">hypothesis</th><th scope="col">claim</th><th scope="col">found</th>
@@ -182,6 +183,7 @@ pre { overflow-x: auto; font-size: .85rem; }
 {%- endfor %}
 </tbody></table></div>
 <p class="note">* the primary endpoint; all else is exploratory.</p>
+{%- endif %}
 {%- for section in sections %}
 <h2>{{ section.title }}</h2>
 {%- for paragraph in section.text.split("\\n\\n") if paragraph %}

@@ -1,0 +1,145 @@
+"""Many ways of being told in one program.
+
+The gradient of every rung that judges or labels actions is that of a weighted sum of
+log-probabilities, of the label or of what the learner did, so rungs differ in words and weights
+alone, and which of them is a traced number: what compiles once trains them all. Who acts is one as
+well: the learner, or its teacher in its place (Ross et al. 2011, the mixture of DAgger at its two
+ends). Each step is the one of `agents.regimes`, which a test holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, Key
+
+from agents.hyperparams import Hyperparams, optimiser
+from agents.lm import LMConfig, inputs_of, slow_down
+from agents.networks import LanguageModel
+from agents.regimes import REGIMES, Regime, advantage, make_train
+from agents.regimes.choices import log_probs, of, sizes_of
+from agents.regimes.data import Batch, Chooser, by_policy, histories
+from agents.regimes.oracles import oracle_of
+from agents.regimes.rungs import axes, read
+from agents.regimes.train import TrainState, make_batch
+from popjax.core import Environment
+from popjax.players import Player
+from popjax.players.follow import follow
+
+AXES = ("environment_tokens", "gradient_tokens", "supervision_nats")
+
+
+def terms(
+    env: Environment, regime: Regime, batch: Batch
+) -> tuple[Int[Array, "T B"], Float[Array, "T B"]]:
+    """Words and weights of a rung: its gradient is that of the mean over episodes of
+    `- sum_t weight_t ln p(word_t)`."""
+    if not regime.says:
+        return batch.label, batch.labelled / jnp.sum(batch.labelled)
+    where = batch.labelled if regime.needs_label else batch.valid
+    weight = advantage(env, regime, batch, 0.0)[0]
+    return batch.said, jnp.where(where, weight, 0.0) / jnp.sum(where)
+
+
+def pairs(
+    env: Environment, rungs: dict[str, Regime], batch: Batch
+) -> tuple[Int[Array, "R T B"], Float[Array, "R T B"]]:
+    """Words and weights of all rungs."""
+    words, weights = zip(*(terms(env, rung, batch) for rung in rungs.values()), strict=True)
+    return jnp.stack(words), jnp.stack(weights)
+
+
+def led(own: Chooser, env: Environment, teacher: Player, num_episodes: int, share: Any) -> Chooser:
+    """A learner in whose place its teacher acts with probability `share`, step by step."""
+    correct = follow(env)
+
+    def act(key, memory, obs, states, previous, start):
+        key_own, key_teach, key_lead = jax.random.split(key, 3)
+        mine, taught = memory
+        mine, action = own.act(key_own, mine, obs, states, previous, start)
+        keys = jax.random.split(key_teach, num_episodes)
+        after, best = jax.vmap(teacher.act)(keys, taught, obs, states)
+        leads = jax.random.bernoulli(key_lead, share, (num_episodes,))
+        action = jnp.where(leads, best, action)
+        return (mine, jax.vmap(correct)(taught, after, action)), action
+
+    return Chooser(lambda: (own.begin(), teacher.begin_all(num_episodes)), act)
+
+
+def make_reads(
+    env: Environment, network: LanguageModel, config: LMConfig, oracle: Player | None
+) -> Callable[[Any, Key[Array, ""], Any, Any], Batch]:
+    """`(params, key, update, share) ->` a batch of new episodes, in which the teacher acts with
+    probability `share`, and all that a rung may be told of them. The key is the run's."""
+    teacher, inputs, N = oracle_of(env, oracle), inputs_of(env, config), config.num_episodes
+    make = make_batch(env, network, config, REGIMES["bandit"])
+
+    def reads(params, key, update, share):
+        key_read, key_say = jax.random.split(key)
+        chooser = led(by_policy(env, network, params, N, inputs), env, teacher, N, share)
+        key = jax.random.fold_in(key_read, update)
+        found = histories(env, chooser, key, N, (teacher, follow(env)))
+        return make(params, jax.random.fold_in(key_say, update), *found)
+
+    return reads
+
+
+def make_told(
+    env: Environment,
+    network: LanguageModel,
+    config: LMConfig,
+    rungs: dict[str, Regime],
+    oracle: Player | None = None,
+) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
+    """`init(key, hyperparams, num_updates) -> state` and `step(state, hyperparams, told, share) ->
+    (state, axes)`, both pure: one update of the rung of number `told`, on histories in which the
+    teacher acts with probability `share`."""
+    init = make_train(env, network, config, REGIMES["dagger"], oracle)[0]
+    reads, names = make_reads(env, network, config, oracle), list(rungs)
+
+    def step(state: TrainState, hyperparams: Hyperparams, told, share):
+        batch = reads(state.params, state.key, state.update, share)
+        word, weight = (part[told] for part in pairs(env, rungs, batch))
+
+        def loss(params):
+            out = read(params, env, network, batch)
+            return -jnp.sum(weight * of(log_probs(sizes_of(env), out[1]), word)), out
+
+        grads, out = jax.grad(loss, has_aux=True)(state.params)
+        share_done = (state.update + 1) / (state.num_updates + 1)
+        held_back = slow_down(config.schedule, config.warmup, share_done)
+        updates, opt_state = optimiser(hyperparams, held_back).update(
+            grads, state.opt_state, state.params
+        )
+        seen = [axes(env, rungs[name], batch, *out) for name in names]
+        state = state.replace(
+            params=optax.apply_updates(state.params, updates),
+            opt_state=opt_state,
+            update=state.update + 1,
+        )
+        return state, {
+            axis: jnp.stack([jnp.float32(one[axis]) for one in seen])[told] for axis in AXES
+        }
+
+    return init, step
+
+
+def make_advance(
+    step: Callable[..., tuple[TrainState, dict[str, Array]]], hyperparams: Hyperparams
+) -> Callable[..., tuple[TrainState, dict[str, Array]]]:
+    """`(states, told, share, number) -> (states, sums of the axes)` of all seeds, compiled once for
+    all rungs, teachers and numbers of updates. The states are given away."""
+
+    def one(state, told, share, number):
+        def once(_, run):
+            state, sums = run
+            state, news = step(state, hyperparams, told, share)
+            return state, jax.tree.map(jnp.add, sums, news)
+
+        return jax.lax.fori_loop(0, number, once, (state, dict.fromkeys(AXES, jnp.float32(0))))
+
+    return jax.jit(jax.vmap(one, in_axes=(0, None, None, None)), donate_argnums=0)
