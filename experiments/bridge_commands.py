@@ -16,6 +16,7 @@ from experiments.commands import DEFAULT_OUT
 from experiments.comparison_commands import BridgeOverlap
 from experiments.errors import UserError
 from experiments.explore_commands import BridgeGears
+from experiments.flagship_commands import BridgeForgetting, BridgeLoop, BridgeVerdict
 from experiments.specs import env_name
 
 
@@ -199,6 +200,9 @@ BRIDGES = {
     "overlap": BridgeOverlap,
     "copycat": BridgeCopycat,
     "factorial": BridgeFactorial,
+    "verdict": BridgeVerdict,
+    "loop": BridgeLoop,
+    "forgetting": BridgeForgetting,
 }
 
 
@@ -213,6 +217,9 @@ class Bridge:
         | Annotated[BridgeOverlap, tyro.conf.subcommand("overlap")]
         | Annotated[BridgeCopycat, tyro.conf.subcommand("copycat")]
         | Annotated[BridgeFactorial, tyro.conf.subcommand("factorial")]
+        | Annotated[BridgeVerdict, tyro.conf.subcommand("verdict")]
+        | Annotated[BridgeLoop, tyro.conf.subcommand("loop")]
+        | Annotated[BridgeForgetting, tyro.conf.subcommand("forgetting")]
     )
     """What to look at."""
 

@@ -1,0 +1,235 @@
+"""How fast every memory model forgets, in both costumes: the benchmark's second score.
+
+A cell as an agent and one as a language model are trained for each environment and memory, with
+the same backbone and the same inputs. Then all of them, and the same networks untrained, read the
+same histories, and linear probes tell what is left in their states of each token that came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from rich.console import Console
+
+from agents import checkpoint
+from agents.lm import LMConfig, inputs_of, reading
+from agents.ppo import PPOConfig
+from agents.sharding import placed_like
+from experiments.bridge.forgetting import features_along, retention, word
+from experiments.bridge.store import tables_of
+from experiments.errors import UserError
+from experiments.regimes import REGIMES
+from experiments.results import Cell, Table, open_study
+from experiments.specs import CellSpec, NetworkConfig, Settings, cell, env_name, memory_name
+from experiments.suite import run_cells
+from experiments.train import lane_hyperparams, lane_keys
+from popjax import make
+from popjax.tokens import target_of
+from popjax.tokens.corpora import corpus
+from popjax.words import nearest
+
+COSTUMES = {"agent": "ppo", "language model": "lm"}
+GROUPS = 8  # finer tokens are asked for in so many groups of equal frequency
+ALIVE = 0.8  # of the episodes last until the step that is looked at
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Which cells, how they are trained, and how they are looked at: `longest` lags at most, on
+    `rows` histories."""
+
+    envs: tuple[str, ...]
+    memories: tuple[str, ...]
+    settings: Settings
+    agent_steps: int
+    model_steps: int
+    longest: int = 24
+    rows: int = 2048
+
+
+def settings_of(seeds: int, features: int) -> Settings:
+    size = NetworkConfig(features=features, head_features=features, separate_critic=True)
+    ppo = PPOConfig(num_envs=32, num_steps=64, num_epochs=4, num_minibatches=4)
+    lm = LMConfig(num_episodes=32, player="mixture")
+    return Settings(seeds=seeds, num_segments=2, eval_episodes=64, network=size, ppo=ppo, lm=lm)
+
+
+PRESETS = {
+    "mini": Preset(
+        ("RepeatPreviousEasy", "HigherLowerEasy"),
+        ("gru", "s5", "frame_stack"),
+        settings_of(3, 32),
+        agent_steps=400_000,
+        model_steps=800_000,
+    ),
+    "gpu": Preset(
+        tuple(f"{family}Easy" for family in (
+            "Autoencode", "Battleship", "Concentration", "CountRecall", "HigherLower",
+            "LabyrinthEscape", "LabyrinthExplore", "MineSweeper", "MultiarmedBandit",
+            "NoisyPositionOnlyCartPole", "NoisyPositionOnlyPendulum", "PositionOnlyCartPole",
+            "PositionOnlyPendulum", "RepeatFirst", "RepeatPrevious", "VelocityOnlyCartPole",
+        )),
+        ("gru", "lstm", "s5", "lru", "mamba", "transformer", "mlp"),
+        settings_of(5, 128),
+        agent_steps=15_000_000,
+        model_steps=30_000_000,
+        longest=48,
+        rows=8192,
+    ),
+    "smoke": Preset(
+        ("RepeatPreviousEasy",),
+        ("mlp",),
+        settings_of(2, 8),
+        agent_steps=4096,
+        model_steps=2000,
+        longest=3,
+        rows=96,
+    ),
+}  # fmt: skip
+
+
+def specs_of(preset: Preset, env: str, memory: str) -> dict[str, CellSpec]:
+    """One cell a costume; both read the same: their own action only where tokens depend on it."""
+    inputs = inputs_of(make(env), preset.settings.lm)
+    settings = replace(preset.settings, ppo=replace(preset.settings.ppo, inputs=inputs))
+    steps = {"agent": preset.agent_steps, "language model": preset.model_steps}
+    return {
+        costume: cell(env, memory, replace(settings, total_steps=steps[costume]), regime)
+        for costume, regime in COSTUMES.items()
+    }
+
+
+@dataclass(frozen=True)
+class Histories:
+    """What all networks of an environment read.
+
+    x, start: `[t + 1, N]` up to the step that is looked at. earlier: `[N, lags, m]`, the components
+    of the token that came so many steps before the newest, in at most `classes` groups.
+    """
+
+    x: Float[np.ndarray, "t N d"]
+    start: Bool[np.ndarray, "t N"]
+    earlier: Int[np.ndarray, "N lags m"]
+    classes: int
+
+
+@cache
+def histories_of(env_id: str, config: LMConfig, longest: int, rows: int) -> Histories:
+    env = make(env_id)
+    episodes = corpus(env, "mixture", 2**20, rows)
+    lengths = np.sort(np.asarray(episodes.lengths))
+    t = int(min(lengths[int((1 - ALIVE) * rows)] - 1, 2 * longest))
+    alive = np.asarray(episodes.valid[t])
+    episodes = jax.tree.map(lambda leaf: leaf[: t + 1, alive], episodes)
+    x, start = reading(env, episodes, inputs_of(env, config))
+    token, classes = coarse(np.asarray(target_of(env).tokens(episodes)), target_of(env).sizes)
+    newest_first = token[t - 1 :: -1][:longest]
+    return Histories(np.asarray(x), np.asarray(start), newest_first.swapaxes(0, 1), classes)
+
+
+def coarse(token: Int[np.ndarray, "T N m"], sizes: tuple[int, ...]) -> tuple[np.ndarray, int]:
+    """Tokens of more values than a probe can learn in groups of equal frequency, in their order.
+
+    >>> coarse(np.arange(64).reshape(1, 64, 1), (64,))[0].ravel()[[0, 7, 8, 63]].tolist()
+    [0, 0, 1, 7]
+    """
+    if max(sizes) <= 16:
+        return token, max(sizes)
+    flat = token.reshape(-1, token.shape[-1])
+    edges = np.quantile(flat, np.arange(1, GROUPS) / GROUPS, axis=0)
+    return np.sum(token[..., None] > edges.T, axis=-1), GROUPS
+
+
+def states_of(study: Path, spec: CellSpec, read: Histories) -> dict[str, Any]:
+    """`[seeds, N, d]` what the heads read at the step looked at, after training and before."""
+    trainer = REGIMES[spec.regime].trainer(spec)
+    init = jax.jit(jax.vmap(partial(trainer.init, num_updates=spec.num_updates)))
+    begun = init(lane_keys(spec.seeds)[0], lane_hyperparams(spec))
+    folder = Cell(study, spec).checkpoints
+    try:
+        update = checkpoint.latest(folder)
+        ended = checkpoint.restore(folder, update, placed_like(trainer.mesh, begun))
+    except checkpoint.CheckpointError as error:
+        raise UserError(str(error)) from None
+    x, start = jnp.asarray(read.x), jnp.asarray(read.start)
+
+    @jax.jit
+    @jax.vmap
+    def look(params):
+        return features_along(trainer.network, params, x, start)[-1]
+
+    return {"trained": np.asarray(look(ended.params)), "untrained": np.asarray(look(begun.params))}
+
+
+def measured(study: Path, preset: Preset, env: str, memory: str) -> Table:
+    """Nats that can be read back, one line a costume, seed and lag: after training, before, and
+    what there is to know."""
+    read = histories_of(env, preset.settings.lm, preset.longest, preset.rows)
+    nets, names = [], []
+    for costume, spec in specs_of(preset, env, memory).items():
+        for when, states in states_of(study, spec, read).items():
+            nets.append(states)
+            names += [(costume, when, seed) for seed in spec.seeds]
+    states = np.concatenate(nets)
+    kept = sum(
+        retention(states, read.earlier[..., i], read.classes) for i in range(read.earlier.shape[-1])
+    )
+    worth = sum(
+        np.array([word(column, read.classes).known.mean() for column in component.T])
+        for component in np.moveaxis(read.earlier, -1, 0)
+    )
+    lags = np.arange(kept.shape[1])
+    return {
+        "costume": np.repeat([name[0] for name in names], len(lags)),
+        "when": np.repeat([name[1] for name in names], len(lags)),
+        "seed": np.repeat([name[2] for name in names], len(lags)),
+        "lag": np.tile(lags, len(names)),
+        "nats": kept.ravel(),
+        "worth": np.tile(worth, len(names)),
+    }
+
+
+def suite_forgetting(
+    out: Path,
+    study: str,
+    preset: str,
+    envs: tuple[str, ...],
+    memories: tuple[str, ...],
+    seeds: int | None,
+    console: Console,
+    measure: Callable[..., Table] = measured,
+) -> tuple[Path, Preset, dict[tuple[str, str], Table]]:
+    """Trains the cells that are absent, measures the pairs that are. The folder of the study, what
+    was set, and the table of each environment and memory."""
+    from popjax import ENVS
+
+    if preset not in PRESETS:
+        raise UserError(nearest(preset, PRESETS, "preset"))
+    chosen = PRESETS[preset]
+    envs = tuple(ENVS) if envs == ("all",) else envs or chosen.envs
+    chosen = replace(
+        chosen,
+        envs=tuple(env_name(name) for name in envs),
+        memories=tuple(memory_name(name) for name in memories or chosen.memories),
+        settings=chosen.settings if seeds is None else replace(chosen.settings, seeds=seeds),
+    )
+    asked = {"kind": "forgetting", "preset": preset, "seeds": chosen.settings.seeds}
+    folder = open_study(out, study, asked)
+    pairs = [(env, memory) for env in chosen.envs for memory in chosen.memories]
+    specs = {pair: specs_of(chosen, *pair) for pair in pairs}
+    outcomes = run_cells(folder, [s for both in specs.values() for s in both.values()], console)
+    if not set(outcomes) <= {"finished", "skipped"}:
+        raise UserError("not all cells were trained: the same command tries again")
+    code = {pair: "-".join(s.id.rsplit("-", 1)[1] for s in specs[pair].values()) for pair in pairs}
+    files = {pair: folder / f"{'-'.join(pair)}-{code[pair]}.parquet" for pair in pairs}
+    titles = {pair: " ".join(pair) for pair in pairs}
+    tables = tables_of(files, titles, lambda pair, title: measure(folder, chosen, *pair), console)
+    return folder, chosen, tables
