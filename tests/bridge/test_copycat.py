@@ -17,6 +17,8 @@ from experiments.results import read_parquet
 from experiments.statistics import iqm
 from popjax import make
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 LENGTHS = {"RepeatFirstEasy": 51, "RepeatFirstMedium": 415, "RepeatFirstHard": 831}
 
 

@@ -18,6 +18,8 @@ from popjax.floors import code_lengths
 from popjax.players import make_player, play
 from tests.experiments.command import assert_one_line, run
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 ENV = TinyRepeatPrevious()
 LABEL, SUM = ("oracle's action", "label"), ("next observation", "sum")
 ACTION_BY_SUM = ("oracle's action", "sum")
