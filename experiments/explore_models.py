@@ -31,22 +31,22 @@ class Budget:
 
 
 BUDGETS: dict[str, Budget] = {
-    "Autoencode": Budget(600, 800, gamma=0.0),
-    "Battleship": Budget(250, 300),
-    "Concentration": Budget(250, 300),
-    "CountRecall": Budget(800, 1200, gamma=0.0),
+    "Autoencode": Budget(400, 600, gamma=0.0),
+    "Battleship": Budget(200, 300),
+    "Concentration": Budget(200, 300),
+    "CountRecall": Budget(400, 1000, gamma=0.0),
     "HigherLower": Budget(500, 1500, gamma=0.0),
     "LabyrinthEscape": Budget(200, 300, episodes=8),
     "LabyrinthExplore": Budget(200, 300, episodes=8),
-    "MineSweeper": Budget(250, 300),
-    "MultiarmedBandit": Budget(250, 300),
-    "NoisyPositionOnlyCartPole": Budget(250, 300),
-    "NoisyPositionOnlyPendulum": Budget(250, 300),
-    "PositionOnlyCartPole": Budget(250, 300),
-    "PositionOnlyPendulum": Budget(250, 300),
+    "MineSweeper": Budget(200, 300),
+    "MultiarmedBandit": Budget(200, 300),
+    "NoisyPositionOnlyCartPole": Budget(200, 300),
+    "NoisyPositionOnlyPendulum": Budget(200, 300),
+    "PositionOnlyCartPole": Budget(200, 300),
+    "PositionOnlyPendulum": Budget(200, 300),
     "RepeatFirst": Budget(400, 1500, gamma=0.0),
-    "RepeatPrevious": Budget(900, 1500, gamma=0.0),
-    "VelocityOnlyCartPole": Budget(250, 300),
+    "RepeatPrevious": Budget(500, 1200, gamma=0.0),
+    "VelocityOnlyCartPole": Budget(200, 300),
 }
 """Where cards come whatever is done, gamma = 0 has the same best policy and less noise."""
 

@@ -25,15 +25,21 @@ class Explorer extends LitElement {
 
   go(change) {
     this.place = { ...this.place, ...change };
-    history.replaceState(null, "", written(this.place));
+    try {
+      history.replaceState(null, "", written(this.place));
+    } catch {
+      // a page inside a notebook has no address of its own
+    }
   }
 
   updated() {
     document.documentElement.dataset.costume = this.place.costume;
   }
 
-  firstUpdated() {
-    if (this.linked && this.place.step) this.querySelector("popjax-task").scrollIntoView();
+  /** A link to a step leads to the replay, once that is there. */
+  arrived() {
+    if (this.linked && this.place.step) this.querySelector("popjax-replay").scrollIntoView();
+    this.linked = false;
   }
 
   render() {
@@ -62,7 +68,11 @@ class Explorer extends LitElement {
       </div>
       <main>
         <popjax-gears .costume=${costume}></popjax-gears>
-        <popjax-task .place=${this.place} @go=${(event) => this.go(event.detail)}></popjax-task>
+        <popjax-task
+          .place=${this.place}
+          @go=${(event) => this.go(event.detail)}
+          @arrived=${() => this.arrived()}
+        ></popjax-task>
         <popjax-ladder .costume=${costume}></popjax-ladder>
         <popjax-experiments></popjax-experiments>
       </main>

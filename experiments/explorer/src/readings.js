@@ -49,7 +49,17 @@ export function next(episode, step, words) {
     body = bars(rows);
   }
   const none = law ? nothing : html`<p class="note">No exact law of the next view in a maze can be computed.</p>`;
-  return panel("next", words.next, html`${legend(key)}${body}${none}`);
+  return panel("next", words.next, html`${legend(key)}${body}${cost(episode, step)}${none}`);
+}
+
+/** How surprising the token that came was, to each predictor. */
+function cost(episode, step) {
+  const { language_model: model, law, token } = episode;
+  const nats = [];
+  if (model) nats.push(`the language model ${model.surprise[step].toFixed(2)}`);
+  if (law) nats.push(`${law.exact ? "exact Bayes" : "the filter"} ${law.surprise[step].toFixed(2)}`);
+  nats.push(`a uniform guess ${token.uniform.toFixed(2)}`);
+  return html`<p class="note">What came cost ${nats.join(", ")} nats.</p>`;
 }
 
 /** What can be read, linearly, from the state of each network. */
@@ -115,7 +125,8 @@ function legend(entries) {
 
 function bars(rows) {
   const numbers = Math.max(...rows.map((row) => row.bars.length));
-  return html`<ul class="bars" style="--numbers: ${numbers}">
+  const plain = rows.every((row) => !row.marks.some(Boolean)) ? "plain" : "";
+  return html`<ul class="bars ${plain}" style="--numbers: ${numbers}">
     ${rows.map(
       ({ name, bars, marks }) => html`<li class=${marks.some(Boolean) ? "marked" : ""}>
         <span class="what">${name}</span>

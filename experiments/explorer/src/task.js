@@ -24,6 +24,12 @@ class Task extends LitElement {
     }
   }
 
+  async updated(changed) {
+    if (!changed.has("episode") || !this.episode) return;
+    await this.querySelector("popjax-replay").updateComplete;
+    this.dispatchEvent(new CustomEvent("arrived"));
+  }
+
   go(detail) {
     this.dispatchEvent(new CustomEvent("go", { detail }));
   }
