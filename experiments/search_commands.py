@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from experiments.search import Group
 
 BATCHES = {"sobol": 1, "optuna": 4}
+OWN = ("points", "eta", "rungs", "engine", "batches", "over", "vary", "seed")
 SILENT = {"total_steps": 200_000, "seeds": 2, "first_seed": TUNING_SEEDS.start, "num_segments": 1}
 
 
@@ -131,10 +132,7 @@ class Search:
 
     def _folder(self, open_study, groups: list[Group]) -> Path:
         spec = groups[0].spec
-        asked = {"kind": "search"} | {
-            name: getattr(self, name)
-            for name in ("points", "eta", "rungs", "engine", "batches", "seed")
-        }
+        asked = {"kind": "search"} | {name: getattr(self, name) for name in OWN}
         asked |= {"over": list(self.over), "vary": list(self.vary)}
         asked |= {k: v for k, v in spec.resolved().items() if k != "settings"}
         for name, value in spec.resolved()["settings"].items():
@@ -157,12 +155,18 @@ class Search:
             ppo=spec.settings.ppo,
             hyperparams=changed,
         )
-        words = f"popjax search {spec.env} --memory {spec.memory} --points {self.points}"
-        words += f" --seeds {self.settings.seeds} --total-steps {self.settings.total_steps}"
-        words += "".join(f" --{name} {' '.join(v)}" for name, v in self._lists().items() if v)
-        write_tuned(spec.env, spec.memory, settings, source_of(found, words))
-        console.print(f"written to {TUNED}: popjax train {spec.env} --memory {spec.memory} "
-                      "--settings fast")  # fmt: skip
+        write_tuned(spec.env, spec.memory, settings, source_of(found, self._words()))
+        use = f"popjax train {spec.env} --memory {spec.memory} --settings fast"
+        console.print(f"written to {TUNED}: {use}")
 
-    def _lists(self) -> dict[str, tuple[str, ...]]:
-        return {"over": self.over, "vary": self.vary}
+    def _words(self) -> str:
+        """The command as a person writes it, without what `tuned.json` has in the settings."""
+        words = [f"popjax search {env_name(self.env)} --memory {memory_name(self.memory)}"]
+        if self.named != "default":
+            words += ["--settings", self.named]
+        for name in OWN:
+            value = getattr(self, name)
+            if value not in (None, ()):
+                words += [f"--{name}", *(value if isinstance(value, tuple) else (str(value),))]
+        words += [f"--seeds {self.settings.seeds} --total-steps {self.settings.total_steps}"]
+        return " ".join(words)

@@ -118,7 +118,7 @@ def print_found(found: Found, space: dict[str, Range], folder: Path, console: Co
         console.print(line)
     group = found.winner.group
     data = drawn(read_parquet(folder / "points.parquet"), space, found.winner.point, group.label)
-    title = f"{group.spec.env}, {group.spec.memory}: {len(data.scores)} points"
+    title = f"{group.spec.env}, {group.spec.memory}: {len(data.scores)} points in the first rung"
     for path in write_figure(data, space, title, folder):
         console.print(f"written to {path}")
 

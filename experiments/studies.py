@@ -53,6 +53,8 @@ def read_study(folder: Path) -> list[Row]:
     """
     if not (folder / "study.json").exists():
         raise UserError(f"there is no study in {folder}: run popjax sweep first")
+    if (folder / "points.parquet").exists():
+        raise UserError(f"{folder} is a search: the command that made it prints it again")
     rows = []
     for path in sorted(folder.glob("*/metrics.parquet")):
         spec = read_spec(path.parent)

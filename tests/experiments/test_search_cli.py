@@ -6,7 +6,7 @@ import pytest
 
 from experiments import tuned
 from experiments.cli import main
-from tests.experiments.command import assert_harmless, run
+from tests.experiments.command import assert_harmless, assert_one_line, run
 
 TINY = (
     "search RepeatFirstEasy --memory mlp --points 4 --seeds 2 --eta 2 --total-steps 1024 "
@@ -36,6 +36,7 @@ def test_a_search_says_what_it_will_do_and_what_it_found(study, capsys):
     folder = study / "search-RepeatFirstEasy-mlp"
     for name in ("points.parquet", "search.png", "search.svg", "study.json"):
         assert (folder / name).stat().st_size
+    assert_one_line(capsys, f"report {folder.name} --out {study}", "is a search")
 
 
 def test_the_winner_is_written_only_if_it_is_better(study, capsys, monkeypatch, tmp_path):
@@ -54,7 +55,8 @@ def test_the_winner_is_written_only_if_it_is_better(study, capsys, monkeypatch, 
             entry = entries["RepeatFirstEasy"]["mlp"]
             assert entry["settings"]["network"] == {"features": 8, "head_features": 8}
             assert "total_steps" not in entry["settings"] and "seeds" not in entry["settings"]
-            assert "popjax search RepeatFirstEasy" in entry["source"]
+            assert "popjax search RepeatFirstEasy --memory mlp" in entry["source"]
+            assert "--points 4 --eta 2 --engine sobol --seed 0 --seeds 2" in entry["source"]
             assert "tuning seeds 1000 to 1005" in entry["source"]
         else:
             assert "stays as it is" in out and path.read_text() == before
