@@ -9,13 +9,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents import lm, ppo, regimes
+from agents import lm, policy, ppo, regimes
 from agents.evaluate import evaluate
 from agents.held_out import held_out
 from agents.networks import LanguageModel
@@ -41,6 +42,8 @@ class Trainer:
     evaluate: `(params, keys) -> Table` of all seeds, each leaf and the keys leading with `[seeds]`.
     headline: the metric that the progress bar shows.
     mesh: the devices that share each batch of episodes; None for one.
+    export: `(path, params, seeds)` writes the policies of all seeds for `agents.load`; None for
+        what is no agent.
     """
 
     env: Any
@@ -50,6 +53,7 @@ class Trainer:
     evaluate: Callable[[Any, Any], Table]
     headline: str = "return"
     mesh: jax.sharding.Mesh | None = None
+    export: Callable[[Path, Any, tuple[int, ...]], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,10 @@ def as_agent(spec: CellSpec) -> Trainer:
     def returns(params, keys):
         return returns_table(spec, env, network, params, keys, spec.settings.ppo.inputs)
 
-    return Trainer(env, network, init, segment, returns)
+    def export(path, params, seeds):
+        policy.save(path, env, network, params, spec.settings.ppo.inputs, spec.env, seeds)
+
+    return Trainer(env, network, init, segment, returns, export=export)
 
 
 def as_language_model(spec: CellSpec) -> Trainer:

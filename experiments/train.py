@@ -101,6 +101,8 @@ def _train(cell: Cell, report: Report, sinks: Sinks) -> None:
     report({"stage": "evaluating", "update": update})
     clock = time.perf_counter()
     evaluation = trainer.evaluate(state.params, key_eval)
+    if trainer.export:
+        trainer.export(cell.folder / "policy.npz", jax.device_get(state.params), spec.seeds)
     trained = (update - first_update) * spec.steps_per_update * len(spec.seeds)
     summary = {
         "compile_seconds": round(compile_seconds, 2),
