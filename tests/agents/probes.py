@@ -12,8 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from agents.hyperparams import Hyperparams
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone, LanguageModel
+from agents.ppo import make_train
 from popjax import cards
 from popjax.core import Environment, first, then
 from popjax.envs import repeat_first
@@ -120,6 +122,17 @@ def any_parameters(network: ActorCritic, width: int, seed: int = 0) -> Any:
     return jax.tree.map(
         lambda leaf: jnp.float32(rng.normal(0, 0.3, leaf.shape)), jax.eval_shape(make, x, start)
     )
+
+
+@partial(quick, static_argnums=(0, 1, 2, 3))
+def run(env, network, config, num_updates, key, hyperparams):
+    init, segment = make_train(env, network, config)
+    return segment(init(key, hyperparams, num_updates), hyperparams, num_updates)
+
+
+def train(env, network, config, num_updates, **hyperparams):
+    """A whole run in one segment: the last state and the metrics."""
+    return run(env, network, config, num_updates, jax.random.key(0), Hyperparams(**hyperparams))
 
 
 def small_model(env: Environment, memory: str = "gru", features: int = 16) -> LanguageModel:
