@@ -58,6 +58,7 @@ class Train:
     Example: popjax train RepeatPreviousEasy --memory gru --total-steps 1000000
     Example: popjax train HigherLowerEasy --as lm --memory s5
     Example: popjax train CountRecallEasy --memory gru --settings fast --total-steps 1000000
+    Example: popjax train RepeatPreviousEasy --settings paper --profile
     """
 
     env: tyro.conf.Positional[str]

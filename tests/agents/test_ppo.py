@@ -224,3 +224,16 @@ def test_the_learning_rate_follows_its_schedule(options, half_way):
         env, Says(), config, state, hyperparams, (), (data, zeros, zeros), jax.random.key(0)
     )
     np.testing.assert_allclose(params[1] - after[1], 0.01 * half_way, rtol=1e-4)
+
+
+def test_products_in_bfloat16_and_all_else_in_float32():
+    """Every product of the program, those of hand-written gradients too, has the precision asked
+    for; nothing is stored in it."""
+    env = Recall()
+    config = PPOConfig(num_envs=4, num_steps=4, num_minibatches=2, precision="bfloat16")
+    init, segment = make_train(env, small_network(env, "gru", 8), config)
+    state = jax.eval_shape(lambda: init(jax.random.key(0), Hyperparams(), 2))
+    text = jax.jit(lambda state: segment(state, Hyperparams(), 2)).lower(state).as_text()
+    products = [line for line in text.splitlines() if "stablehlo.dot_general" in line]
+    assert len(products) > 20 and all("lhs_precision_type = bf16" in line for line in products)
+    assert "xbf16>" not in text and "f64" not in text

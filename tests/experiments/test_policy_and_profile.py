@@ -1,11 +1,13 @@
 """What `popjax train` leaves behind beside numbers: the policy, and a trace if asked."""
 
 import gzip
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
 
 import jax
 import numpy as np
@@ -28,11 +30,7 @@ WORDS = (
 def trained(tmp_path_factory):
     """The folder of a tiny trained cell, two seeds of two segments, and what was printed."""
     out = tmp_path_factory.mktemp("results")
-    with pytest.MonkeyPatch.context() as patch:
-        printed = []
-        patch.setattr(
-            "builtins.print", lambda *words, **_: printed.append(" ".join(map(str, words)))
-        )
+    with redirect_stdout(io.StringIO()) as printed:
         assert main(f"{WORDS} --profile --out {out}".split()) == 0
     [cell] = out.glob("train/*/metrics.parquet")
     return cell.parent, printed.getvalue()
