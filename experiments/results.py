@@ -7,8 +7,8 @@
                        /lock                 who is at work on it
                        /summary.json         times, steps, what diverged
                        /evaluation.parquet   the final policy's returns
-                       /policy.npz           the last policy, for agents.load (PPO)
                        /metrics.parquet      written last, once, atomically: the cell is over
+                       /failure.txt          why the last attempt failed, until one does not
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import functools
 import json
 import os
 import platform
-from contextlib import AbstractContextManager, suppress
+import traceback
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ import jax
 import numpy as np
 
 from experiments.errors import UserError
-from experiments.lock import lock
+from experiments.lock import Hold, lock
 from experiments.specs import CellSpec
 
 Table = dict[str, np.ndarray]
@@ -57,16 +59,26 @@ def open_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
     except json.JSONDecodeError:
         raise UserError(f"{record} is damaged: choose another --study, or remove it") from None
-    if there != asked:
-        differing = sorted(
-            key for key in there.keys() | asked.keys() if there.get(key) != asked.get(key)
-        )
-        key = differing[0]
-        raise UserError(
-            f"{folder} holds a study with other settings ({key}: {there.get(key)} there, "
-            f"{asked.get(key)} asked): choose another --study"
-        )
+    _same(folder, there, asked)
     return folder
+
+
+def check_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
+    """Where a study is or would be, without making it; a UserError if it is one of other
+    settings."""
+    folder = Path(out) / study
+    with suppress(OSError, json.JSONDecodeError):
+        _same(folder, json.loads((folder / "study.json").read_text()), asked)
+    return folder
+
+
+def _same(folder: Path, there: dict[str, Any], asked: dict[str, Any]) -> None:
+    for key in sorted(there.keys() | asked.keys()):
+        if there.get(key) != asked.get(key):
+            raise UserError(
+                f"{folder} holds a study with other settings ({key}: {there.get(key)} there, "
+                f"{asked.get(key)} asked): choose another --study"
+            )
 
 
 class Cell:
@@ -99,10 +111,23 @@ class Cell:
         record = {"spec": self.spec.resolved(), **machine(), "lanes": len(self.spec.seeds)}
         write_atomically(path, json.dumps(record, indent=1).encode())
 
-    def lock(self) -> AbstractContextManager[bool]:
+    def lock(self) -> AbstractContextManager[Hold]:
         """Whether the cell is ours while the context lasts; see `experiments.lock`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return lock(self.folder / "lock")
+
+    def fail(self, error: BaseException) -> None:
+        """Writes why an attempt failed, beside what it had reached."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = "".join(traceback.format_exception(error))
+        write_atomically(self.folder / "failure.txt", f"{reason(error)}\n\n{text}".encode())
+
+    def failure(self) -> str | None:
+        """Why the last attempt failed, in one line; None if none did."""
+        try:
+            return (self.folder / "failure.txt").read_text().splitlines()[0]
+        except (OSError, IndexError):
+            return None
 
     def append(self, rows: list[dict[str, Any]]) -> None:
         """Adds lines to `progress.jsonl` and waits until they are on the disk."""
@@ -129,6 +154,7 @@ class Cell:
         write_atomically(self.folder / "summary.json", json.dumps(summary, indent=1).encode())
         write_parquet(self.folder / "evaluation.parquet", evaluation)
         write_parquet(self.folder / "metrics.parquet", metrics)
+        (self.folder / "failure.txt").unlink(missing_ok=True)
 
     def read(self) -> tuple[Table, Table, dict[str, Any]]:
         """The metrics, evaluation and summary of a finished cell."""
@@ -148,6 +174,12 @@ def read_results(folder: Path) -> tuple[Table, Table, dict[str, Any]]:
     return metrics, evaluation, summary
 
 
+def reason(error: BaseException) -> str:
+    """What went wrong, in one line."""
+    words = (str(error).strip().splitlines() or [""])[0][:200]
+    return words if isinstance(error, UserError) else f"{type(error).__name__}: {words}"
+
+
 def machine() -> dict[str, Any]:
     """What a result depends on beside its spec."""
     devices = jax.devices()
@@ -163,12 +195,12 @@ def machine() -> dict[str, Any]:
 def write_parquet(path: Path, table: Table) -> None:
     """Writes equally long columns as one Parquet file, whole or not at all."""
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with duckdb.connect() as connection:
+    with _whole_or_gone(temporary), duckdb.connect() as connection:
         names = ", ".join(f'unnest($c{i}) AS "{name}"' for i, name in enumerate(table))
         values = {f"c{i}": column.tolist() for i, column in enumerate(table.values())}
         connection.execute(f"CREATE TABLE t AS SELECT {names}", values)
         connection.execute(f"COPY t TO '{_quoted(temporary)}' (FORMAT parquet)")
-    os.replace(temporary, path)
+        os.replace(temporary, path)
 
 
 def read_parquet(path: Path) -> Table:
@@ -197,8 +229,19 @@ def _quoted(path: Path) -> str:
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes a file whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    with _whole_or_gone(temporary):
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+
+@contextmanager
+def _whole_or_gone(temporary: Path) -> Iterator[None]:
+    """Removes a temporary file that could not be finished: a full disk has no room for it."""
+    try:
+        yield
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -84,7 +84,7 @@ def test_a_cell_has_one_owner(tmp_path):
     """Another living process keeps its lock; a dead one's is taken over."""
     hold = (
         "import sys, time; from tests.experiments.test_results import SPEC, Cell\n"
-        "with Cell(sys.argv[1], SPEC).lock() as ours: print(ours, flush=True); time.sleep(60)"
+        "with Cell(sys.argv[1], SPEC).lock() as ours: print(bool(ours), flush=True); time.sleep(60)"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", hold, str(tmp_path)], stdout=subprocess.PIPE, text=True
