@@ -1,18 +1,22 @@
-"""One batch of episodes shared by several devices: each reads its part, gradients are summed.
+"""Two ways to use several devices.
 
-The arrays say where they lie and the compiler does the rest, so a program for one device and for
-many is the same code.
+One batch of episodes is shared by them: each reads its part, gradients are summed. The arrays say
+where they lie and the compiler does the rest, so a program for one device and for many is the same
+code. Or whole runs (lanes: seeds, points of a search) are dealt out to them, which never talk.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 
 AXIS = "episodes"
+LANES = "lanes"
 
 
 def episode_mesh(num_episodes: int) -> Mesh | None:
@@ -27,14 +31,54 @@ def everywhere(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def replicated(mesh: Mesh | None, tree: Any) -> Any:
-    """The tree with a whole copy on each device."""
-    return tree if mesh is None else jax.device_put(tree, everywhere(mesh))
+def lane_mesh(num_lanes: int) -> Mesh | None:
+    """The fewest local devices on which so many lanes take no longer; None if that is one.
+
+    Five lanes on four devices make two rounds, and three devices do that too.
+    """
+    devices = jax.local_devices()
+    rounds = -(-num_lanes // len(devices))
+    fewest = -(-num_lanes // rounds)
+    return Mesh(np.array(devices[:fewest]), (LANES,)) if fewest > 1 else None
 
 
-def placed_like(mesh: Mesh | None, shapes: Any) -> Any:
-    """Shapes of arrays that lie where `replicated` puts them."""
-    place = SingleDeviceSharding(jax.local_devices()[0]) if mesh is None else everywhere(mesh)
+def dealt(mesh: Mesh) -> NamedSharding:
+    """Lanes, the first axis, dealt out to the devices in equal parts."""
+    return NamedSharding(mesh, PartitionSpec(LANES))
+
+
+def padded(mesh: Mesh | None, tree: Any) -> Any:
+    """The tree with its last lane repeated until every device has equally many."""
+    if mesh is None:
+        return tree
+
+    def pad(leaf):
+        missing = -len(leaf) % mesh.size
+        return jnp.concatenate([leaf, *[leaf[-1:]] * missing]) if missing else leaf
+
+    return jax.tree.map(pad, tree)
+
+
+def over_lanes(mesh: Mesh | None, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` of one lane, over all: vmapped on each device over its own.
+
+    No device waits for another: what the compiler makes of it has no collective.
+    """
+    lanes = jax.vmap(function)
+    if mesh is None:
+        return lanes
+    spec = PartitionSpec(LANES)
+    return jax.shard_map(lanes, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
+
+
+def placed(sharding: Sharding | None, tree: Any) -> Any:
+    """The tree where a sharding says; None leaves it where it is."""
+    return tree if sharding is None else jax.device_put(tree, sharding)
+
+
+def placed_like(sharding: Sharding | None, shapes: Any) -> Any:
+    """Shapes of arrays that lie where `placed` puts them."""
+    place = sharding or SingleDeviceSharding(jax.local_devices()[0])
     return jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes
     )

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import sys
 from contextlib import redirect_stderr
-from pathlib import Path
 from typing import Annotated, Union
 
-import jax
 import tyro
 from rich.console import Console
 
 from experiments.bench_commands import BENCHES, Bench
 from experiments.bridge_commands import BRIDGES, Bridge
-from experiments.commands import Play, Report, Sweep, Train
+from experiments.commands import Play, Report, Train
 from experiments.errors import UserError
 from experiments.explore_commands import Explore
 from experiments.heap import keep_pages
 from experiments.lists import Envs, Memories
+from experiments.programs import keep_compiled_programs
 from experiments.published_commands import Published
 from experiments.search_commands import Search
+from experiments.sweep_commands import Sweep
 from popjax.words import nearest
 
 COMMANDS = {
@@ -39,14 +38,6 @@ COMMANDS = {
     "explore": Explore,
 }
 GROUPS = {"bench": BENCHES, "bridge": BRIDGES}
-
-
-def keep_compiled_programs() -> None:
-    """Turns on the persistent compilation cache, unless the user has chosen a place for it."""
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-        jax.config.update("jax_compilation_cache_dir", str(cache / "popjax" / "jax"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
 def parse(argv: list[str]):

@@ -7,23 +7,23 @@ line in `REGIMES` and every command knows it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
-from agents import lm, policy, ppo, regimes
+from agents import lm, ppo, regimes
 from agents.evaluate import evaluate
 from agents.held_out import held_out
 from agents.networks import LanguageModel
 from agents.precision import products
 from agents.regimes.choices import sizes_of
 from agents.regimes.data import policy_outputs
-from agents.sharding import episode_mesh
+from agents.sharding import episode_mesh, lane_mesh, over_lanes
 from experiments.errors import UserError
 from experiments.results import Table
 from experiments.specs import CellSpec, Settings, backbone_of, build
@@ -39,21 +39,23 @@ class Trainer:
     init: `(key, hyperparams, num_updates) -> state`. segment: `(state, hyperparams, num_updates)
         -> (state, metrics)`, one row an update. Both are pure and of one seed; `state.params` are
         the parameters, and `metrics["loss"]` tells whether they are still numbers.
-    evaluate: `(params, keys) -> Table` of all seeds, each leaf and the keys leading with `[seeds]`.
+    evaluate: `(params, keys, seeds) -> Table` of the seeds, each leaf and the keys leading with
+        `[seeds]` or more.
     headline: the metric that the progress bar shows.
     mesh: the devices that share each batch of episodes; None for one.
-    export: `(path, params, seeds)` writes the policies of all seeds for `agents.load`; None for
-        what is no agent.
+    lanes: the devices that the seeds are dealt out to; None for one.
+    ahead: `(params, keys)`, shapes of them, compiles what `evaluate` will run.
     """
 
     env: Any
     network: Any
     init: Callable[..., Any]
     segment: Callable[..., tuple[Any, dict[str, Any]]]
-    evaluate: Callable[[Any, Any], Table]
+    evaluate: Callable[[Any, Any, Sequence[int]], Table]
     headline: str = "return"
-    mesh: jax.sharding.Mesh | None = None
-    export: Callable[[Path, Any, tuple[int, ...]], None] | None = None
+    mesh: Mesh | None = None
+    lanes: Mesh | None = None
+    ahead: Callable[[Any, Any], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,9 @@ def as_agent(spec: CellSpec) -> Trainer:
     env, network = build(spec)
     init, segment = ppo.make_train(env, network, spec.settings.ppo)
 
-    def returns(params, keys):
-        return returns_table(spec, env, network, params, keys, spec.settings.ppo.inputs)
-
-    def export(path, params, seeds):
-        policy.save(path, env, network, params, spec.settings.ppo.inputs, spec.env, seeds)
-
-    return Trainer(env, network, init, segment, returns, export=export)
+    lanes = lane_mesh(len(spec.seeds))
+    returns, ahead = returns_of(spec, env, network, spec.settings.ppo.inputs, lanes)
+    return Trainer(env, network, init, segment, returns, lanes=lanes, ahead=ahead)
 
 
 def as_language_model(spec: CellSpec) -> Trainer:
@@ -88,8 +86,8 @@ def as_language_model(spec: CellSpec) -> Trainer:
     mesh = episode_mesh(config.num_episodes)
     init, segment = lm.make_train(env, network, config, mesh)
 
-    def nats(params, keys):
-        return nats_table(spec, env, network, params, keys)
+    def nats(params, keys, seeds):
+        return nats_table(spec, env, network, params, keys, seeds)
 
     return Trainer(env, network, init, segment, nats, "nats", mesh)
 
@@ -109,18 +107,20 @@ def as_rung(spec: CellSpec) -> Trainer:
         raise UserError(str(error)) from None
     acts = rung.says == "action" or "action" in rung.labels
     predicts = rung.says == "token" or "token" in rung.labels
-    inputs = lm.inputs_of(env, config)
+    inputs, lanes = lm.inputs_of(env, config), lane_mesh(len(spec.seeds))
+    returns, ahead = returns_of(spec, env, Acting(env, network), inputs, lanes)
 
-    def judged(params, keys):
+    def judged(params, keys, seeds):
         tables = []
         if acts:
-            tables.append(returns_table(spec, env, Acting(env, network), params, keys, inputs))
+            tables.append(returns(params, keys, seeds))
         if predicts:
-            tables.append(nats_table(spec, env, network, params, keys))
+            tables.append(nats_table(spec, env, network, params, keys, seeds))
         return side_by_side(tables)
 
     headline = "return" if rung.played_by == "policy" else "loss"
-    return Trainer(env, network, init, segment, judged, headline)
+    ahead = ahead if acts else None
+    return Trainer(env, network, init, segment, judged, headline, lanes=lanes, ahead=ahead)
 
 
 class Acting(NamedTuple):
@@ -180,34 +180,38 @@ def settled(settings: Settings, regime: str) -> Settings:
     return dataclasses.replace(settings, total_steps=total_steps, hyperparams=hyperparams)
 
 
-def returns_table(spec: CellSpec, env, network, params, keys, inputs) -> Table:
-    """Returns of whole episodes under the sampled and the greedy policy, on the same keys."""
+def returns_of(spec: CellSpec, env, network, inputs, mesh: Mesh | None = None):
+    """Two functions: `(params, keys, seeds) -> Table` of returns of whole episodes under the
+    sampled and the greedy policy, on the same keys; and one that compiles the first ahead."""
 
-    @jax.jit
-    def both(params, keys):
-        def one(params, key, greedy):
+    def one(params, key):
+        def under(greedy):
             episodes = spec.settings.eval_episodes
             with products(spec.settings.ppo.precision):
                 return evaluate(env, network, params, key, episodes, greedy, inputs)
 
-        lanes = jax.vmap(one, in_axes=(0, 0, None))
-        return jax.lax.map(lambda greedy: lanes(params, keys, greedy), jnp.array([False, True]))
+        return jax.lax.map(under, jnp.array([False, True]))
 
-    returns = np.asarray(both(params, keys), np.float64)  # [policy, lane, episode]
-    policy, lane, episode = np.indices(returns.shape)
-    return {
-        "policy": np.array(["sampled", "greedy"])[policy.ravel()],
-        "seed": np.array(spec.seeds)[lane.ravel()],
-        "episode": episode.ravel(),
-        "return": returns.ravel(),
-    }
+    both = jax.jit(over_lanes(mesh, one))
+
+    def table(params, keys, seeds) -> Table:
+        returns = np.asarray(both(params, keys), np.float64)[: len(seeds)]
+        policy, lane, episode = np.indices((2, len(seeds), returns.shape[-1]))
+        return {
+            "policy": np.array(["sampled", "greedy"])[policy.ravel()],
+            "seed": np.array(seeds)[lane.ravel()],
+            "episode": episode.ravel(),
+            "return": returns.swapaxes(0, 1).ravel(),
+        }
+
+    return table, lambda params, keys: both.lower(params, keys).compile()
 
 
-def nats_table(spec: CellSpec, env, network, params, keys) -> Table:
+def nats_table(spec: CellSpec, env, network, params, keys, seeds) -> Table:
     """What held-out episodes cost the model and the true law, one line an episode: `nats` and
     `floor` are sums over its `tokens`, `correct` of them were the likeliest."""
     parts = []
-    for lane, seed in enumerate(spec.seeds):
+    for lane, seed in enumerate(seeds):
         own = jax.tree.map(lambda leaf, lane=lane: leaf[lane], params)
         sums = held_out(
             env, network, own, keys[lane], spec.settings.lm, spec.settings.eval_episodes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents import checkpoint
-from agents.hyperparams import Hyperparams
-from agents.sharding import everywhere, placed_like, replicated
 from experiments.errors import UserError
-from experiments.regimes import REGIMES
+from experiments.lock import Hold
+from experiments.programs import Program, compile_program, lane_hyperparams, lane_keys
 from experiments.results import Cell, Table
 from experiments.sinks import Sinks
 from experiments.specs import CellSpec
@@ -24,17 +22,23 @@ from experiments.specs import CellSpec
 Report = Callable[[dict[str, Any]], None]
 
 
+class LostError(Exception):
+    """Another process has taken the cell over from this one, which slept too long."""
+
+
 def run_cell(
     study: Path,
     spec: CellSpec,
     report: Report = lambda news: None,
     log: Sequence[str] = (),
+    compiled: Callable[[CellSpec], Program] = compile_program,
 ) -> str:
     """Trains every seed of a cell in one vmapped program and stores the results.
 
     Idempotent: returns "skipped" if the cell was finished before, "busy" if another process is at
     work on it, else "finished". A run that was cut off goes on after its last finished segment.
-    `report` is called with a dict of news after each stage; `log` names `experiments.sinks`.
+    `report` is called with a dict of news after each stage; `log` names `experiments.sinks`;
+    `compiled` gives the program, which may have been made ahead.
     """
     cell = Cell(study, spec)
     if cell.finished:
@@ -45,45 +49,49 @@ def run_cell(
         if cell.finished:
             return "skipped"
         cell.open()
-        with Sinks(log, cell) as sinks:
-            _train(cell, report, sinks)
+        try:
+            with Sinks(log, cell) as sinks:
+                _train(cell, report, sinks, compiled, ours)
+        except LostError:
+            return "busy"
     return "finished"
 
 
-def _train(cell: Cell, report: Report, sinks: Sinks) -> None:
+def _train(
+    cell: Cell,
+    report: Report,
+    sinks: Sinks,
+    compiled: Callable[[CellSpec], Program],
+    ours: Hold,
+) -> None:
     spec = cell.spec
-    clock = time.perf_counter()
-    trainer = REGIMES[spec.regime].trainer(spec)
-    key_train, key_eval = lane_keys(spec.seeds)
-    hyperparams = lane_hyperparams(spec)
-
-    start_all = jax.jit(jax.vmap(partial(trainer.init, num_updates=spec.num_updates)))
     update = checkpoint.latest(cell.checkpoints) or 0
+    rows = cell.rows_before(update)
+    report({"stage": "compiling", "update": update})
+    clock = time.perf_counter()
+    program = compiled(spec)
+    trainer = program.trainer
+    waited_seconds = time.perf_counter() - clock
+    key_train, key_eval = program.put(lane_keys(spec.seeds))
+    hyperparams = program.put(lane_hyperparams(spec))
     if update:  # the beginning, which may be long, is not made again
-        like = placed_like(trainer.mesh, jax.eval_shape(start_all, key_train, hyperparams))
         try:
-            state = checkpoint.restore(cell.checkpoints, update, like)
+            state = program.put(checkpoint.restore(cell.checkpoints, update, program.state))
         except checkpoint.CheckpointError as error:
             raise UserError(str(error)) from None
     else:
-        state = replicated(trainer.mesh, start_all(key_train, hyperparams))
-    hyperparams = replicated(trainer.mesh, hyperparams)
-    rows = cell.rows_before(update)
-    report({"stage": "compiling", "update": update})
-    lanes = jax.vmap(partial(trainer.segment, num_updates=spec.updates_per_segment))
-    placed = {"out_shardings": everywhere(trainer.mesh)} if trainer.mesh else {}
-    advance = jax.jit(lanes, donate_argnums=0, **placed).lower(state, hyperparams).compile()
-    compile_seconds = time.perf_counter() - clock
+        state = program.start(key_train, hyperparams)
 
     clock = time.perf_counter()
     first_update = update
     while update < spec.num_updates:
-        state, metrics = advance(state, hyperparams)
+        state, metrics = program.advance(state, hyperparams)
         new_rows = _rows(spec, update, jax.device_get(metrics), finite_lanes(state.params))
+        _check(cell, ours)
         cell.append(new_rows)
         rows += new_rows
         update += spec.updates_per_segment
-        checkpoint.save(cell.checkpoints, update, state)
+        checkpoint.save(cell.checkpoints, update, true_lanes(state, len(spec.seeds)))
         sinks.tell(new_rows)
         steps = (update - first_update) * spec.steps_per_update * len(spec.seeds)
         recent = [row[trainer.headline] for row in new_rows if row[trainer.headline] is not None]
@@ -100,32 +108,39 @@ def _train(cell: Cell, report: Report, sinks: Sinks) -> None:
 
     report({"stage": "evaluating", "update": update})
     clock = time.perf_counter()
-    evaluation = trainer.evaluate(state.params, key_eval)
-    if trainer.export:
-        trainer.export(cell.folder / "policy.npz", jax.device_get(state.params), spec.seeds)
+    evaluation = trainer.evaluate(state.params, key_eval, spec.seeds)
     trained = (update - first_update) * spec.steps_per_update * len(spec.seeds)
     summary = {
-        "compile_seconds": round(compile_seconds, 2),
+        "compile_seconds": round(program.seconds, 2),
+        "waited_seconds": round(waited_seconds, 2),
         "train_seconds": round(train_seconds, 2),
         "eval_seconds": round(time.perf_counter() - clock, 2),
+        "trained_steps": trained,
         "steps_per_second": round(trained / train_seconds) if trained else None,
-        "parameters": sum(leaf[0].size for leaf in jax.tree.leaves(state.params)),
+        "devices": trainer.lanes.size if trainer.lanes else 1,
+        "parameters": sum(
+            leaf.size // leaf.shape[0] for leaf in jax.tree.leaves(program.state.params)
+        ),
         "state_size": trainer.network.backbone.state_size(),
         "diverged": {str(row["seed"]): row["update"] for row in reversed(rows) if row["diverged"]},
     }
+    _check(cell, ours)
     cell.finish(_columns(rows), evaluation, summary)
 
 
-def lane_keys(seeds: tuple[int, ...]) -> tuple[Any, Any]:
-    """Keys for training and for evaluation, `[lanes]` each: lane i depends on its seed alone."""
-    pairs = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed)))(jnp.array(seeds))
-    return pairs[:, 0], pairs[:, 1]
+def _check(cell: Cell, ours: Hold) -> None:
+    """What is written is written by the owner of a folder that is there."""
+    if not cell.folder.exists():
+        raise FileNotFoundError(2, "the folder is gone", str(cell.folder))
+    if not ours:
+        raise LostError
 
 
-def lane_hyperparams(spec: CellSpec) -> Hyperparams:
-    """The traced settings, one copy a lane."""
-    lanes = len(spec.seeds)
-    return Hyperparams(**{k: jnp.full((lanes,), v) for k, v in spec.hyperparams.items()})
+def true_lanes(state: Any, lanes: int) -> Any:
+    """The state without the lanes that only fill up the devices."""
+    if len(state.update) == lanes:
+        return state
+    return jax.tree.map(lambda leaf: leaf[:lanes], state)
 
 
 def finite_lanes(params: Any) -> np.ndarray:
