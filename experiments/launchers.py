@@ -1,0 +1,97 @@
+"""Where the cells of a sweep run: here, as jobs of SLURM, or as tasks of Ray.
+
+A launcher is a function that starts `experiments.worker.work` for each cell and waits. What became
+of a cell is read from its folder alone, so all are thin, and a sweep that was begun with one can
+be ended with another. One line in `LAUNCHERS` and `popjax sweep --launcher` knows it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from experiments.errors import UserError
+from experiments.results import Cell
+from experiments.specs import CellSpec
+from popjax.words import nearest
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Where to run, and what each cell gets there."""
+
+    launcher: str = "inline"
+    """inline (this process, all its devices), slurm or ray (one cell a job)."""
+    gpus: float = 0.0
+    """GPUs of each cell; with ray a part of one will do."""
+    cpus: int = 1
+    """CPU cores of each cell."""
+    partition: str = ""
+    """SLURM: the partition."""
+    hours: float = 24.0
+    """SLURM: time limit of a job; one that is cut off goes on in the next."""
+    max_jobs: int = 256
+    """SLURM: how many cells run at a time."""
+    ray_address: str = ""
+    """Ray: the cluster, such as auto or ray://head:10001; one of this machine if not given."""
+
+    def __post_init__(self):
+        if self.launcher not in ("inline", *LAUNCHERS):
+            raise UserError(nearest(self.launcher, ("inline", *LAUNCHERS), "launcher"))
+        if self.gpus < 0 or self.cpus < 1 or self.hours <= 0 or self.max_jobs < 1:
+            raise UserError("gpus must not be negative, cpus, hours and max_jobs above zero")
+        if self.launcher == "slurm" and self.gpus != int(self.gpus):
+            raise UserError(f"SLURM gives whole GPUs only, not {self.gpus}")
+
+
+def on_slurm(*args) -> Iterator[None]:
+    """See `experiments.launchers_slurm`."""
+    from experiments.launchers_slurm import launch
+
+    return launch(*args)
+
+
+def on_ray(*args) -> Iterator[None]:
+    """See `experiments.launchers_ray`."""
+    from experiments.launchers_ray import launch
+
+    return launch(*args)
+
+
+# Each is called with (study, cells, Launch, log, console) and yields while its jobs run.
+LAUNCHERS: dict[str, Callable[..., Iterator[None]]] = {"slurm": on_slurm, "ray": on_ray}
+
+
+def run_elsewhere(
+    study: Path, specs: Sequence[CellSpec], how: Launch, log: Sequence[str], console: Console
+) -> dict[str, str]:
+    """Starts the unfinished cells and waits for all; the outcome of each by its id."""
+    study = study.resolve()
+    outcomes = {spec.id: "skipped" for spec in specs if Cell(study, spec).finished}
+    left = [spec for spec in specs if spec.id not in outcomes]
+    for spec in left:  # what an earlier attempt said is over
+        (Cell(study, spec).folder / "failure.txt").unlink(missing_ok=True)
+    began, told = time.perf_counter(), set()
+    if left:
+        for _ in LAUNCHERS[how.launcher](study, left, how, tuple(log), console):
+            _tell(study, left, told, began, console)
+    _tell(study, left, told, began, console)
+    for spec in left:
+        outcomes[spec.id] = "finished" if Cell(study, spec).finished else "failed"
+    return outcomes
+
+
+def _tell(study: Path, specs: Sequence[CellSpec], told: set[str], began: float, console) -> None:
+    """One line for each cell that was not finished before."""
+    for spec in specs:
+        if spec.id not in told and Cell(study, spec).finished:
+            told.add(spec.id)
+            took = time.perf_counter() - began
+            console.print(
+                f"[{len(told)}/{len(specs)}] {spec.env} {spec.memory}  finished after {took:.0f} s",
+                markup=False,
+            )
