@@ -1,4 +1,4 @@
-"""What one does: the commands `popjax play`, `train`, `sweep` and `report`."""
+"""What one does: the commands `popjax play`, `train` and `report`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import dataclasses
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
 
 from experiments.errors import UserError
-from experiments.presets import named_settings, preset, silent, spoken
-from experiments.regimes import regime_name, settled
+from experiments.launchers import Launch
+from experiments.presets import named_settings, silent, spoken
+from experiments.regimes import regime_name
 from experiments.specs import CellSpec, Settings, cell, env_name, memory_name
-from popjax.words import nearest
 
 DEFAULT_OUT = Path("results")
 RegimeName = Annotated[str, tyro.conf.arg(aliases=["--as"])]
@@ -58,7 +58,6 @@ class Train:
     Example: popjax train RepeatPreviousEasy --memory gru --total-steps 1000000
     Example: popjax train HigherLowerEasy --as lm --memory s5
     Example: popjax train CountRecallEasy --memory gru --settings fast --total-steps 1000000
-    Example: popjax train RepeatPreviousEasy --settings paper --profile
     """
 
     env: tyro.conf.Positional[str]
@@ -77,8 +76,6 @@ class Train:
     """Name of the study: a folder in `out`."""
     log: tuple[str, ...] = ()
     """Tell the numbers to these too: tensorboard, wandb."""
-    profile: bool = False
-    """Write a trace of one compiled segment, for Perfetto or XProf."""
 
     def defaults(self) -> Train:
         """What holds where the caller is silent, once environment, memory and name are known."""
@@ -90,95 +87,12 @@ class Train:
         return named_settings(self.named, env_name(self.env), memory_name(self.memory))
 
     def run(self, console: Console) -> None:
-        spec, log = self.spec(), self.log
-        if self.profile:
-            from experiments.profile import can_trace
-            from experiments.results import Cell
-
-            can_trace(Cell(self.out / self.study, spec))
-            log = (*log, "profile")
-        run_study(self.out, self.study, {"kind": "train"}, [spec], console, log)
+        run_study(self.out, self.study, {"kind": "train"}, [self.spec()], console, self.log)
 
     def spec(self) -> CellSpec:
         """The one cell that is trained."""
         settings = spoken(self.settings, self._named())
         return cell(self.env, self.memory, settings, self.regime)
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Train many memory models on many environments; run it again to go on.
-
-    Example: popjax sweep --preset quick --memories gru mlp
-    """
-
-    preset: str = "quick"
-    """Which sweep: quick, easy, fast, paper or popjaxrl."""
-    envs: tuple[str, ...] = ()
-    """Environments instead of the preset's; `all` for every one."""
-    memories: tuple[str, ...] = ()
-    """Memory models instead of the preset's; `all` for every one."""
-    regime: RegimeName = "ppo"
-    """How: ppo (as agents), lm (as language models), or another rung between the two."""
-    seeds: int | None = None
-    """Seeds of each cell instead of the preset's."""
-    total_steps: int | None = None
-    """Environment steps of each seed instead of the preset's; ten times those in other
-    regimes than ppo, whose steps are cheaper."""
-    features: int | None = None
-    """Width of the networks instead of the preset's."""
-    inputs: str | None = None
-    """What is read: obs+action or obs."""
-    out: Path = DEFAULT_OUT
-    """Folder of all studies."""
-    study: str | None = None
-    """Name of the study, a folder in `out`; the preset's name if not given, and the regime's."""
-    log: tuple[str, ...] = ()
-    """Tell the numbers to these too: tensorboard, wandb."""
-
-    def run(self, console: Console) -> None:
-        from agents.memory import MEMORIES
-        from popjax import ENVS
-
-        chosen = preset(self.preset)
-        regime = regime_name(self.regime)
-        if isinstance(chosen.settings, str) and regime != "ppo":
-            raise UserError(f"the preset {self.preset!r} is one of agents (ppo)")
-        envs = ENVS if self.envs == ("all",) else self.envs or chosen.envs
-        envs = [env_name(name) for name in envs]
-        memories = tuple(MEMORIES) if self.memories == ("all",) else self.memories
-        memories = [memory_name(name) for name in memories]
-
-        specs = []
-        for env in envs:
-            for memory in memories or chosen.memories_of(env):
-                settings = settled(self._settings(chosen.settings_of(env, memory)), regime)
-                specs.append(cell(env, memory, settings, regime))
-        asked = {"kind": "sweep", "preset": self.preset}
-        if isinstance(chosen.settings, Settings):  # then all cells have the same
-            asked |= _flat(settled(self._settings(chosen.settings), regime).plain(regime))
-        study = self.preset
-        if regime != "ppo":
-            asked["regime"], study = regime, f"{study}-{regime}"
-        run_study(self.out, self.study or study, asked, specs, console, self.log)
-
-    def _settings(self, settings: Settings) -> Settings:
-        for name in ("seeds", "total_steps"):
-            if getattr(self, name) is not None:
-                settings = dataclasses.replace(settings, **{name: getattr(self, name)})
-        if self.total_steps is None and settings.total_steps and self.regime != "ppo":
-            settings = dataclasses.replace(settings, total_steps=10 * settings.total_steps)
-        if self.features is not None:
-            network = dataclasses.replace(settings.network, features=self.features)
-            settings = dataclasses.replace(settings, network=network)
-        if self.inputs is not None:
-            if self.inputs not in ("obs+action", "obs"):
-                raise UserError(nearest(self.inputs, ("obs+action", "obs"), "kind of input"))
-            ppo = dataclasses.replace(settings.ppo, inputs=self.inputs)
-            previous = "on" if self.inputs == "obs+action" else "off"
-            lm = dataclasses.replace(settings.lm, previous_action=previous)
-            settings = dataclasses.replace(settings, ppo=ppo, lm=lm)
-        return settings
 
 
 @dataclass(frozen=True)
@@ -210,24 +124,25 @@ class Report:
             take_picture(folder / "report.html", self.picture)
 
 
-def run_study(out, study, asked, specs, console, log=()) -> None:
-    """Opens a study, runs its cells, prints its table; a UserError if any cell failed."""
+def run_study(out, study, asked, specs, console, log=(), how: Launch | None = None) -> None:
+    """Opens a study, runs its cells, prints its table; a UserError if any cell failed.
+
+    how: where they run, for sweeps, which say beforehand how long they will take.
+    """
     from experiments.report import print_study
-    from experiments.results import open_study
+    from experiments.results import Cell, open_study
     from experiments.sinks import sink_names
     from experiments.suite import run_cells
 
     log = sink_names(log)
     folder = open_study(out, study, asked)
-    outcomes = run_cells(folder, specs, console, log)
+    outcomes = run_cells(folder, specs, console, log, how)
     if "finished" in outcomes or "skipped" in outcomes:
-        print_study(folder, console, write="finished" in outcomes)
-    if "failed" in outcomes:
-        raise UserError(f"{outcomes.count('failed')} cells failed: the same command tries again")
-
-
-def _flat(settings: dict[str, Any]) -> dict[str, object]:
-    flat = {}
-    for name, value in settings.items():
-        flat.update(value if isinstance(value, dict) else {name: value})
-    return flat
+        print_study(folder, console)
+    failed = [spec for spec, outcome in zip(specs, outcomes, strict=True) if outcome == "failed"]
+    if failed:
+        why = Cell(folder, failed[0]).failure()
+        raise UserError(
+            f"{len(failed)} of {len(specs)} cells failed ({failed[0].env} {failed[0].memory}: "
+            f"{why}): the same command tries again"
+        )

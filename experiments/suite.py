@@ -2,55 +2,146 @@
 
 from __future__ import annotations
 
+import errno
 import time
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from experiments.ahead import Ahead
 from experiments.errors import UserError
-from experiments.results import Cell
+from experiments.interrupt import Interrupt, interruptible
+from experiments.launchers import Launch, run_elsewhere
+from experiments.plan import Plan, duration, make_plan, print_plan
+from experiments.results import Cell, reason
 from experiments.specs import CellSpec
 from experiments.train import run_cell
 
+ATTEMPTS = 2
+POLL_SECONDS = 0.5
+
 
 def run_cells(
-    study: Path, specs: Sequence[CellSpec], console: Console, log: Sequence[str] = ()
+    study: Path,
+    specs: Sequence[CellSpec],
+    console: Console,
+    log: Sequence[str] = (),
+    how: Launch | None = None,
 ) -> list[str]:
-    """Runs the cells one after another in this process; returns what became of each.
+    """Runs the cells; returns what became of each: "finished", "skipped" (it was
+    before) or "failed".
 
-    A cell that fails is reported and the others go on; Ctrl-C says how to go on. log: names of
-    `experiments.sinks`.
+    A cell that fails is tried once more after the others, and they go on. Cells that another
+    process is at work on are waited for. Ctrl-C ends with the segment under way, saved. A disk
+    that is full or a folder that is gone ends the sweep with a UserError. log: names of
+    `experiments.sinks`. how: where they run; if it is given, an estimate is printed first, after a
+    short measurement if nothing is known.
     """
-    finished = sum(Cell(study, spec).finished for spec in specs)
-    steps = sum(spec.env_steps for spec in specs if not Cell(study, spec).finished)
-    console.print(
-        f"{len(specs)} cells in {study}: {finished} finished, {len(specs) - finished} to run, "
-        f"as many compilations, {steps / 1e6:.2f} million environment steps"
-    )
-    outcomes = []
-    for number, spec in enumerate(specs, 1):
-        costume = "" if spec.regime == "ppo" else f" as {spec.regime}"
-        title = f"[{number}/{len(specs)}] {spec.env} {spec.memory}{costume}"
+    inline = how is None or how.launcher == "inline"
+    began, outcomes = time.perf_counter(), {}
+    with whole(study):
         try:
-            outcomes.append(_run_one(study, spec, title, console, log))
+            plan = make_plan(study, specs, measured=how is not None and inline)
+            print_plan(plan, console)
+            if inline:
+                outcomes = _run_all(plan, console, log)
+            else:
+                outcomes = run_elsewhere(study, plan.specs, how, log, console)
         except KeyboardInterrupt:
             console.print(
                 f"stopped; what is finished is kept in {study}, the same command goes on from there"
             )
             raise
-        except UserError:
+    summarise(plan, outcomes, time.perf_counter() - began, console)
+    return [outcomes[spec.id] for spec in specs]
+
+
+@contextmanager
+def whole(study: Path) -> Iterator[None]:
+    """Turns a disk that is full, or a study that is gone, into a UserError."""
+    try:
+        yield
+    except (KeyboardInterrupt, UserError):
+        raise
+    except Exception as error:
+        line = stopper(study, error)
+        if line is None:
             raise
-        except Exception as error:  # one broken cell must not cost the others
-            reason = (str(error).strip().splitlines() or [""])[0][:200]
-            console.print(f"{title}  failed: {type(error).__name__}: {reason}", style="red")
-            outcomes.append("failed")
+        raise UserError(line) from error
+
+
+def stopper(study: Path, error: Exception) -> str | None:
+    """Why no other cell can run either, in one line; None if this error is the cell's own."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "No space left on device" in str(error) or "quota exceeded" in str(error).lower():
+        return (
+            f"the disk of {study} is full: nothing that was finished is lost; make room, and the "
+            "same command goes on"
+        )
+    if not study.exists():
+        return (
+            f"{study} was removed or moved while the sweep ran: put it back and the same command "
+            "goes on, without it the command begins anew"
+        )
+    return None
+
+
+def _run_all(plan: Plan, console: Console, log: Sequence[str]) -> dict[str, str]:
+    """Every cell once, those that failed or were busy again; the outcome of each by its id."""
+    study, outcomes = plan.study, {}
+    queue, attempts, waiting = deque(plan.specs), Counter(), False
+    with Ahead() as ahead, interruptible(lambda text: console.print(text)) as interrupt:
+        while queue:
+            spec = queue.popleft()
+            following = next((s for s in queue if not Cell(study, s).finished), None)
+            ahead.keep([spec, following] if following else [spec])
+            title = _title(spec, plan.specs)
+            try:
+                work = partial(_run_one, study, spec, title, console, log)
+                outcome = work(ahead, following, interrupt)
+            except UserError as error:
+                outcome = _failed(study, spec, title, error, console)
+            except Exception as error:
+                if stopper(study, error):
+                    raise
+                outcome = _failed(study, spec, title, error, console)
+                attempts[spec.id] += 1
+                if attempts[spec.id] < ATTEMPTS:
+                    console.print(f"{title}  will be tried once more")
+                    queue.append(spec)
+            if outcome == "busy":  # it may be left unfinished by the other
+                if not waiting:
+                    console.print(f"{title}  another process is at work on it")
+                waiting = True
+                if not any(s for s in queue if outcomes.get(s.id) != "busy"):
+                    time.sleep(POLL_SECONDS)
+                queue.append(spec)
+            outcomes[spec.id] = outcome
     return outcomes
 
 
-def _run_one(study: Path, spec: CellSpec, title: str, console: Console, log: Sequence[str]) -> str:
+def _failed(study: Path, spec: CellSpec, title: str, error: Exception, console: Console) -> str:
+    console.print(f"{title}  failed: {reason(error)}", style="red", markup=False)
+    Cell(study, spec).fail(error)
+    return "failed"
+
+
+def _run_one(
+    study: Path,
+    spec: CellSpec,
+    title: str,
+    console: Console,
+    log: Sequence[str],
+    ahead: Ahead,
+    following: CellSpec | None,
+    interrupt: Interrupt,
+) -> str:
     began = time.perf_counter()
     last: dict[str, Any] = {}
     with Progress(
@@ -67,20 +158,53 @@ def _run_one(study: Path, spec: CellSpec, title: str, console: Console, log: Seq
 
         def report(news: dict[str, Any]) -> None:
             last.update(news)
-            progress.update(task, completed=news["update"], news=_words(news))
+            progress.update(task, completed=news["update"], news=words(news))
+            if news["stage"] == "training":
+                interrupt.check()
+            interrupt.running = news["stage"] == "training"
 
-        outcome = run_cell(study, spec, report, log)
-    took = f"{time.perf_counter() - began:.0f} s"
+        def compiled(spec: CellSpec):
+            ahead.begin(spec)
+            if following:
+                ahead.begin(following)
+            program = ahead(spec)
+            interrupt.running = True
+            return program
+
+        try:
+            outcome = run_cell(study, spec, report, log, compiled)
+        finally:
+            interrupt.running = False
     if outcome == "finished":
-        console.print(f"{title}  {_words(last | {'stage': 'training'})}, {took}")
+        took = duration(time.perf_counter() - began)
+        console.print(f"{title}  {words(last | {'stage': 'training'})}, {took}")
     elif outcome == "skipped":
         console.print(f"{title}  finished before")
-    else:
-        console.print(f"{title}  another process is at work on it")
     return outcome
 
 
-def _words(news: dict[str, Any]) -> str:
+def summarise(plan: Plan, outcomes: dict[str, str], seconds: float, console: Console) -> None:
+    """How it ended: what became of the cells, how long it took, what failed and why."""
+    counts = {kind: list(outcomes.values()).count(kind) for kind in ("finished", "failed")}
+    expected = f" (about {duration(plan.outcome.seconds)} were expected)" if plan.outcome else ""
+    console.print(
+        f"{counts['finished']} cells finished, {counts['failed']} failed, "
+        f"in {duration(seconds)}{expected}"
+    )
+    for spec in plan.specs:
+        if outcomes[spec.id] == "failed":
+            cell = Cell(plan.study, spec)
+            console.print(f"failed: {spec.env} {spec.memory}: {cell.failure()}", markup=False)
+            console.print(f"        {cell.folder / 'failure.txt'}", markup=False)
+
+
+def _title(spec: CellSpec, specs: Sequence[CellSpec]) -> str:
+    costume = "" if spec.regime == "ppo" else f" as {spec.regime}"
+    return f"[{specs.index(spec) + 1}/{len(specs)}] {spec.env} {spec.memory}{costume}"
+
+
+def words(news: dict[str, Any]) -> str:
+    """The latest of a cell in a few words."""
     if news["stage"] != "training":
         return news["stage"]
     parts = []
