@@ -144,6 +144,14 @@ def passes(
     return jax.lax.scan(minibatch, (state.params, state.opt_state), columns)
 
 
+def adapted(coefficient: Any, kl: Any, target: Any) -> Float[Array, ""]:
+    """The coefficient of the KL penalty after an update (Schulman et al. 2017, section 4, with
+    RLlib's factors): half as much where the divergence fell below half its target, 1.5 times as
+    much where it rose above twice that."""
+    coefficient = jnp.where(kl > 2 * target, 1.5 * coefficient, coefficient)
+    return jnp.where(kl < 0.5 * target, 0.5 * coefficient, coefficient)
+
+
 def make_train(
     env: Environment, network: ActorCritic, config: PPOConfig
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
@@ -200,16 +208,13 @@ def make_train(
         )
         first_ratio_error = metrics.pop("ratio_error")[0]
         last_pass = jax.tree.map(lambda m: jnp.mean(m[-config.num_minibatches :]), metrics)
-        kl = last_pass["kl"]
-        kl_coefficient = jnp.where(kl > 2 * hyperparams.kl_target, state.kl * 1.5, state.kl)
-        kl_coefficient = jnp.where(kl < 0.5 * hyperparams.kl_target, state.kl / 2, kl_coefficient)
         state = state.replace(
             params=params,
             opt_state=opt_state,
             actor=actor,
             key=key,
             update=state.update + 1,
-            kl=kl_coefficient,
+            kl=adapted(state.kl, last_pass["kl"], hyperparams.kl_target),
         )
         return state, {
             "return": episodes.return_sum / episodes.count,

@@ -58,6 +58,7 @@ class Train:
     Example: popjax train RepeatPreviousEasy --memory gru --total-steps 1000000
     Example: popjax train HigherLowerEasy --as lm --memory s5
     Example: popjax train CountRecallEasy --memory gru --settings fast --total-steps 1000000
+    Example: popjax train RepeatPreviousEasy --settings paper --profile
     """
 
     env: tyro.conf.Positional[str]
@@ -76,6 +77,8 @@ class Train:
     """Name of the study: a folder in `out`."""
     log: tuple[str, ...] = ()
     """Tell the numbers to these too: tensorboard, wandb."""
+    profile: bool = False
+    """Write a trace of one compiled segment, for Perfetto or XProf."""
 
     def defaults(self) -> Train:
         """What holds where the caller is silent, once environment, memory and name are known."""
@@ -87,7 +90,14 @@ class Train:
         return named_settings(self.named, env_name(self.env), memory_name(self.memory))
 
     def run(self, console: Console) -> None:
-        run_study(self.out, self.study, {"kind": "train"}, [self.spec()], console, self.log)
+        spec, log = self.spec(), self.log
+        if self.profile:
+            from experiments.profile import can_trace
+            from experiments.results import Cell
+
+            can_trace(Cell(self.out / self.study, spec))
+            log = (*log, "profile")
+        run_study(self.out, self.study, {"kind": "train"}, [spec], console, log)
 
     def spec(self) -> CellSpec:
         """The one cell that is trained."""

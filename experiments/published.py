@@ -126,6 +126,34 @@ def markdown(chosen: list[Result], goals: dict[str, float]) -> str:
     return "\n".join(lines)
 
 
+def against_paper(chosen: list[Result]) -> str:
+    """Trials with the paper's settings beside the paper's GRU, by its own metric, as Markdown.
+
+    MMER: mean of the trials, and their standard deviation. apart: the distance of the means in
+    standard deviations of the paper's trials (of 0.0005 at least, as its table has three decimals).
+    """
+    head = ("task", "trials", "steps", "MMER", "paper's GRU", "apart", "within two")
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 2) + "---|"]
+    for result in chosen:
+        known = scores.scores(result.env).get("paper_gru")
+        if result.memory != "gru" or not known or known["std"] is None:
+            continue
+        mean = np.mean(result.mmer)
+        spread = f" ± {np.std(result.mmer, ddof=1):.3f}" if len(result.mmer) > 1 else ""
+        apart = (mean - known["mean"]) / max(known["std"], 0.0005)
+        cells = (
+            result.env,
+            str(len(result.mmer)),
+            f"{result.steps / 1e6:.1f}M",
+            f"{mean:.3f}{spread}",
+            f"{known['mean']:.3f} ± {known['std']:.3f}",
+            f"{apart:+.1f}",
+            "yes" if abs(apart) <= 2 else "above" if apart > 0 else "below",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def published_best(env: str) -> str:
     """The best published score of a task and whose it is.
 

@@ -16,12 +16,16 @@ class Published:
 
     Example: popjax published
     Example: popjax published --add results/fast --name fast
+    Example: popjax published --add results/paper --name paper --against-paper
     """
 
     add: Path | None = None
     """Folder of a study whose finished agents are kept, where they are better than what is kept."""
     name: str = "fast"
     """Name of the settings that they were trained with, and that are shown."""
+
+    against_paper: bool = False
+    """Print the paper's GRU score beside that of its settings here, by the paper's metric."""
 
     def run(self, console: Console) -> None:
         from experiments import published
@@ -32,4 +36,5 @@ class Published:
         chosen = [result for result in published.results() if result.name == self.name]
         if not chosen:
             raise UserError(f"no result is kept of settings called {self.name!r}")
-        print(published.markdown(chosen, published.goals()))  # plain, to be pasted
+        table = published.markdown(chosen, published.goals())
+        print(published.against_paper(chosen) if self.against_paper else table)  # to be pasted

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -16,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from agents import lm, ppo, regimes
+from agents import lm, policy, ppo, regimes
 from agents.evaluate import evaluate
 from agents.held_out import held_out
 from agents.networks import LanguageModel
@@ -45,6 +46,8 @@ class Trainer:
     mesh: the devices that share each batch of episodes; None for one.
     lanes: the devices that the seeds are dealt out to; None for one.
     ahead: `(params, keys)`, shapes of them, compiles what `evaluate` will run.
+    export: `(path, params, seeds)` writes the policies of all seeds for `agents.load`; None for
+        what is no agent.
     """
 
     env: Any
@@ -56,6 +59,7 @@ class Trainer:
     mesh: Mesh | None = None
     lanes: Mesh | None = None
     ahead: Callable[[Any, Any], Any] | None = None
+    export: Callable[[Path, Any, tuple[int, ...]], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,11 @@ def as_agent(spec: CellSpec) -> Trainer:
 
     lanes = lane_mesh(len(spec.seeds))
     returns, ahead = returns_of(spec, env, network, spec.settings.ppo.inputs, lanes)
-    return Trainer(env, network, init, segment, returns, lanes=lanes, ahead=ahead)
+
+    def export(path, params, seeds):
+        policy.save(path, env, network, params, spec.settings.ppo.inputs, spec.env, seeds)
+
+    return Trainer(env, network, init, segment, returns, lanes=lanes, ahead=ahead, export=export)
 
 
 def as_language_model(spec: CellSpec) -> Trainer:

@@ -7,6 +7,7 @@
                        /lock                 who is at work on it
                        /summary.json         times, steps, what diverged
                        /evaluation.parquet   the final policy's returns
+                       /policy.npz           the last policy, for agents.load (PPO)
                        /metrics.parquet      written last, once, atomically: the cell is over
                        /failure.txt          why the last attempt failed, until one does not
 """

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from experiments.errors import UserError
+from experiments.profile import Profile
 from experiments.results import Cell
 from popjax.words import nearest
 
@@ -69,7 +70,9 @@ class WeightsAndBiases:
 SINKS: dict[str, Callable[[Cell], Sink]] = {
     "tensorboard": TensorBoard,
     "wandb": WeightsAndBiases,
+    "profile": Profile,
 }
+"""`profile` tells nobody: it watches the clock, see `experiments.profile`."""
 
 
 def sink_names(names: Iterable[str]) -> tuple[str, ...]:

@@ -109,6 +109,9 @@ def _train(
     report({"stage": "evaluating", "update": update})
     clock = time.perf_counter()
     evaluation = trainer.evaluate(state.params, key_eval, spec.seeds)
+    if trainer.export:
+        params = jax.device_get(true_lanes(state, len(spec.seeds)).params)
+        trainer.export(cell.folder / "policy.npz", params, spec.seeds)
     trained = (update - first_update) * spec.steps_per_update * len(spec.seeds)
     summary = {
         "compile_seconds": round(program.seconds, 2),

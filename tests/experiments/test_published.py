@@ -52,6 +52,16 @@ def test_the_table_says_what_was_reached(tmp_path):
     assert "0.62 missed" in missed
 
 
+def test_beside_the_paper_within_two_standard_deviations_or_not(tmp_path):
+    """CountRecallEasy: the paper's GRU has an MMER of 0.177 with a deviation of 0.005."""
+    kept = tmp_path / "published"
+    for returns, apart, says in (([0.08, 0.084], "+1.0", "yes"), ([0.02, 0.03], "-10.4", "below")):
+        published.add(study(tmp_path, says, returns), says, kept)
+        (result,) = (r for r in published.results(kept) if r.name == says)
+        words = published.against_paper([result]).splitlines()[-1].strip("|").split("|")
+        assert [word.strip() for word in words[4:]] == ["0.177 ± 0.005", apart, says]
+
+
 def test_what_is_kept_is_whole():
     for result in published.results():
         spec = dataclasses.asdict(result)

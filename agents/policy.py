@@ -1,0 +1,183 @@
+"""A trained policy as one small file, and back: `agents.load("results/train/<cell>/policy.npz")`.
+
+The file holds arrays and one JSON text, no code: a version, the network as names and numbers, the
+two spaces and what the agent reads. So it needs neither the environment nor the experiment that
+made it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct, traverse_util
+from jaxtyping import Array, Bool, Key
+
+from agents.architecture import from_plain, to_plain
+from agents.distributions import distribution, likeliest
+from agents.networks import ActorCritic
+from agents.rollout import Inputs, agent_input, input_size
+from popjax.core import Environment
+from popjax.spaces import Box, Discrete
+
+VERSION = 1
+
+
+class PolicyError(ValueError):
+    """A policy cannot be read; the message is one line that says why."""
+
+
+class PolicyCarry(struct.PyTreeNode):
+    """What a policy remembers between two steps of `[B]` episodes.
+
+    memory: the network's carry. previous_action: `[B, ...]`. start: `[B]` bool, the next
+    observation begins an episode.
+    """
+
+    memory: Any
+    previous_action: Array
+    start: Bool[Array, " B"]
+
+
+class Policy(struct.PyTreeNode):
+    """A trained agent. A pytree: `params` are its leaves.
+
+    env: the id of the environment it was trained on. seed: that it was trained with.
+    """
+
+    params: Any
+    network: ActorCritic = struct.field(pytree_node=False)
+    observation_space: Discrete | Box = struct.field(pytree_node=False)
+    action_space: Discrete | Box = struct.field(pytree_node=False)
+    inputs: Inputs = struct.field(pytree_node=False)
+    env: str = struct.field(pytree_node=False)
+    seed: int = struct.field(pytree_node=False)
+
+    def initial_carry(self, batch_size: int = 1) -> PolicyCarry:
+        """Before the first observation of so many episodes."""
+        space = self.action_space
+        return PolicyCarry(
+            memory=self.network.initial_carry(batch_size),
+            previous_action=jnp.zeros((batch_size, *space.shape), space.dtype),
+            start=jnp.ones((batch_size,), bool),
+        )
+
+    @jax.jit
+    def act(
+        self,
+        key: Key[Array, ""],
+        carry: PolicyCarry,
+        obs: Array,
+        start: Bool[Array, " B"] | bool = False,
+        greedy: Bool[Array, ""] | bool = True,
+    ) -> tuple[PolicyCarry, Array]:
+        """The actions `[B, ...]` at the observations `[B, ...]`. The key is consumed.
+
+        start: where an observation begins an episode (that of a fresh carry does anyway). greedy:
+        the likeliest action, else a sample.
+        """
+        start = carry.start | start
+        x = agent_input(self, jnp.asarray(obs), carry.previous_action, start, self.inputs)
+        memory, policy, _ = self.network.apply(self.params, carry.memory, x[None], start[None])
+        space, squash = self.action_space, self.network.squash
+        sample = distribution(space, policy[0], squash).sample(seed=key)
+        action = jnp.where(greedy, likeliest(space, policy[0], squash), sample)
+        return PolicyCarry(memory, action, jnp.zeros_like(start)), action
+
+
+def save(
+    path: Path,
+    env: Environment,
+    network: ActorCritic,
+    params: Any,
+    inputs: Inputs,
+    env_id: str,
+    seeds: tuple[int, ...],
+) -> None:
+    """Writes the policies of all seeds, `params` leading with `[seeds]`, whole or not at all."""
+    about = {
+        "version": VERSION,
+        "env": env_id,
+        "seeds": list(seeds),
+        "inputs": inputs,
+        "network": to_plain(network),
+        "observation_space": to_plain(env.observation_space),
+        "action_space": to_plain(env.action_space),
+    }
+    arrays = {
+        name: np.asarray(leaf) for name, leaf in traverse_util.flatten_dict(params, sep="/").items()
+    }
+    temporary = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.tmp")
+    with open(temporary, "wb") as file:
+        np.savez(file, about=np.array(json.dumps(about)), **arrays)
+    os.replace(temporary, path)
+
+
+def load(path: str | Path, seed: int | None = None) -> Policy:
+    """The policy in a file that `popjax train` wrote; of the first seed unless another is named.
+
+    Raises PolicyError, one line, if there is none, if it is damaged, or of another version.
+
+        policy = agents.load("results/train/<cell>/policy.npz")
+        carry = policy.initial_carry(1)
+        carry, action = policy.act(jax.random.key(0), carry, timesteps.obs)
+    """
+    path = Path(path)
+    if not path.exists():
+        raise PolicyError(f"there is no policy in {path}")
+    try:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        about = json.loads(str(arrays.pop("about")))
+        version = about["version"]
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise PolicyError(f"{path} is damaged or holds no policy ({_reason(error)})") from None
+    if version != VERSION:
+        raise PolicyError(
+            f"{path} is a policy of version {version}, and this popjax reads version {VERSION}: "
+            "train it again, or use the popjax that wrote it"
+        )
+    seed = about["seeds"][0] if seed is None else seed
+    if seed not in about["seeds"]:
+        raise PolicyError(f"{path} holds seeds {about['seeds']}, not {seed}")
+    try:
+        lane = about["seeds"].index(seed)
+        policy = Policy(
+            params=traverse_util.unflatten_dict(
+                {name: jnp.asarray(leaf[lane]) for name, leaf in arrays.items()}, sep="/"
+            ),
+            network=from_plain(about["network"]),
+            observation_space=from_plain(about["observation_space"]),
+            action_space=from_plain(about["action_space"]),
+            inputs=about["inputs"],
+            env=about["env"],
+            seed=seed,
+        )
+        _check(policy)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise PolicyError(f"{path} is damaged ({_reason(error)})") from None
+    return policy
+
+
+def _check(policy: Policy) -> None:
+    """A ValueError unless the parameters are those of the network."""
+    x = jnp.zeros((1, 1, input_size(policy, policy.inputs)))
+    network, key = policy.network, jax.random.key(0)
+    expected = jax.eval_shape(network.init, key, network.initial_carry(1), x, x[..., 0] > 0)
+    shapes = [
+        {name: leaf.shape for name, leaf in traverse_util.flatten_dict(tree).items()}
+        for tree in (expected, policy.params)
+    ]
+    if shapes[0] != shapes[1]:
+        raise ValueError("its arrays are not those of its network")
+
+
+def _reason(error: Exception) -> str:
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first_line[:100]}"

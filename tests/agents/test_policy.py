@@ -1,0 +1,151 @@
+"""A trained policy leaves as one file and comes back the same; a damaged one is refused."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import agents
+import popjax
+from agents.architecture import from_plain, to_plain
+from agents.distributions import likeliest, num_outputs
+from agents.memory import MEMORIES
+from agents.networks import ActorCritic, Backbone
+from agents.policy import Policy, save
+from agents.published import HEAD_STARTS, PopjaxrlBackbone, paper_backbone
+from agents.rollout import agent_input, input_size
+from popjax import batch
+from tests.agents.probes import any_parameters, quick
+
+SEEDS = (5, 6)
+
+
+def saved(path, env_id, network, inputs="obs+action"):
+    """Writes parameters of two seeds; returns the second's."""
+    env = popjax.make(env_id)
+    lanes = [any_parameters(network, input_size(env, inputs), seed) for seed in SEEDS]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *lanes)
+    save(path, env, network, stacked, inputs, env_id, SEEDS)
+    return lanes[1]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("policies") / "policy.npz"
+    saved(path, "BattleshipEasy", agent("BattleshipEasy"))
+    return path
+
+
+def agent(env_id, **options):
+    blocks = (MEMORIES["gru"](features=8),)
+    outputs = num_outputs(popjax.make(env_id).action_space)
+    return ActorCritic(Backbone(blocks), outputs, head_features=8, **options)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "inputs", "options"),
+    [
+        ("RepeatPreviousEasy", "obs+action", {}),
+        ("BattleshipEasy", "obs", {}),
+        ("PositionOnlyPendulumEasy", "obs+action", {"squash": True}),
+    ],
+)
+def test_three_lines_and_it_acts_as_it_did(tmp_path, env_id, inputs, options):
+    """Over six steps of two episodes, one of which begins anew in the middle."""
+    env, network = popjax.make(env_id), agent(env_id, **options)
+    params = saved(tmp_path / "policy.npz", env_id, network, inputs)
+
+    policy = agents.load(tmp_path / "policy.npz", seed=6)
+    carry = policy.initial_carry(2)
+
+    assert policy.network == network and policy.env == env_id and policy.seed == 6
+
+    @quick
+    def step(t, states, obs, start, memory, previous):
+        x = agent_input(env, obs, previous, start, inputs)
+        memory, outputs, _ = network.apply(params, memory, x[None], start[None])
+        action = likeliest(env.action_space, outputs[0], network.squash)
+        states, timesteps = batch.advance(env, jax.random.key(t), states, action)
+        start = jnp.array([False, False]).at[1].set(t == 2)
+        return states, timesteps.obs, start, memory, action
+
+    states, timesteps = batch.reset(env, jax.random.key(0), 2)
+    now = (states, timesteps.obs, carry.start, carry.memory, carry.previous_action)
+    for t in range(6):
+        carry, action = policy.act(jax.random.key(t), carry, *now[1:3])
+        now = step(t, *now)
+        np.testing.assert_allclose(action, now[-1], atol=1e-6)
+
+
+def test_samples_differ_and_the_greedy_action_does_not(path):
+    policy = agents.load(path)
+    carry, obs = policy.initial_carry(64), jnp.zeros(64, int)
+    samples = [policy.act(jax.random.key(k), carry, obs, greedy=False)[1] for k in (0, 1)]
+    assert (samples[0] != samples[1]).any()
+    greedy = [policy.act(jax.random.key(k), carry, obs)[1] for k in (0, 1)]
+    np.testing.assert_array_equal(*greedy)
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_every_network_is_plain_data(memory):
+    """Through JSON and back it is the same module, in every style."""
+    blocks = (MEMORIES[memory](features=8),) * 2
+    for backbone in (
+        Backbone(blocks, feed_forward=16),
+        paper_backbone(blocks, 8),
+        PopjaxrlBackbone(blocks, 8, residual=True),
+    ):
+        for start in HEAD_STARTS.values():
+            network = ActorCritic(backbone, 3, critic=backbone, start=start)
+            assert from_plain(json.loads(json.dumps(to_plain(network)))) == network
+
+
+def rewritten(path, out, change):
+    """The file with one thing changed in its text or its arrays."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    about = json.loads(str(arrays.pop("about")))
+    change(about, arrays)
+    np.savez(out, about=np.array(json.dumps(about)), **arrays)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda about, arrays: about.update(version=0), "version 0, and this popjax reads version"),
+        (lambda about, arrays: about.pop("version"), "damaged or holds no policy"),
+        (lambda about, arrays: about.pop("network"), "is damaged"),
+        (lambda about, arrays: about["network"].update(kind="Oracle"), "there is no 'Oracle'"),
+        (lambda about, arrays: about["network"].update(head_features=9), "not those of its net"),
+        (lambda about, arrays: arrays.popitem(), "not those of its network"),
+    ],
+)
+def test_an_old_or_strange_file_is_refused(path, tmp_path, change, says):
+    rewritten(path, tmp_path / "policy.npz", change)
+    assert_refused(tmp_path / "policy.npz", says)
+
+
+def test_a_torn_file_is_refused(path, tmp_path):
+    whole, torn = path.read_bytes(), tmp_path / "policy.npz"
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    for damaged in (b"", b"not a policy", whole[: len(whole) // 2], whole[:-10], bytes(flipped)):
+        torn.write_bytes(damaged)
+        assert_refused(torn, "damaged or holds no policy")
+    assert_refused(tmp_path / "nowhere.npz", "there is no policy in")
+    with pytest.raises(agents.PolicyError, match=r"holds seeds \[5, 6\], not 7"):
+        agents.load(path, seed=7)
+
+
+def assert_refused(path, says):
+    with pytest.raises(agents.PolicyError, match=says) as refusal:
+        agents.load(path)
+    assert str(refusal.value).count("\n") == 0 and len(str(refusal.value)) < 400
+
+
+def test_a_policy_is_a_pytree(path):
+    policy = agents.load(path)
+    doubled = jax.tree.map(lambda leaf: 2 * leaf, policy)
+    assert isinstance(doubled, Policy) and doubled.network == policy.network

@@ -1,0 +1,73 @@
+"""Before the first gradient step the replay of a rollout is the rollout: the ratio is 1. Wrong
+carries, flags or key order would show."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import popjax
+from agents.distributions import num_outputs
+from agents.hyperparams import Hyperparams
+from agents.memory import MEMORIES
+from agents.networks import ActorCritic, Backbone
+from agents.ppo import PPOConfig
+from agents.published import PopjaxrlBackbone, paper_backbone
+from agents.rollout import begin, collect, input_size
+from agents.surrogate import ppo_loss
+from tests.agents.probes import any_parameters, quick, small_network
+
+
+def ratio_errors(env, network):
+    """How far the replay of a rollout is from the rollout, for two in a row between which
+    episodes go on; and how many ended inside. The loss is that of a minibatch, two of four
+    columns."""
+    config, columns = PPOConfig(normalise_advantages="no"), jnp.array([2, 0])
+
+    @quick
+    def replayed(params, actor):
+        def roll(actor, key):
+            after, data, _ = collect(env, network, params, actor, key, 40)
+            return after, (actor.carry, data)
+
+        def replay(carry, data):
+            carry = jax.tree.map(lambda a: a[columns], carry)
+            data = jax.tree.map(lambda a: a[:, columns], data)
+            return ppo_loss(
+                params, env, network, config, Hyperparams(), 0.0, carry, data, data.reward, 0.0
+            )[1]["ratio_error"]
+
+        _, (carries, data) = jax.lax.scan(roll, actor, jax.random.split(jax.random.key(1)))
+        return jax.lax.map(lambda row: replay(*row), (carries, data)), data.last.sum()
+
+    params = any_parameters(network, input_size(env, "obs+action"))
+    return replayed(params, begin(env, network, jax.random.key(0), 4))
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_the_first_ratio_is_one(memory):
+    """Before the first gradient step the replay of a rollout is the rollout: wrong carries, flags
+    or key order would show."""
+    env = popjax.make("RepeatPreviousEasy")
+    errors, ended = ratio_errors(env, small_network(env, memory))
+    assert ended == 4 and (errors < 2e-5).all()
+
+
+@pytest.mark.parametrize(
+    ("env", "options"),
+    [
+        ("BattleshipEasy", {}),
+        ("PositionOnlyPendulumEasy", {}),
+        ("PositionOnlyPendulumEasy", {"squash": True}),
+        ("PositionOnlyPendulumEasy", {"free": 1}),
+        ("RepeatPreviousEasy", {"critic": Backbone((MEMORIES["lru"](features=8),))}),
+        ("RepeatPreviousEasy", {"backbone": paper_backbone((MEMORIES["fart"](features=8),), 8)}),
+        ("RepeatPreviousEasy", {"backbone": PopjaxrlBackbone((MEMORIES["gru"](features=8),), 8)}),
+    ],
+    ids=["several integers", "reals", "squashed", "free", "own critic", "paper", "popjaxrl"],
+)
+def test_the_first_ratio_is_one_with_every_option(env, options):
+    env = popjax.make(env)
+    options = {"backbone": Backbone((MEMORIES["elman"](features=8),)), **options}
+    network = ActorCritic(num_actions=num_outputs(env.action_space), head_features=8, **options)
+    errors, _ = ratio_errors(env, network)
+    assert (errors < 2e-4).all()
