@@ -19,6 +19,7 @@ from experiments.specs import NetworkConfig, Settings
 PAPER = Settings(
     total_steps=15_000_000,
     seeds=3,
+    num_segments=76,  # of 3 of the 228 updates
     network=NetworkConfig(features=256, head_features=128, style="paper"),
     ppo=PPOConfig(
         num_envs=64,
@@ -47,6 +48,7 @@ PAPER = Settings(
 
 POPJAXRL = Settings(
     total_steps=15_000_000,
+    num_segments=76,
     network=NetworkConfig(features=256, head_features=128, style="popjaxrl"),
     ppo=PPOConfig(
         num_envs=64,

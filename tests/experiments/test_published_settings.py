@@ -38,6 +38,7 @@ def test_the_batches_are_those_of_the_paper():
         ppo = settings.ppo
         assert ppo.steps_per_update == 65_536 and settings.total_steps == 15_000_000
         assert ppo.steps_per_update / ppo.num_minibatches == 8_192
+        assert cell("RepeatFirstEasy", "gru", settings).num_updates == 15_000_000 // 65_536
         assert (ppo.num_envs, ppo.num_epochs, ppo.anneal) == (64, 30, "constant")
 
 
