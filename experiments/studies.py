@@ -16,6 +16,7 @@ from agents.ppo import PPOConfig
 from experiments.errors import UserError
 from experiments.results import Table, read_results
 from experiments.specs import CellSpec, NetworkConfig, Settings, id_of
+from popjax.registry import ENVS
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Row:
 
 
 def read_study(folder: Path) -> list[Row]:
-    """All finished cells of a study, in order of environment and memory.
+    """All finished cells of a study, in the order of `ENVS` and of the memories' names.
 
     Those of older versions too, whose specs lack settings that came later.
     """
@@ -75,7 +76,8 @@ def read_study(folder: Path) -> list[Row]:
                 record=record,
             )
         )
-    return rows
+    order = {name: place for place, name in enumerate(ENVS)}
+    return sorted(rows, key=lambda row: (order[row.spec.env], row.spec.memory))
 
 
 def labels(rows: Sequence[Row]) -> list[str]:

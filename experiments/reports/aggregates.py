@@ -18,9 +18,9 @@ REPETITIONS = 2000
 CAPTION = (
     "Normalised final returns: 0 = best policy without memory, 1 = reference player. In brackets: "
     "95 % stratified-bootstrap intervals over seeds.",
-    "IQM: mean of the middle half of all runs. Gap: by how much runs fall short of 1 on average. "
-    "Better: the probability that a run of the first line beats one of this line.",
+    "IQM: mean of the middle half of all runs. Gap: by how much runs fall short of 1 on average.",
 )
+BETTER = "Better: the probability that a run of the first line beats one of this line."
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def aggregates_sheet(study: str, found: Sequence[Aggregate]) -> Sheet:
         Column("IQM", 3, "interquartile mean of normalised final returns"),
         Column("gap", 3, "optimality gap: mean shortfall from 1"),
         Column("better", 2, f"probability that a run of {leader} beats one of this memory"),
-    )
+    )[: 5 if len(found) == 1 else None]
     rows = [
         {
             "memory": one.who,
@@ -98,7 +98,7 @@ def aggregates_sheet(study: str, found: Sequence[Aggregate]) -> Sheet:
         }
         for one in found
     ]
-    caption = list(CAPTION)
+    caption = [*CAPTION, BETTER] if len(found) > 1 else list(CAPTION)
     if len({frozenset(one.strata) for one in found}) > 1:
         caption.append("The memories were not all run on the same environments: compare with care.")
     if any(len(runs) < 2 for one in found for runs in one.strata.values()):

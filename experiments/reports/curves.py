@@ -62,9 +62,11 @@ def draw_panel(panel: Axes, rows: Sequence[Row], metric: str, colours: dict[str,
     for row, who in zip(rows, labels(rows), strict=True):
         steps, values = curve(row, metric)
         colour, centre = colours[who], middle(values)
-        front = 2 if colour != GREY else 1
-        panel.plot(steps, values.T, color=colour, linewidth=0.5, alpha=0.35, zorder=front)
-        panel.plot(steps, centre, color=colour, linewidth=1.5, zorder=front + 2)
+        if colour == GREY:  # one of many
+            panel.plot(steps, centre, color=colour, linewidth=0.7, alpha=0.5, zorder=1)
+        else:
+            panel.plot(steps, values.T, color=colour, linewidth=0.5, alpha=0.35, zorder=2)
+            panel.plot(steps, centre, color=colour, linewidth=1.5, zorder=4)
         last = max(last, steps[-1])
         if np.isfinite(centre).any():
             ends[who] = centre[np.isfinite(centre)][-1]
@@ -82,6 +84,12 @@ def draw_panel(panel: Axes, rows: Sequence[Row], metric: str, colours: dict[str,
             place = {"xy": (last, at), "xytext": (4, 0), "textcoords": "offset points"}
             style = {"color": colours[who], "fontsize": 7.5, "va": "center"}
             panel.annotate(who, **place, **style, annotation_clip=False)
+
+
+def grouped(colours: dict[str, str]) -> dict[str, str]:
+    """Those in colours by name, and all grey ones as the others."""
+    named = {who: colour for who, colour in colours.items() if colour != GREY}
+    return named | ({"the others": GREY} if len(named) < len(colours) else {})
 
 
 def panel_figure(rows: Sequence[Row], metric: str, colours: dict[str, str]) -> Figure:
@@ -119,7 +127,8 @@ def curves_figure(
         draw_panel(panel, rows, metric, colours)
     for panel in panels[len(by_env) :]:
         panel.set_axis_off()
-    named = [(who, {"color": colour, "linewidth": 2}) for who, colour in colours.items()]
+    lines = grouped(colours).items()
+    named = [(who, {"color": colour, "linewidth": 2}) for who, colour in lines]
     heights = marks(next(iter(by_env.values()))[0], metric)
     named += [(name, {"color": GREY, "linestyle": LINES[name]}) for name in heights]
     figure.legend(

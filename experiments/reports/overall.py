@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from experiments import statistics
 from experiments.bridge.drawing import DOTS, GREY, INK, furnish
 from experiments.reports.aggregates import REPETITIONS, Aggregate
+from experiments.reports.curves import grouped
 from experiments.reports.look import ABOVE, BELOW, COLOURS, new_figure
 from experiments.reports.sheets import Within
 from experiments.statistics import pooled
@@ -23,14 +24,17 @@ STAGES = {"compile": GREY, "train": ABOVE, "evaluate": COLOURS[5]}
 
 def aggregates_figure(found: Sequence[Aggregate], colours: dict[str, str]) -> Figure:
     """Interquartile mean, optimality gap and probability of improvement, with intervals."""
-    figure = new_figure(8.6, 0.9 + 0.24 * len(found))
-    panels = figure.subplots(1, 3, sharey=True)
     whos = [one.who for one in found]
-    for panel, name, values, lines in (
-        (panels[0], "interquartile mean", [one.iqm for one in found], (0, 1)),
-        (panels[1], "optimality gap (less is better)", [one.gap for one in found], (0, 1)),
-        (panels[2], f"P({whos[0]} is better)", [one.better for one in found], (0.5,)),
-    ):
+    shown = [
+        ("interquartile mean", [one.iqm for one in found], (0, 1)),
+        ("optimality gap (less is better)", [one.gap for one in found], (0, 1)),
+        (f"P({whos[0]} is better)", [one.better for one in found], (0.5,)),
+    ]
+    if len(found) == 1:
+        shown.pop()
+    figure = new_figure(0.5 + 2.7 * len(shown), 0.9 + 0.24 * len(found))
+    panels = figure.subplots(1, len(shown), sharey=True)
+    for panel, (name, values, lines) in zip(panels, shown, strict=True):
         for height in lines:
             panel.axvline(height, **DOTS)
         _intervals(panel, values, [colours[who] for who in whos])
@@ -38,7 +42,8 @@ def aggregates_figure(found: Sequence[Aggregate], colours: dict[str, str]) -> Fi
         furnish(panel)
         panel.spines["left"].set_visible(False)
         panel.tick_params(axis="y", length=0)
-    panels[2].set_xlim(0, 1.02)
+    if len(found) > 1:
+        panels[2].set_xlim(0, 1.02)
     panels[0].set_yticks(range(len(whos)), whos)
     panels[0].set_ylim(len(whos) - 0.4, -0.6)
     return figure
@@ -59,17 +64,20 @@ def profiles_figure(found: Sequence[Aggregate], colours: dict[str, str]) -> Figu
     thresholds = np.linspace(max(min(lowest, 0) - 0.05, -1), 1.05, NUM_THRESHOLDS)
     for one in reversed(found):
         runs, colour = list(one.strata.values()), colours[one.who]
-        low, high = statistics.profile_band(runs, thresholds, REPETITIONS // 2)
         share = statistics.profile(pooled(runs), thresholds)
+        if colour == GREY:  # one of many
+            panel.plot(thresholds, share, color=colour, linewidth=0.7, alpha=0.5)
+            continue
+        low, high = statistics.profile_band(runs, thresholds, REPETITIONS // 2)
         panel.fill_between(thresholds, low, high, color=colour, alpha=0.14, linewidth=0)
         panel.plot(thresholds, share, color=colour, linewidth=1.6)
     for height in (0, 1):
         panel.axvline(height, **DOTS)
-    shown = [one.who for one in found if colours[one.who] != GREY]
-    shown += ["the others"] * (len(shown) < len(found))
-    for i, who in enumerate(shown):
+    for i, (who, colour) in enumerate(
+        grouped({one.who: colours[one.who] for one in found}).items()
+    ):
         place = {"xy": (1, 1), "xycoords": "axes fraction", "xytext": (6, -4 - 12.5 * i)}
-        style = {"color": colours.get(who, GREY), "fontsize": 8.5, "va": "top"}
+        style = {"color": colour, "fontsize": 8.5, "va": "top"}
         panel.annotate(who, **place, textcoords="offset points", **style)
     panel.set_xlabel("normalised final return (0: best without memory, 1: reference player)")
     panel.set_ylabel("share of runs above")
@@ -105,6 +113,8 @@ def _tile(panel: Axes, x: int, y: int, value: float) -> None:
     panel.add_patch(
         Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, color=colour, alpha=strength, linewidth=0)
     )
+    outline = {"fill": False, "edgecolor": GREY, "linewidth": 0.3, "alpha": 0.5}
+    panel.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, **outline))
     text = f"{value:.2f}" if round(value, 2) else "0.00"
     ink = "#fefefe" if strength > 0.6 else INK
     panel.text(x, y, text, ha="center", va="center_baseline", fontsize=7.5, color=ink)

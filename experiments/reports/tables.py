@@ -150,7 +150,6 @@ def cost_sheet(study: str, rows: Sequence[Row]) -> Sheet:
             }
             for row, label in zip(rows, labels(rows), strict=True)
         ],
-        ("A cell that was cut off counts the seconds since it last began.",),
     )
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from experiments.reports import look
 from experiments.reports.aggregates import Aggregate, aggregates, aggregates_sheet
 from experiments.reports.configuration import configuration_sheets, facts_of
-from experiments.reports.curves import LINES, curves_figure, marks, panel_figure
+from experiments.reports.curves import LINES, curves_figure, grouped, marks, panel_figure
 from experiments.reports.overall import (
     aggregates_figure,
     cost_figure,
@@ -98,8 +98,8 @@ class Parts:
         )
         steps = sum(row.spec.env_steps for row in self.rows)
         about = [
-            f"{steps / 1e6:,.1f} million environment steps in {total / 3600:,.2f} hours of the "
-            "machine below."
+            f"{steps / 1e6:,.1f} million environment steps in {duration(total)} of the machine "
+            "named below; cells that went on after a stop count since they last began."
         ]
         sections.append(Section("cost", "Compute", about, [figure], folded=[sheet]))
         return sections
@@ -123,15 +123,15 @@ class Parts:
         second = self._figure(
             "profiles", profiles_figure(self.found, self.colours), "Performance profiles"
         )
+        section = Section("overall", "Over all environments", (), [first, second], sheets=[sheet])
+        if len(self.found) == 1:
+            return [section]
         envs = list(dict.fromkeys(row.spec.env for row in self.agents))
         tiles = self._figure("map", map_figure(self.found, envs), "Memory by environment")
         about = [
             "Mean normalised final return: 0 is the best policy without memory, 1 a reference."
         ]
-        return [
-            Section("overall", "Over all environments", (), [first, second], sheets=[sheet]),
-            Section("map", "Memory by environment", about, [tiles]),
-        ]
+        return [section, Section("map", "Memory by environment", about, [tiles])]
 
     def _curves(self, rows: list[Row], metric: str) -> Section:
         by_env: dict[str, list[Row]] = {}
@@ -150,7 +150,8 @@ class Parts:
         for env, own_rows in by_env.items():
             svg = look.svg_of(panel_figure(own_rows, metric, colours), f"{name}-{env}")
             panels.append(look.page_svg(svg, f"{name}-{env}", f"{title}: {env}"))
-        legend = [(who, f"color: var(--{look.VARIABLES[c]})") for who, c in colours.items()]
+        lines = grouped(colours).items()
+        legend = [(who, f"color: var(--{look.VARIABLES[colour]})") for who, colour in lines]
         for mark in marks(next(iter(by_env.values()))[0], metric):
             dash = "dotted" if LINES[mark][1][0] == 1 else "dashed"
             legend.append((mark, f"color: var(--quiet); border-top: 1.5px {dash}"))
@@ -158,3 +159,14 @@ class Parts:
 
     def _figure(self, name: str, figure: Figure, title: str) -> str:
         return look.page_svg(look.save(figure, self.figures, name), name, title)
+
+
+def duration(seconds: float) -> str:
+    """Minutes, or hours if there are many.
+
+    >>> duration(90), duration(9_000)
+    ('1.5 minutes', '2.5 hours')
+    """
+    if seconds < 5_400:
+        return f"{seconds / 60:.1f} minutes"
+    return f"{seconds / 3_600:,.1f} hours"
