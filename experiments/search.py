@@ -4,9 +4,9 @@
        /<group>/heat-<n>.json            the points of a heat, before it is run
                /heat-<n>.parquet         what each scored on each seed: the heat is over
                /checkpoint/              all lanes after the last finished segment
+               /timing.json              compilations and heats, in seconds since the last start
        /points.parquet                   all heats of all groups
        /search.png, search.svg           the figure
-       /timing.json                      compilation and training, in seconds
 """
 
 from __future__ import annotations
