@@ -76,6 +76,7 @@ class Search:
         return named_settings(self.named, env_name(self.env), memory_name(self.memory))
 
     def run(self, console: Console) -> None:
+        from experiments.interrupt import interruptible
         from experiments.results import open_study
         from experiments.search import search
         from experiments.search_report import Progress, print_found, print_plan
@@ -89,7 +90,10 @@ class Search:
         groups = self._groups()
         folder = self._folder(open_study, groups)
         print_plan(groups, space, self.engine, folder, console)
-        with Progress(groups, console) as progress:
+        with (
+            interruptible(lambda text: console.print(text)) as interrupt,
+            Progress(groups, console, interrupt) as progress,
+        ):
             try:
                 found = search(folder, groups, space, self.engine, self.seed, progress.tell)
             except KeyboardInterrupt:

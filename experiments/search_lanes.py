@@ -15,27 +15,30 @@ import numpy as np
 
 from agents import checkpoint
 from agents.hyperparams import Hyperparams
-from agents.sharding import placed_like
+from agents.sharding import dealt, lane_mesh, over_lanes, padded, placed, placed_like
 from experiments.errors import UserError
+from experiments.programs import lane_keys
 from experiments.regimes import Trainer
 from experiments.results import Table
 from experiments.search_plan import Plan
 from experiments.search_space import Point
 from experiments.specs import DEFAULT_HYPERPARAMS
-from experiments.train import finite_lanes, lane_keys
+from experiments.train import finite_lanes, true_lanes
 
 Report = Callable[[int, float], None]
 
 
 class Program(NamedTuple):
     """init: `(keys, hyperparams, num_updates) -> state`. advance: `(state, hyperparams) ->
-    (state, metrics)`. Both are compiled, and of `lanes` lanes; how long a run is, is traced.
+    (state, metrics)`. Both are compiled; how long a run is, is traced.
 
-    state: shapes of the state.
+    put: makes of values of the `lanes` what they take: the lanes are dealt out to the devices.
+    state: shapes of the state of the lanes.
     """
 
     init: Callable[..., Any]
     advance: Callable[..., Any]
+    put: Callable[[Any], Any]
     state: Any
     headline: str
     lanes: int
@@ -45,17 +48,36 @@ class Program(NamedTuple):
 def compile_lanes(trainer: Trainer, plan: Plan) -> Program:
     """Compiles a program once for all heats of a plan."""
     clock = time.perf_counter()
-    keys = jax.eval_shape(lambda: lane_keys(tuple(range(plan.lanes)))[0])
-    number = jax.ShapeDtypeStruct((plan.lanes,), jnp.float32)
-    hyperparams = Hyperparams(**dict.fromkeys(DEFAULT_HYPERPARAMS, number))
-    length = jax.ShapeDtypeStruct((), jnp.int32)
-    start = jax.jit(jax.vmap(trainer.init, in_axes=(0, 0, None)))
-    init = start.lower(keys, hyperparams, length).compile()
-    state = jax.eval_shape(start, keys, hyperparams, length)
-    lanes = jax.vmap(partial(trainer.segment, num_updates=plan.updates_per_segment))
-    advance = jax.jit(lanes, donate_argnums=0).lower(state, hyperparams).compile()
-    seconds = time.perf_counter() - clock
-    return Program(init, advance, state, trainer.headline, plan.lanes, seconds)
+    mesh = lane_mesh(plan.lanes)
+    place = dealt(mesh) if mesh else None
+    out = {"out_shardings": place} if place else {}
+    values = (
+        lane_keys(tuple(range(plan.lanes)))[0],
+        lane_hyperparams([{}], np.zeros(plan.lanes, int)),
+        jnp.zeros(plan.lanes, jnp.int32),
+    )
+    shapes = jax.eval_shape(jax.vmap(trainer.init), *values)
+    wide = placed_like(place, jax.eval_shape(partial(padded, mesh), values))
+    start = jax.jit(over_lanes(mesh, trainer.init), **out)
+    state = placed_like(place, jax.eval_shape(start, *wide))
+    segment = partial(trainer.segment, num_updates=plan.updates_per_segment)
+    advance = jax.jit(over_lanes(mesh, segment), donate_argnums=0, **out)
+    start, advance = start.lower(*wide).compile(), advance.lower(state, wide[1]).compile()
+    return Program(
+        start,
+        advance,
+        lambda tree: placed(place, padded(mesh, tree)),
+        placed_like(None, shapes),
+        trainer.headline,
+        plan.lanes,
+        time.perf_counter() - clock,
+    )
+
+
+def lane_hyperparams(points: Sequence[Point], point: np.ndarray) -> Hyperparams:
+    """The traced settings of the point of each lane; where it says nothing, the defaults."""
+    columns = {k: [p.get(k, v) for p in points] for k, v in DEFAULT_HYPERPARAMS.items()}
+    return Hyperparams(**{k: jnp.asarray(v, jnp.float32)[point] for k, v in columns.items()})
 
 
 def run_heat(
@@ -77,33 +99,33 @@ def run_heat(
     lane = np.arange(program.lanes) % len(point)  # lanes too many do again what others do
     seeds = np.array(heat.seeds)[seed]
     keys, _ = lane_keys(tuple(seeds[lane].tolist()))
-    columns = {k: [p.get(k, v) for p in points] for k, v in DEFAULT_HYPERPARAMS.items()}
-    hyperparams = Hyperparams(
-        **{k: jnp.asarray(v, jnp.float32)[point[lane]] for k, v in columns.items()}
-    )
+    hyperparams = lane_hyperparams(points, point[lane])
 
     longest = max(h.num_updates for h in plan.heats)
     stride = longest // plan.updates_per_segment + 1  # checkpoints of a heat have its numbers
     step = checkpoint.latest(folder) or 0
     if step // stride == number and step % stride:
         record = jax.ShapeDtypeStruct((program.lanes, longest), jnp.float32)
-        like = placed_like(None, {"state": program.state, "returns": record})
         try:
+            like = {"state": program.state, "returns": placed_like(None, record)}
             saved = checkpoint.restore(folder, step, like)
         except checkpoint.CheckpointError as error:
             raise UserError(str(error)) from None
-        state, returns = saved["state"], np.array(saved["returns"])
+        state, returns = program.put(saved["state"]), np.array(saved["returns"])
     else:
         step = number * stride
-        state = program.init(keys, hyperparams, jnp.int32(heat.num_updates))
+        length = jnp.full(program.lanes, heat.num_updates, jnp.int32)
+        state = program.init(*program.put((keys, hyperparams, length)))
         returns = np.full((program.lanes, longest), np.nan, np.float32)
 
+    hyperparams = program.put(hyperparams)
     while (update := (step % stride) * plan.updates_per_segment) < heat.num_updates:
         state, metrics = program.advance(state, hyperparams)
         new = update + plan.updates_per_segment
-        returns[:, update:new] = jax.device_get(metrics[program.headline])
+        returns[:, update:new] = jax.device_get(metrics[program.headline])[: program.lanes]
         step += 1
-        checkpoint.save(folder, step, {"state": state, "returns": jnp.asarray(returns)})
+        lanes = true_lanes(state, program.lanes)
+        checkpoint.save(folder, step, {"state": lanes, "returns": jnp.asarray(returns)})
         by_point = final_return(returns[: len(point), :new]).reshape(len(points), -1).mean(axis=1)
         report(new, float(np.nanmax(by_point)) if np.isfinite(by_point).any() else math.nan)
 

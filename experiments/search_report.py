@@ -11,6 +11,7 @@ from rich import progress as bars
 from rich.console import Console
 from rich.table import Table
 
+from experiments.interrupt import Interrupt
 from experiments.results import read_parquet
 from experiments.search import Found, Group, mean_score
 from experiments.search_figure import drawn, write_figure
@@ -50,9 +51,11 @@ def _span(heat: Heat) -> str:
 
 
 class Progress:
-    """The bar: updates of all heats, the present heat, steps a second of all lanes."""
+    """The bar: updates of all heats, and the best point of the present one. Ctrl-C is heard where
+    a segment has been saved."""
 
-    def __init__(self, groups: list[Group], console: Console):
+    def __init__(self, groups: list[Group], console: Console, interrupt: Interrupt):
+        self._interrupt = interrupt
         total = sum(heat.num_updates for group in groups for heat in group.plan.heats[:-1])
         total += groups[0].plan.heats[-1].num_updates
         self._console = console
@@ -79,6 +82,9 @@ class Progress:
 
     def tell(self, news: dict[str, Any]) -> None:
         """One piece of news of `experiments.search`."""
+        if "updates" in news:
+            self._interrupt.check()
+        self._interrupt.running = "updates" in news
         label = news["group"].label
         title = "" if label == "all" else f"{label}, "
         if "heat" not in news:

@@ -22,6 +22,7 @@ from experiments.search_plan import make_plan
 from experiments.search_space import SPACE, groups_of, point_at, space_of
 from experiments.specs import NetworkConfig, Settings, cell
 from experiments.tuned import FRESH_SEEDS, TUNING_SEEDS
+from tests.agents.test_sharding import in_four_devices
 
 BEST = 0.003  # the learning rate that the trainer below likes
 
@@ -221,6 +222,42 @@ def test_lanes_are_single_runs(group, tmp_path):
     _, metrics = trainer.segment(trainer.init(key, hyperparams, 8), hyperparams, 8)
     alone = search_lanes.final_return(np.asarray(metrics["return"])[None])
     np.testing.assert_allclose(table["score"][1], alone[0], rtol=1e-5)
+
+
+FOUR = """
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from experiments import search_lanes
+from experiments.search_plan import make_plan
+from tests.experiments.test_search import rolls
+
+plan = make_plan(5, 1, total_steps=8, steps_per_update=1, segments=2)
+points = [{"learning_rate": rate} for rate in (1e-4, 1e-3, 2e-3, 4e-3, 1e-2)]
+program = search_lanes.compile_lanes(rolls(None), plan)
+keys = program.put(search_lanes.lane_keys((0, 1, 2, 3, 4))[0])
+assert len(jax.devices()) == 4 and keys.shape == (6,) and len(keys.addressable_shards) == 3
+for made in (program.init, program.advance):
+    for word in ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter"):
+        assert word not in made.as_text(), word
+search_lanes.lane_mesh = lambda lanes: None
+alone = search_lanes.compile_lanes(rolls(None), plan)
+a, b = (
+    search_lanes.run_heat(p, plan, 0, points, Path(sys.argv[1]) / name)
+    for p, name in ((program, "four"), (alone, "one"))
+)
+np.testing.assert_allclose(a["score"], b["score"], rtol=1e-6)
+print("the same")
+"""
+
+
+def test_four_devices_share_the_lanes_of_one(tmp_path):
+    """Five lanes on three of four devices: the same scores, and no collective."""
+    done = in_four_devices(str(tmp_path), FOUR)
+    assert done.stdout.strip().endswith("the same"), done.stderr[-3000:]
 
 
 def test_what_explains_the_scores_stands_out():
