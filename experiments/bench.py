@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from agents.hyperparams import Hyperparams
-from agents.ppo import PPOConfig, make_train
-from experiments.specs import NetworkConfig, Settings, build, cell
-from experiments.train import lane_hyperparams, lane_keys
 from popjax import ENVS, Environment, batch, make
 
 STEPS = 256
@@ -65,22 +60,31 @@ def timed(call: Callable[[Any], Any], keys: Sequence[Any]) -> tuple[float, Any]:
 
 
 def timed_by_turns(
-    calls: Sequence[Callable[[Any], Any]], keys: Sequence[Any]
+    calls: Sequence[Callable[[Any], Any]],
+    keys: Sequence[Any],
+    clock: Callable[[], Any] = time.perf_counter,
 ) -> tuple[np.ndarray, list[Any]]:
     """Seconds `[calls, keys - 1]` and the last results. Calls take turns, so that a slow moment
-    of the machine meets all; no round begins once they took `PATIENCE` seconds."""
+    of the machine meets all; no round begins once they took `PATIENCE` seconds. With
+    `clock=both_clocks` the seconds are `[2, calls, keys - 1]`."""
     results = [jax.block_until_ready(call(keys[0])) for call in calls]
-    rounds: list[list[float]] = []
+    rounds: list[list[Any]] = []
     for key in keys[1:]:
         seconds = []
         for i, call in enumerate(calls):
-            began = time.perf_counter()
+            began = clock()
             results[i] = jax.block_until_ready(call(key))
-            seconds.append(time.perf_counter() - began)
+            seconds.append(clock() - began)
         rounds.append(seconds)
         if np.sum(rounds) > PATIENCE:
             break
     return np.array(rounds).T, results
+
+
+def both_clocks() -> np.ndarray:
+    """The wall's time, and the processor's time of this process with all its threads: on a busy
+    machine the second says more."""
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def compiled(function: Any, *args: Any) -> tuple[Any, float]:
@@ -163,53 +167,6 @@ def bench_env(name: str, env: Environment, num_envs: int, repeats: int) -> dict[
         "resets_per_step": float(resets) / steps,
         "compile_seconds": compile_seconds,
     }
-
-
-def bench_ppo(
-    envs: Sequence[str],
-    memories: Sequence[str],
-    features: int,
-    lanes: int,
-    repeats: int,
-    console: Console,
-) -> None:
-    """End-to-end training: 64 environments x 128 steps x 4 epochs x 8 minibatches an update."""
-    table = Table(title=f"PPO, environment steps per second of all lanes, {device_words()}")
-    for name in ("environment", "memory"):
-        table.add_column(name, no_wrap=True)
-    for name in ("lanes", "parameters", "steps/s", "compile s", "program memory MB"):
-        table.add_column(name, justify="right")
-    for env_id in envs or ("RepeatPreviousEasy",):
-        for memory in memories:
-            settings = Settings(
-                seeds=lanes, network=NetworkConfig(features=features), ppo=PPOConfig()
-            )
-            spec = cell(env_id, memory, settings)
-            env, network = build(spec)
-            init, segment = make_train(env, network, settings.ppo)
-            hyperparams: Hyperparams = lane_hyperparams(spec)
-            keys, _ = lane_keys(spec.seeds)
-            state = jax.jit(jax.vmap(partial(init, num_updates=1000)))(keys, hyperparams)
-            train = jax.jit(jax.vmap(partial(segment, num_updates=2)))
-            program, compile_seconds = compiled(train, state, hyperparams)
-            seconds, _ = timed(
-                lambda _, program=program, state=state, hyperparams=hyperparams: program(
-                    state, hyperparams
-                ),
-                range(repeats + 1),
-            )
-            memory_used = program.memory_analysis()
-            size = sum(leaf[0].size for leaf in jax.tree.leaves(state.params))
-            table.add_row(
-                env_id,
-                memory,
-                str(lanes),
-                f"{size:,}",
-                rate_words(2 * settings.ppo.steps_per_update * lanes / seconds),
-                f"{compile_seconds:.1f}",
-                f"{memory_used.temp_size_in_bytes / 1e6:.0f}" if memory_used else "",
-            )
-    console.print(table)
 
 
 def write_json(out: Path, content: dict[str, Any]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 from rich.console import Console
 
+from agents.memory import MEMORIES
+from agents.ppo import PPOConfig
 from experiments.errors import positive
 from experiments.specs import env_name, memory_name
 
@@ -41,27 +43,41 @@ class BenchEnvs:
 class BenchPPO:
     """Steps per second of whole training: 64 environments x 128 steps x 4 epochs x 8 minibatches.
 
+    Beside it, by turns: its gradient steps alone and the machine's own matrix product, many lanes
+    in one program, and a plain recurrent PPO. Then what a start costs, in new processes.
+
     Example: popjax bench ppo --memories gru mlp --lanes 16
     """
 
     envs: tuple[str, ...] = ("RepeatPreviousEasy",)
     """Environments to train on."""
-    memories: tuple[str, ...] = ("gru", "mlp")
-    """Memory models."""
+    memories: tuple[str, ...] = ()
+    """Memory models; gru and mlp, or with --compile-only all, if not given."""
     features: int = 256
     """Width of the networks."""
-    lanes: int = 1
-    """Seeds side by side in one program."""
+    lanes: int = 16
+    """Seeds side by side in the program with many."""
     repeats: int = 5
-    """Timed calls; the median is printed."""
+    """Timed turns; medians are printed, with quartiles."""
+    compile_only: bool = False
+    """Only the seconds until training can begin."""
+    out: Path | None = None
+    """Write the numbers to this JSON file as well."""
+    ppo: tyro.conf.OmitArgPrefixes[PPOConfig] = field(default_factory=PPOConfig)
 
     def run(self, console: Console) -> None:
-        from experiments.bench import bench_ppo
+        from experiments.bench_ppo import bench_ppo
+        from experiments.bench_start import bench_compile
 
         positive_numbers(self.repeats, self.features, self.lanes)
         envs = [env_name(name) for name in self.envs]
-        memories = [memory_name(name) for name in self.memories]
-        bench_ppo(envs, memories, self.features, self.lanes, self.repeats, console)
+        default = MEMORIES if self.compile_only else ("gru", "mlp")
+        memories = [memory_name(name) for name in self.memories or default]
+        if self.compile_only:
+            bench_compile(envs, memories, self.features, console, self.out, self.ppo)
+        else:
+            sizes = self.features, self.lanes, self.repeats
+            bench_ppo(envs, memories, *sizes, console, self.out, self.ppo)
 
 
 @dataclass(frozen=True)

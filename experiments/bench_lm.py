@@ -11,13 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from agents import lm, ppo
-from agents.gae import gae
 from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig
 from agents.networks import ActorCritic, LanguageModel
 from agents.ppo import PPOConfig
-from agents.rollout import collect, think
 from experiments.bench import compiled, device_words, rate_words, timed_by_turns
+from experiments.bench_ppo import gradient_steps
 from experiments.specs import NetworkConfig, Settings, backbone_of, build, cell
 from popjax.core import Environment
 from popjax.tokens import target_of
@@ -86,21 +85,4 @@ def first_update(train: tuple[Callable, Callable]) -> Callable[[Any], Any]:
 
 def ppo_update(env: Environment, agent: ActorCritic, config: PPOConfig) -> Run:
     """PPO's gradient steps on one rollout."""
-    init, _ = ppo.make_train(env, agent, config)
-    hyperparams = Hyperparams()
-
-    @jax.jit
-    def data(key):
-        state = init(key, hyperparams, NUM_UPDATES)
-        actor, rows, _ = collect(env, agent, state.params, state.actor, key, config.num_steps)
-        _, _, _, bootstrap = think(env, agent, state.params, actor, config.inputs)
-        targets = gae(rows.reward, rows.value, rows.last, bootstrap, 0.99, 0.95)
-        return state, (rows, *targets)
-
-    def update(key, state, data):
-        carry = state.actor.carry
-        return ppo.passes(env, agent, config, state, hyperparams, carry, data, key)
-
-    state, rows = data(jax.random.key(0))
-    program, _ = compiled(jax.jit(update), jax.random.key(0), state, rows)
-    return lambda key: program(key, state, rows), config.num_epochs * config.steps_per_update
+    return gradient_steps(env, agent, config)[0], config.num_epochs * config.steps_per_update

@@ -99,8 +99,10 @@ def test_benches_print_their_tables(capsys):
     words = "bench envs --envs RepeatFirstEasy --num-envs 4 16 --repeats 1"
     code, out, _ = run(capsys, words)
     assert code == 0 and "compile s" in out and "popgym" in out and out.count("RepeatFirst") == 2
-    code, out, _ = run(capsys, "bench ppo --memories mlp --features 8 --repeats 1")
-    assert code == 0 and "steps/s" in out and "mlp" in out
+    words = "bench ppo --memories mlp --features 8 --compile-only "
+    words += "--num-envs 4 --num-steps 8 --num-epochs 2 --num-minibatches 2"
+    code, out, _ = run(capsys, words)
+    assert code == 0 and "CPU seconds" in out and "mlp" in out
 
 
 def test_widths_at_equal_sizes(capsys):

@@ -1,0 +1,198 @@
+"""How fast PPO trains: end to end, its update against what the machine can multiply, many lanes in
+one program, and beside the plain way of writing it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import resource
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from rich.console import Console
+
+from agents import ppo
+from agents.gae import gae
+from agents.hyperparams import Hyperparams
+from agents.networks import ActorCritic
+from agents.ppo import PPOConfig
+from agents.rollout import collect, think
+from experiments import plain_ppo
+from experiments.bench import (
+    both_clocks,
+    compiled,
+    device_words,
+    timed_by_turns,
+    write_json,
+)
+from experiments.bench_ppo_table import tables
+from experiments.bench_start import begin_training, first_starts
+from experiments.flops import product_flops
+from experiments.specs import CellSpec, NetworkConfig, Settings, build, cell
+from experiments.train import lane_hyperparams
+from popjax.core import Environment
+
+SIDE = 2048  # of the square matrices whose product is taken for the machine's peak
+PLAIN = {"gru": True, "mlp": False}  # the memories that the plain way has: do they recur?
+
+Call = Callable[[Any], Any]
+
+
+def bench_ppo(
+    envs: Sequence[str],
+    memories: Sequence[str],
+    features: int,
+    lanes: int,
+    repeats: int,
+    console: Console,
+    out: Path | None = None,
+    config: PPOConfig | None = None,
+    starts: bool = True,
+) -> list[dict[str, Any]]:
+    """One row an environment and memory: 64 environments x 128 steps x 4 epochs x 8 minibatches,
+    or `config`. starts: also begin training in new processes (`experiments.bench_start`). Printed,
+    and written to `out` as JSON."""
+    rows = []
+    network = NetworkConfig(features=features)
+    settings = Settings(seeds=1, network=network, ppo=config or PPOConfig())
+    for env_id in envs:
+        for memory in memories:
+            spec = cell(env_id, memory, settings)
+            with console.status(f"{env_id}, {memory}"):
+                row = {"env": env_id, "memory": memory, "load": os.getloadavg()[0]}
+                rows.append(row | speed(spec, lanes, repeats))
+                if starts:
+                    rows[-1] |= first_starts(spec)
+    console.print(*tables(rows), sep="\n")
+    if out is not None:
+        write_json(out, {"device": device_words(), "features": features, "rows": rows})
+    return rows
+
+
+def speed(spec: CellSpec, lanes: int, repeats: int) -> dict[str, Any]:
+    """What one process can measure of a row.
+
+    Everything takes turns; ratios are of calls of the same turn, as quartiles. `share_of_peak` is
+    the floating-point operations a second of the update alone, over those of one product of two
+    matrices of 2,048 x 2,048. `_cpu` are the same ratios of processor time, which other processes
+    disturb less and to which a core left idle costs nothing. Program memory is what XLA plans for
+    one update of all lanes.
+    """
+    one, compile_seconds, one_bytes = training(spec)
+    update, update_flops = gradient_steps(*build(spec), spec.settings.ppo)
+    calls = {"one": one, "update": update, "product": product()}
+    if plain := plain_training(spec):
+        calls["plain"] = plain
+    if lanes > 1:
+        calls["many"], _, many_bytes = training(with_lanes(spec, lanes))
+    keys = list(jax.random.split(jax.random.key(0), repeats + 1))
+    (wall, cpu), _ = timed_by_turns(list(calls.values()), keys, both_clocks)
+    seconds, cpu_seconds = (dict(zip(calls, clock, strict=True)) for clock in (wall, cpu))
+    steps, work = spec.settings.ppo.steps_per_update, update_flops / (2 * SIDE**3)
+    row = {
+        "turns": wall.shape[1],
+        "compile_seconds": compile_seconds,
+        "steps_per_second": quartiles(steps / seconds["one"]),
+        "update_seconds": quartiles(seconds["update"]),
+        "update_flops": update_flops,
+        "peak_flops_per_second": quartiles(2 * SIDE**3 / seconds["product"]),
+        "share_of_peak": quartiles(work * seconds["product"] / seconds["update"]),
+        "share_of_peak_cpu": quartiles(work * cpu_seconds["product"] / cpu_seconds["update"]),
+        "program_bytes": one_bytes,
+        "lanes": lanes,
+    }
+    if lanes > 1:
+        row["lanes_steps_per_second"] = quartiles(steps * lanes / seconds["many"])
+        row["lanes_time"] = quartiles(seconds["many"] / seconds["one"])
+        row["lanes_time_cpu"] = quartiles(cpu_seconds["many"] / cpu_seconds["one"])
+        row["lanes_program_bytes"] = many_bytes
+    if plain:
+        row["plain_steps_per_second"] = quartiles(steps / seconds["plain"])
+        row["times_plain"] = quartiles(seconds["plain"] / seconds["one"])
+        row["times_plain_cpu"] = quartiles(cpu_seconds["plain"] / cpu_seconds["one"])
+    return row | {"process_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+
+
+def training(spec: CellSpec) -> tuple[Call, float, int]:
+    """A call that goes one update on with every lane, its buffers donated; the seconds that it took
+    to have the first state and the program; and the bytes the program needs."""
+    began = time.perf_counter()
+    state, program = begin_training(spec)
+    seconds = time.perf_counter() - began
+    hyperparams = lane_hyperparams(spec)
+
+    def call(_):
+        nonlocal state
+        state, metrics = program(state, hyperparams)
+        return metrics
+
+    plan = program.memory_analysis()
+    needed = plan.temp_size_in_bytes + plan.argument_size_in_bytes if plan else 0
+    return call, seconds, needed
+
+
+def with_lanes(spec: CellSpec, lanes: int) -> CellSpec:
+    """The same cell with so many seeds side by side."""
+    return dataclasses.replace(spec, settings=dataclasses.replace(spec.settings, seeds=lanes))
+
+
+def gradient_steps(env: Environment, network: ActorCritic, config: PPOConfig) -> tuple[Call, int]:
+    """PPO's gradient steps on one rollout, as a call of a key, and their matrix products in
+    floating-point operations."""
+    init, _ = ppo.make_train(env, network, config)
+    hyperparams = Hyperparams()
+
+    @jax.jit
+    def data(key):
+        state = init(key, hyperparams, num_updates=1000)
+        actor, rows, _ = collect(
+            env, network, state.params, state.actor, key, config.num_steps, config.inputs
+        )
+        _, _, _, bootstrap = think(env, network, state.params, actor, config.inputs)
+        targets = gae(rows.reward, rows.value, rows.last, bootstrap, 0.99, 0.95)
+        return state, (rows, *targets)
+
+    def update(key, state, data):
+        carry = state.actor.carry
+        return ppo.passes(env, network, config, state, hyperparams, carry, data, key)
+
+    state, rows = data(jax.random.key(0))
+    args = jax.random.key(0), state, rows
+    program, _ = compiled(jax.jit(update), *args)
+    return lambda key: program(key, state, rows), product_flops(update, *args)
+
+
+def product() -> Call:
+    """The product that is taken for the machine's peak."""
+    a = jax.random.normal(jax.random.key(0), (SIDE, SIDE))
+    multiply = jax.jit(lambda a: a @ a)
+    return lambda _: multiply(a)
+
+
+def plain_training(spec: CellSpec) -> Call | None:
+    """A call that goes one update on in the plain way, if it has that memory."""
+    env, size = build(spec)[0], spec.settings.network
+    if spec.memory not in PLAIN or env.action_space.shape:
+        return None
+    init, segment = plain_ppo.make_train(
+        plain_ppo.plain(env), spec.settings.ppo, size.features, size.head_features,
+        recurrent=PLAIN[spec.memory],
+    )  # fmt: skip
+    state = jax.jit(partial(init, num_updates=1000))(jax.random.key(0))
+    program, _ = compiled(jax.jit(partial(segment, num_updates=1), donate_argnums=0), state)
+
+    def call(_):
+        nonlocal state
+        state, metrics = program(state)
+        return metrics
+
+    return call
+
+
+def quartiles(numbers: np.ndarray) -> list[float]:
+    return np.quantile(numbers, [0.25, 0.5, 0.75]).tolist()

@@ -1,0 +1,144 @@
+"""How long training takes to begin: in this process without the persistent cache, and in new
+processes, the second of which finds the programs of the first there.
+
+`python -m experiments.bench_start` is such a process: it reads which cell from its input, begins to
+train it as `popjax train` does, and prints what that took, once the first update could be made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from agents import ppo
+from agents.ppo import PPOConfig
+from experiments.bench import device_words, write_json
+from experiments.specs import CellSpec, NetworkConfig, Settings, build, cell
+from experiments.train import lane_hyperparams, lane_keys
+
+
+def begin_training(spec: CellSpec) -> tuple[Any, Any]:
+    """The first state and the compiled program of one update, with lanes and donated buffers, as
+    `experiments.train` has them."""
+    env, network = build(spec)
+    init, segment = ppo.make_train(env, network, spec.settings.ppo)
+    hyperparams = lane_hyperparams(spec)
+    keys, _ = lane_keys(spec.seeds)
+    state = jax.jit(jax.vmap(partial(init, num_updates=1000)))(keys, hyperparams)
+    lanes = jax.vmap(partial(segment, num_updates=1))
+    return state, jax.jit(lanes, donate_argnums=0).lower(state, hyperparams).compile()
+
+
+def first_starts(spec: CellSpec) -> dict[str, float]:
+    """Seconds of two new processes until they could make their first update, and what of the
+    second's is JAX's: tracing, reading programs and making the first state, without imports. They
+    share a persistent cache that was empty."""
+    network = spec.settings.network
+    words = {
+        "env": spec.env,
+        "memory": spec.memory,
+        "features": network.features,
+        "ppo": dataclasses.asdict(spec.settings.ppo),
+    }
+    with tempfile.TemporaryDirectory() as cache:
+        first, _ = _new_process(words, cache)
+        second, jax_seconds = _new_process(words, cache)
+    return {
+        "first_start_seconds": first,
+        "second_start_seconds": second,
+        "second_jax_seconds": jax_seconds,
+    }
+
+
+def _new_process(words: dict[str, Any], cache: str) -> tuple[float, float]:
+    began = time.perf_counter()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "experiments.bench_start"],
+        env=os.environ | {"JAX_COMPILATION_CACHE_DIR": cache},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with child:
+        child.stdin.write(json.dumps(words))
+        child.stdin.close()
+        line = child.stdout.readline()
+        seconds = time.perf_counter() - began
+    if child.returncode:
+        raise RuntimeError("the process that was to begin training failed")
+    return seconds, json.loads(line)["seconds"]
+
+
+def bench_compile(
+    envs: Sequence[str],
+    memories: Sequence[str],
+    features: int,
+    console: Console,
+    out: Path | None = None,
+    config: PPOConfig | None = None,
+) -> list[dict[str, Any]]:
+    """Seconds from nothing to the program of an update: by the clock, and of the
+    processor's time, which says more on a busy machine. Printed, and written to `out` as JSON."""
+    table = Table(title=f"until training can begin, {device_words()}")
+    for name in ("environment", "memory"):
+        table.add_column(name, no_wrap=True)
+    for name in ("seconds", "CPU seconds", "program MB"):
+        table.add_column(name, justify="right")
+    settings = Settings(
+        seeds=1, network=NetworkConfig(features=features), ppo=config or PPOConfig()
+    )
+    rows = []
+    cells = [(env_id, memory) for env_id in envs for memory in memories]
+    for env_id, memory in track(cells, "programs", console=console, transient=True):
+        jax.clear_caches()
+        began, began_cpu = time.perf_counter(), time.process_time()
+        _, program = begin_training(cell(env_id, memory, settings))
+        row = {
+            "env": env_id,
+            "memory": memory,
+            "compile_seconds": time.perf_counter() - began,
+            "compile_cpu_seconds": time.process_time() - began_cpu,
+            "program_bytes": program.memory_analysis().temp_size_in_bytes,
+        }
+        rows.append(row)
+        table.add_row(
+            env_id,
+            memory,
+            f"{row['compile_seconds']:.1f}",
+            f"{row['compile_cpu_seconds']:.1f}",
+            f"{row['program_bytes'] / 1e6:.0f}",
+        )
+    console.print(table)
+    if out is not None:
+        write_json(out, {"device": device_words(), "features": features, "rows": rows})
+    return rows
+
+
+def _main() -> None:
+    from experiments.cli import keep_compiled_programs
+    from experiments.heap import keep_pages
+
+    words = json.load(sys.stdin)
+    network = NetworkConfig(features=words["features"])
+    settings = Settings(seeds=1, network=network, ppo=PPOConfig(**words["ppo"]))
+    keep_pages()
+    keep_compiled_programs()
+    began = time.perf_counter()
+    jax.block_until_ready(begin_training(cell(words["env"], words["memory"], settings))[0])
+    print(json.dumps({"seconds": time.perf_counter() - began}), flush=True)
+
+
+if __name__ == "__main__":
+    _main()
