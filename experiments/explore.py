@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import functools
 import gzip
+import html
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,6 @@ def page(
     episodes: packed recordings by id, in place of those that are shipped. study: a study's table,
         see `experiments.explore_study`. command: what made the page, as it tells.
 
-    In a notebook: `IPython.display.IFrame(srcdoc=...)`, or write it to a file and open that.
-
     >>> text = page()
     >>> text[:15], PLACE in text
     ('<!doctype html>', False)
@@ -57,6 +56,22 @@ def page(
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
     return BUILT.read_text(encoding="utf-8").replace(PLACE, text)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The page inside a notebook: the last value of a cell.
+
+    >>> Embedded(page())._repr_html_()[:16]
+    '<iframe srcdoc="'
+    """
+
+    text: str
+    height: int = 900
+
+    def _repr_html_(self) -> str:
+        style = f"border: 0; width: 100%; height: {self.height}px"
+        return f'<iframe srcdoc="{html.escape(self.text)}" style="{style}" title="popjax"></iframe>'
 
 
 @functools.cache

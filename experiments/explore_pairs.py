@@ -11,7 +11,7 @@ import numpy as np
 
 from agents import checkpoint, lm
 from agents.distributions import distribution
-from agents.networks import ActorCritic, LanguageModel
+from agents.networks import ActorCritic
 from agents.rollout import Inputs, agent_input
 from agents.sharding import placed_like
 from experiments.errors import UserError
@@ -127,13 +127,3 @@ def policy_along(agent: Costume, x: jax.Array, start: jax.Array) -> np.ndarray:
     network: ActorCritic = agent.network
     carry = network.initial_carry(x.shape[1])
     return np.asarray(jax.jit(network.apply)(agent.params, carry, x, start)[1])
-
-
-def features_along(costume: Costume, x: jax.Array, start: jax.Array) -> np.ndarray:
-    """`[T, B, features]` what the backbone hands to its heads."""
-    network: ActorCritic | LanguageModel = costume.network
-    carry = network.initial_carry(x.shape[1])
-    if isinstance(network, ActorCritic):
-        carry = carry[0]
-    params = {"params": costume.params["params"]["backbone"]}
-    return np.asarray(jax.jit(network.backbone.apply)(params, carry, x, start)[1])

@@ -7,6 +7,7 @@ of the agent's own play, for both networks on the same episodes, and judged on o
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,7 +18,8 @@ from jaxtyping import Array, Float
 
 from agents.lm import reading
 from agents.positions import answerable
-from experiments.explore_pairs import Pair, agent_player, features_along
+from experiments.bridge.forgetting import features_along
+from experiments.explore_pairs import Pair, agent_player
 from experiments.explore_record import reference_along, thousandths
 from experiments.explore_words import action_numbers, action_words, token_words
 from popjax.floors import log_probs_along, make_law
@@ -89,7 +91,9 @@ def _law(env, episodes, key):
 
 
 def _features(costume, episodes):
-    return features_along(costume, *reading(costume.env, episodes, costume.inputs))
+    x, start = reading(costume.env, episodes, costume.inputs)
+    along = jax.jit(partial(features_along, costume.network))
+    return np.asarray(along(costume.params, x, start))
 
 
 def _present(env, episodes):

@@ -170,6 +170,15 @@ def test_everybody_can_use_it(visit, path, workshop, scheme, fragment):
     assert not grave, [(one["id"], one["nodes"][0]["html"][:200]) for one in grave]
 
 
+def test_it_works_inside_a_notebook(visit, path, tmp_path):
+    notebook = tmp_path / "notebook.html"
+    inside = explore.Embedded(path.read_text("utf-8"))._repr_html_()
+    notebook.write_text(f"<!doctype html><title>a notebook</title>{inside}", encoding="utf-8")
+    frame = visit(notebook).frame_locator("iframe")
+    frame.get_by_label("One step on").click()
+    frame.get_by_text("Step 1 of").first.wait_for()
+
+
 def test_the_built_page_is_that_of_the_sources(workshop):
     build = ["npm", "run", "build", "--silent"]
     subprocess.run(build, cwd=workshop, check=True, capture_output=True)
