@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from agents.memory import Memory
+from agents.memory.dense import Dense
 from agents.memory.initialisers import orthogonal
 
 
@@ -37,7 +38,7 @@ class Backbone(nn.Module):
     def __call__(
         self, carry: tuple[Any, ...], x: Float[Array, "T B d"], start: Bool[Array, "T B"]
     ) -> tuple[tuple[Any, ...], Float[Array, "T B features"]]:
-        x = nn.Dense(self.memories[0].features, name="encoder")(x)
+        x = Dense(self.memories[0].features, name="encoder")(x)
         carries = []
         for i, (memory, memory_carry) in enumerate(zip(self.memories, carry, strict=True)):
             memory_carry, y = memory(memory_carry, nn.LayerNorm(name=f"norm_{i}")(x), start)
@@ -45,8 +46,8 @@ class Backbone(nn.Module):
             x = x + y
             if self.feed_forward:
                 y = nn.LayerNorm(name=f"feed_forward_norm_{i}")(x)
-                y = nn.gelu(nn.Dense(self.feed_forward, name=f"feed_forward_in_{i}")(y))
-                x = x + nn.Dense(x.shape[-1], name=f"feed_forward_out_{i}")(y)
+                y = nn.gelu(Dense(self.feed_forward, name=f"feed_forward_in_{i}")(y))
+                x = x + Dense(x.shape[-1], name=f"feed_forward_out_{i}")(y)
         return tuple(carries), nn.LayerNorm(name="norm_out")(x)
 
 
@@ -66,9 +67,9 @@ class Head(nn.Module):
     @nn.compact
     def __call__(self, x):
         for _ in range(2):
-            x = nn.leaky_relu(nn.Dense(self.features, kernel_init=orthogonal(self.gain))(x))
+            x = nn.leaky_relu(Dense(self.features, kernel_init=orthogonal(self.gain))(x))
         last = {"orthogonal": orthogonal, "normal": nn.initializers.normal}[self.law]
-        return nn.Dense(self.num_outputs, kernel_init=last(self.scale))(x)
+        return Dense(self.num_outputs, kernel_init=last(self.scale))(x)
 
 
 @dataclass(frozen=True)
