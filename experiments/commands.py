@@ -148,7 +148,7 @@ def run_study(out, study, asked, specs, console, log=(), how: Launch | None = No
     folder = open_study(out, study, asked)
     outcomes = run_cells(folder, specs, console, log, how)
     if "finished" in outcomes or "skipped" in outcomes:
-        print_study(folder, console)
+        print_study(folder, console, write="finished" in outcomes)
     failed = [spec for spec, outcome in zip(specs, outcomes, strict=True) if outcome == "failed"]
     if failed:
         why = Cell(folder, failed[0]).failure()

@@ -15,7 +15,7 @@ from experiments.bridge.drawing import GREY, INK
 
 COLOURS = (  # of the best memories, in order; the page has a second set for its dark side
     *("#2a6fb5", "#c2410c", "#2e8540", "#7a4fb0"),
-    *("#a07400", "#12858a", "#b4377f", "#5b6572"),
+    *("#8f6800", "#0f7b80", "#b4377f", "#5b6572"),
 )
 ABOVE, BELOW = "#1f5f9e", "#b4451f"  # better and worse than no memory
 VARIABLES = {INK: "ink", GREY: "quiet", ABOVE: "above", BELOW: "below"} | {

@@ -54,6 +54,7 @@ def test_a_sweep_ends_with_a_table(study, capsys):
     assert code == 0
     for word in ("RepeatFirstEasy", "gru", "final", "MMER", "normalised", "reference", "paper"):
         assert word in out
+    assert str(study / "tiny" / "report.html") in out
 
 
 def test_a_finished_cell_is_not_run_again(study, capsys):
