@@ -89,7 +89,7 @@ def noise(curves: dict[Part, Curves], setup: Setup) -> list[Finding]:
 
 def sums(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding:
     """H2c: what it costs to be told once an episode is the ratio of what is told."""
-    when, words, outcomes = reached(curves, TOKENS, HALF), [], []
+    words, outcomes = [], []
     for suits in setup.suits:
         level = HALF if suits > 2 else MOST
         when = reached(curves, TOKENS, level)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from experiments.bridge.factorial_report import Reached, first_reached, short, slowdown
 from experiments.bridge.page import Grid
 from experiments.bridge.told import AXES
@@ -35,11 +33,12 @@ def foretold(suits: int, level: float) -> float | None:
 
 
 def noise_scale(curve: Curves, level: float) -> float:
-    """Episodes at which signal and noise are equal, the geometric mean over the looks until a level
-    is reached, of seeds at which signal was found."""
+    """Episodes at which signal and noise are equal, over the looks of all seeds until a level is
+    reached. Both are summed before they are divided, for an estimate of the signal alone may be
+    below zero; infinity where all of it is."""
     until = curve["right"] <= level
-    scale = curve["noise"] / np.maximum(curve["signal"], curve["noise"] * 1e-4)
-    return float(np.exp(np.log(scale[until]).mean()))
+    signal = float(curve["signal"][until].sum())
+    return float(curve["noise"][until].sum()) / signal if signal > 0 else float("inf")
 
 
 def ratio_words(when: Reached, over: Part, under: Part) -> str:

@@ -106,6 +106,10 @@ def test_the_noise_scale_is_that_of_looks_before_the_level():
     curve = {"right": np.array([[0.2, 0.95]]), "signal": np.array([[0.5, 9.0]]),
              "noise": np.array([[2.0, 1.0]])}  # fmt: skip
     assert noise_scale(curve, 0.9) == pytest.approx(4)
+    below = {"right": np.zeros((1, 3)), "signal": np.array([[-1.0, 2.0, 3.0]]),
+             "noise": np.ones((1, 3))}  # fmt: skip
+    assert noise_scale(below, 0.9) == pytest.approx(3 / 4)
+    assert noise_scale(below | {"signal": -np.ones((1, 3))}, 0.9) == np.inf
 
 
 def test_parts_are_run_once_and_make_a_page(capsys, tmp_path, monkeypatch):
