@@ -47,17 +47,20 @@ class Comparison(NamedTuple):
     @property
     def verdict(self) -> Verdict:
         """As alike as two seeds of one kind at the 5 % level, less alike than these, or neither."""
+        if np.isnan(self.likeness.ns):
+            return "inconclusive"
         if self.equivalence < 0.05:
             return "the same"
         return "different" if self.high < 1 and self.likeness.ns < 1 - MARGIN else "inconclusive"
 
 
 def pairs_mean(matrix: Float[np.ndarray, "M M"], a: Sequence[int], b: Sequence[int]) -> float:
-    """Over pairs of different networks, one of each list; a network drawn twice is no pair."""
+    """Over pairs of different networks, one of each list. A network drawn twice is no pair, and
+    pairs that should not count are not-a-number in the matrix."""
     a, b = np.asarray(a), np.asarray(b)
-    different = a[:, None] != b
     block = matrix[np.ix_(a, b)]
-    return float(block[different].mean()) if different.any() else np.nan
+    counted = (a[:, None] != b) & ~np.isnan(block)
+    return float(block[counted].mean()) if counted.any() else np.nan
 
 
 def likeness(
@@ -107,6 +110,7 @@ def compare(
     draws = np.array(
         [likeness(matrix, *redrawn((a, b, untrained), generator)).ns for _ in range(repetitions)]
     )
+    draws = draws[~np.isnan(draws)]
     low, high = np.quantile(draws, [0.025, 0.975])
     return Comparison(
         likeness(matrix, a, b, untrained),

@@ -1,0 +1,199 @@
+"""The figures of `popjax bridge same-deck`: what is remembered, beside what had to be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.bridge.count_only import by_lag
+from experiments.bridge.drawing import DOTS, GREY, INK, furnish, write
+from experiments.bridge.nulls import over_networks
+from experiments.bridge.overlap import deck_of
+from experiments.bridge.page import Picture
+from experiments.bridge.same_deck import UNTRAINED
+from experiments.bridge.same_deck_measures import ALL
+from experiments.bridge.same_deck_summary import PAIRS, Summary, in_words
+
+COLOURS = {"LM": "#1d4ed8", "label": "#0f766e", "verdict": "#c2410c", UNTRAINED: GREY}
+EXACT = {"counter": "a counter, exact", "register": "a register, exact"}
+MARKERS = ("o", "s", "^", "D")
+
+
+def title(panel: Axes, words: str) -> None:
+    panel.set_title(words, loc="left", fontsize=9.5, color=INK)
+
+
+def names(panel: Axes, x: float, y: float, step: float = 0.075, kinds=ALL) -> None:
+    """Of the kinds, in their colours."""
+    for i, kind in enumerate(kinds):
+        panel.text(
+            x, y - i * step, kind, color=COLOURS[kind], fontsize=8.5, transform=panel.transAxes
+        )
+
+
+def draw_overlap(panel: Axes, summary: Summary) -> None:
+    """Filled: what acting takes. Hollow: what predicting takes. Bars: 95 % over seeds."""
+    panel.plot([0, 1], [0, 1], **DOTS)
+    shift = {"LM": -0.012, "label": 0.0, "verdict": 0.012}
+    for task, kind, who, predicted, measured in summary.points():
+        mean, low, high = over_networks(measured)
+        marker = MARKERS[summary.setup.tasks.index(task)]
+        panel.errorbar(
+            predicted + shift[kind], mean, [[mean - low], [high - mean]], marker=marker,
+            color=COLOURS[kind], markerfacecolor=COLOURS[kind] if who == "rl" else "white",
+            markersize=6, linewidth=1,
+        )  # fmt: skip
+    for task in summary.setup.tasks:
+        for who in ("rl", "lm"):
+            height = summary.share(task, UNTRAINED, who).mean()
+            panel.plot([-0.05, -0.03], [height] * 2, color=GREY, linewidth=1.5)
+    for task, marker in zip(summary.setup.tasks, MARKERS, strict=False):
+        panel.plot([], [], marker, color=GREY, markersize=5, label=task)
+    panel.legend(fontsize=7.5, frameon=False, loc="lower right", handletextpad=0.1)
+    names(panel, 0.06, 0.92)
+    title(panel, "share of each statistic that is told")
+    panel.set_xlabel("foretold by the rules", fontsize=9, color=INK)
+    panel.set_ylabel("measured (filled: of acting's)", fontsize=9, color=INK)
+    panel.set_xlim(-0.05, 1.06)
+    panel.set_ylim(-0.05, 1.06)
+    furnish(panel)
+
+
+def draw_retention(panel: Axes, summary: Summary, task: str) -> None:
+    """Seeds thin, their mean thick, beside the exact curve of one who keeps the counts alone."""
+    deck = deck_of(summary.setup.env(task))
+    for kind in reversed(ALL):
+        t, curves = summary.retention(task, kind)
+        lag = np.arange(curves.shape[1])
+        panel.plot(lag, curves.T, color=COLOURS[kind], linewidth=0.5, alpha=0.35)
+        panel.plot(lag, curves.mean(axis=0), color=COLOURS[kind], linewidth=1.8)
+    exact = by_lag(t + 1, deck.each, deck.num_kinds)
+    panel.plot(np.arange(t + 1), exact, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
+    panel.axhline(math.log(deck.num_kinds), **DOTS)
+    panel.text(t * 0.5, exact[-1] + 0.04, "counts alone, exact", fontsize=8, color=INK)
+    title(panel, f"{task}: what is kept of each card after {t + 1}")
+    panel.set_xlabel("cards ago", fontsize=9, color=INK)
+    panel.set_ylabel("nats", fontsize=9, color=INK)
+    panel.set_ylim(-0.05, 1.5)
+    furnish(panel)
+
+
+def draw_matrix(panel: Axes, summary: Summary, task: str) -> None:
+    """Of all networks, and below it NS of each pair of kinds."""
+    matrix, seeds = summary.matrix(task), summary.setup.seeds
+    np.fill_diagonal(matrix, np.nan)
+    panel.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
+    middle = seeds * (np.arange(len(ALL)) + 0.5) - 0.5
+    panel.set_xticks(middle, ALL, fontsize=8)
+    panel.set_yticks(middle, ALL, fontsize=8, rotation=90, va="center")
+    panel.tick_params(length=0, colors=INK)
+    for edge in seeds * np.arange(1, len(ALL)) - 0.5:
+        panel.axhline(edge, color="white", linewidth=2)
+        panel.axvline(edge, color="white", linewidth=2)
+    for i, one in enumerate(ALL):
+        for j, other in enumerate(ALL):
+            block = matrix[np.ix_(summary.places(one), summary.places(other))]
+            mean = np.nanmean(block)
+            colour = "white" if mean > 0.6 else INK
+            panel.text(
+                middle[j], middle[i], f"{mean:.2f}", ha="center", va="center", color=colour,
+                fontsize=8.5,
+            )  # fmt: skip
+    panel.spines[:].set_visible(False)
+    said = [f"NS({a}, {b}) {in_words(summary.likeness(task, a, b))}" for a, b in PAIRS]
+    panel.set_xlabel("\n".join(said), fontsize=8, color=INK)
+    title(panel, f"{task}: residual CKA")
+
+
+def draw_order(panel: Axes, summary: Summary) -> None:
+    """Order index of each kind and of the exact rules."""
+    rows = ["counter", "LM", "label", "verdict", "register", f"{UNTRAINED} action"]
+    width = 0.8 / max(1, len(summary.suits))
+    for i, task in enumerate(summary.suits):
+        for j, kind in enumerate(rows):
+            found = summary.by_seed(task, "ordered", "order_index", kind=kind)
+            place = j + (i - (len(summary.suits) - 1) / 2) * width
+            colour = COLOURS.get(kind, GREY if UNTRAINED in kind else INK)
+            panel.bar(place, found.mean(), width * 0.9, color=colour, alpha=1 - 0.35 * i)
+            panel.plot([place] * len(found), found, ".", color=INK, markersize=2.5)
+    labels = ["counter,\nexact", "LM", "label", "verdict", "register,\nexact", "untrained"]
+    panel.set_xticks(range(len(rows)), labels, fontsize=8)
+    title(panel, "order index: " + " (left), ".join(summary.suits) + " (right)")
+    panel.set_ylabel("0: a multiset", fontsize=9, color=INK)
+    furnish(panel)
+
+
+def draw_transplants(panel: Axes, summary: Summary) -> None:
+    """Recovery of each host by the kind of its donor, of all tasks."""
+    hosts = [(task, host) for task in summary.setup.tasks for host in ("LM", "verdict")]
+    for i, (task, host) in enumerate(hosts):
+        for j, donor in enumerate(ALL):
+            found = summary.by_seed(
+                task, "transplanted", "recovery", host=host, donor=donor, map="any"
+            )
+            mean, low, high = over_networks(found)
+            place = i + (j - 1.5) * 0.2
+            panel.bar(place, max(mean, -0.25), 0.18, color=COLOURS[donor])
+            panel.plot([place] * 2, np.clip([low, high], -0.25, 1.2), color=INK, linewidth=0.8)
+    panel.axhline(1, **DOTS)
+    panel.axhline(0, color=INK, linewidth=0.6)
+    labels = [f"{host} in\n{task}" for task, host in hosts]
+    panel.set_xticks(range(len(hosts)), labels, fontsize=7)
+    names(panel, 1.0, 0.93)
+    title(panel, "recovery with a translated state, by its donor")
+    panel.set_ylim(-0.3, 1.2)
+    furnish(panel)
+
+
+def one(draw: Callable[..., None], *of, size: tuple[float, float] = (5.2, 4.0)) -> Figure:
+    """A figure of one panel."""
+    figure = Figure(figsize=size, layout="constrained")
+    draw(figure.subplots(), *of)
+    return figure
+
+
+def pictures(summary: Summary) -> dict[str, list[Picture]]:
+    """For the page, by what they show."""
+
+    def per_task(draw, tasks, shows):
+        return [Picture(one(draw, summary, task), f"{shows}, {task}") for task in tasks]
+
+    order = "Order index of every kind of network beside an exact counter and an exact register"
+    return {
+        "overlap": [
+            Picture(
+                one(draw_overlap, summary),
+                "Measured against predicted share of each statistic, one point a kind and task",
+                "On the dotted line a network holds what its objective needs and no more; above "
+                "it, more. Ticks at the left edge: untrained networks.",
+            )
+        ],
+        "retention": per_task(draw_retention, summary.suits, "Nats kept of each earlier card"),
+        "matrix": per_task(draw_matrix, summary.setup.tasks, "Likeness of all pairs of networks"),
+        "order": [Picture(one(draw_order, summary), order)],
+        "transplants": [
+            Picture(
+                one(draw_transplants, summary, size=(8.0, 3.6)),
+                "Recovery of language models and agents that go on with another's state",
+            )
+        ],
+    }
+
+
+def write_figure(summary: Summary, folder: Path) -> list[Path]:
+    """`same_deck.png` and `same_deck.svg`: the five in one."""
+    figure = Figure(figsize=(13.5, 8.2), layout="constrained")
+    panels = figure.subplots(2, 3)
+    draw_overlap(panels[0, 0], summary)
+    suits = summary.suits
+    draw_retention(panels[0, 1], summary, suits[0])
+    draw_retention(panels[0, 2], summary, suits[-1])
+    draw_matrix(panels[1, 0], summary, suits[-1])
+    draw_order(panels[1, 1], summary)
+    draw_transplants(panels[1, 2], summary)
+    return write(figure, folder, "same_deck", dpi=100)

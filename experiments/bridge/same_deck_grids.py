@@ -1,0 +1,164 @@
+"""The numbers of `popjax bridge same-deck` as tables."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from experiments.bridge.page import Grid
+from experiments.bridge.same_deck import KINDS, LEAST_COMPETENCE, MOST_EXCESS, UNTRAINED
+from experiments.bridge.same_deck_measures import ALL, STATISTICS
+from experiments.bridge.same_deck_summary import PAIRS, Summary, in_words, words
+
+
+def competences(summary: Summary) -> Grid:
+    rows = []
+    for task in summary.setup.tasks:
+        for kind in KINDS:
+            raw = summary.last(task, kind, "raw")
+            matched = summary.competent(task, kind)
+            unit = "nats/token above the floor" if kind == "LM" else "of right answers"
+            competence = words(summary.last(task, kind, "competence"), 3)
+            which_is, compared = f"{raw.mean():.4f} {unit}", f"{matched.sum()} of {len(matched)}"
+            rows.append([task, kind, competence, which_is, compared])
+    return Grid(
+        "competence at the end",
+        ["task", "told", "competence [95 %]", "which is", "may be compared"],
+        rows,
+        f"0: best without memory, 1: best there is. Compared are agents with at "
+        f"least {LEAST_COMPETENCE} and language models at most {MOST_EXCESS} nats above the floor.",
+    )
+
+
+def overlaps(summary: Summary) -> Grid:
+    rows = []
+    for task in summary.setup.tasks:
+        for kind in ALL:
+            row = [task, kind]
+            for who in STATISTICS:
+                share = summary.share(task, kind, who)
+                said = "" if kind == UNTRAINED else f"{summary.predicted(task, kind, who):.3f}"
+                before = summary.share(task, UNTRAINED, who)
+                gain = (
+                    "" if kind == UNTRAINED else f"{np.mean((share - before) / (1 - before)):+.2f}"
+                )
+                row += [said, words(share, 3), gain]
+            rows.append(row)
+    return Grid(
+        "share of each statistic that a linear probe finds",
+        ["task", "told", "Z_RL predicted", "measured [95 %]", "gain", "Z_LM predicted",
+         "measured [95 %]", "gain"],
+        rows,
+        "gain: of what untrained networks of the same seeds left; below 0 where training erased.",
+    )  # fmt: skip
+
+
+def likenesses(summary: Summary) -> Grid:
+    rows = []
+    for task in summary.setup.tasks:
+        for a, b in PAIRS:
+            row = [task, f"{a}, {b}"]
+            for measure, version in (("CKA", "residual"), ("Procrustes", "residual"),
+                                     ("CKA", "raw"), ("CKA", "fixed")):  # fmt: skip
+                one = summary.likeness(task, a, b, measure, version)
+                row.append(in_words(one))
+                if (measure, version) == ("CKA", "residual"):
+                    row += [f"{x:.2f}" for x in one.likeness[:3]] + [one.verdict]
+            rows.append(row)
+    return Grid(
+        "normalised likeness NS: 0 an untrained network, 1 two seeds of one objective",
+        ["task", "kinds", "CKA, residual [95 %]", "between", "null", "ceiling", "verdict",
+         "Procrustes, residual", "CKA, raw", "CKA, at fixed steps"],
+        rows,
+        "residual: given clock and card on the table. Seeds that began alike are not paired.",
+    )  # fmt: skip
+
+
+def other_measures(summary: Summary) -> Grid:
+    measures = ("SVCCA", "PWCCA", "RSA", "mutual k-NN", "CKNNA")
+    rows = [
+        [task, f"{a}, {b}"]
+        + [in_words(summary.likeness(task, a, b, name, "residual")) for name in measures]
+        for task in summary.setup.tasks
+        for a, b in PAIRS
+    ]
+    return Grid("NS by other measures, residual, exploratory", ["task", "kinds", *measures], rows)
+
+
+def controls(summary: Summary) -> Grid:
+    rows = []
+    for task in summary.setup.tasks:
+        table = summary.tables[task, "controlled"]
+        for who in STATISTICS:
+            for name in dict.fromkeys(table["control"]):
+                row = [task, f"Z_{who.upper()}", name]
+                for kind in (*ALL, "no network"):
+                    at = (
+                        (table["control"] == name) & (table["who"] == who) & (table["kind"] == kind)
+                    )
+                    told = table["told"][at] / table["entropy"][at]
+                    row.append(f"{told.mean():.2f}" if at.any() else "")
+                rows.append(row)
+    return Grid(
+        "controls of the probes, in the middle of an episode: share of what there is to tell",
+        ["task", "of", "control", *ALL, "no network"],
+        rows,
+        "last m: a probe of the last m observations themselves. description: saved by online "
+        "coding. shuffled: labels of other decks. control task: random labels of first cards.",
+    )
+
+
+def transplants(summary: Summary) -> Grid:
+    rows = []
+    for task in summary.setup.tasks:
+        for host in KINDS:
+            for kind in ("any", "rotation"):
+                found = [
+                    summary.by_seed(task, "transplanted", "recovery", host=host, donor=d, map=kind)
+                    for d in ALL
+                ]
+                name = "any linear" if kind == "any" else "rotation only"
+                rows.append([task, host, name, *(words(v) for v in found)])
+    return Grid(
+        "recovery of a network that goes on with another's translated state",
+        ["task", "host", "map", *(f"from {d}" for d in ALL)],
+        rows,
+        "0: a state that tells nothing; 1: its own. The donor is always another seed.",
+    )
+
+
+def exchanges(summary: Summary) -> Grid:
+    rows = []
+    for task in summary.setup.tasks:
+        for host in KINDS:
+            at = {d: {"host": host, "donor": d} for d in ALL}
+
+            def mean(column, donor, task=task, at=at):
+                return float(summary.by_seed(task, "exchanged", column, **at[donor]).mean())
+
+            rows.append(
+                [task, host]
+                + [f"{mean('moved', d):.2f} ({mean('accuracy', d):.2f})" for d in ALL]
+                + [f"{mean('by_chance', host):.2f}"]
+                + [f"{mean('bayes_from_net', host):.2f}", f"{mean('net_from_bayes', host):.2f}"]
+                + [f"{mean('nats', host):.3f}"]
+            )
+    return Grid(
+        "interchange of a statistic's part of the state, and the belief's round trip",
+        ["task", "host", *(f"from {d}" for d in ALL), "random subspace", "belief from state",
+         "state from belief", "nats lost"],
+        rows,
+        "share of the way to the exact answer of the history that would have been (how often the "
+        "likeliest answer is its); from another kind through a map fitted to states.",
+    )  # fmt: skip
+
+
+def all_of(summary: Summary) -> dict[str, Grid]:
+    return {
+        "competence": competences(summary),
+        "overlap": overlaps(summary),
+        "controls": controls(summary),
+        "likeness": likenesses(summary),
+        "others": other_measures(summary),
+        "transplants": transplants(summary),
+        "exchanges": exchanges(summary),
+    }

@@ -1,0 +1,188 @@
+"""What became of each hypothesis about one deck in three costumes, with its numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from experiments.bridge.factorial_report import first_reached, slowdown
+from experiments.bridge.nulls import MARGIN, holm, over_networks
+from experiments.bridge.overlap import exact
+from experiments.bridge.page import Finding, outcome_of
+from experiments.bridge.same_deck import AGENTS, KINDS
+from experiments.bridge.same_deck_summary import Summary, difference, in_words, line, words
+
+HALF = 0.5
+COUNTER_AT_MOST, LIST_AT_LEAST = 0.1, 0.3
+"""Order indices of a memory that is a multiset, and of one that is a list (which has 2/3)."""
+
+
+def disjoint(summary: Summary) -> list[str]:
+    """The tasks where acting and predicting take different things."""
+    return [t for t in summary.setup.tasks if exact(summary.setup.env(t)).kind == "disjoint"]
+
+
+def strong(summary: Summary) -> Finding:
+    """S, the primary endpoint."""
+    tasks = disjoint(summary)
+    found = {task: summary.likeness(task, "verdict", "LM") for task in tasks}
+    p = holm([one.permutation for one in found.values()])
+    matched = all(summary.matched(task, "verdict", "LM") for task in tasks)
+    verdicts = [one.verdict for one in found.values()]
+    outcome = "inconclusive"
+    if matched and all(v == "the same" for v in verdicts):
+        outcome = "holds"
+    elif matched and all(v == "different" for v in verdicts) and max(p) < 0.05:
+        outcome = "fails"
+    told = "; ".join(
+        f"{task} {in_words(one)}, p {value:.3f}"
+        for (task, one), value in zip(found.items(), p, strict=True)
+    )
+    return Finding(
+        "S",
+        "one deck and one architecture make one representation, whatever is told: where acting "
+        "and predicting take different things, agent and language model are still as alike as two "
+        f"seeds of one objective (NS within {MARGIN} of 1)",
+        f"NS(verdict, LM) {told} (Holm)" + ("" if matched else "; unmatched competence"),
+        outcome,
+        primary=True,
+    )
+
+
+def moderate(summary: Summary) -> Finding:
+    """M, H1a."""
+    points = summary.points()
+    slope, low, high, rank = line(points)
+    miss = np.mean([abs(p[3] - p[4].mean()) for p in points])
+    above = np.mean([p[4].mean() - p[3] for p in points if p[3] < 0.999])
+    holds = low <= 1 <= high or rank > 0.8
+    return Finding(
+        "H1a (M)",
+        "what a network tells of each statistic is what the rules say its objective needs: the "
+        "slope's interval contains 1, or rank correlation is above 0.8",
+        f"slope {slope:.2f} [{low:.2f}, {high:.2f}], rank correlation {rank:.2f}, mean distance "
+        f"{miss:.2f}; where little is needed, {above:+.2f} on average above it",
+        "holds" if holds else "fails",
+    )
+
+
+def dissociation(summary: Summary) -> Finding:
+    """H1b."""
+    told, lows, highs = [], [], []
+    for task in disjoint(summary):
+        for who, holder, other in (("rl", "verdict", "LM"), ("lm", "LM", "verdict")):
+            gap = difference(summary.share(task, holder, who), summary.share(task, other, who))
+            lows.append(gap[1])
+            highs.append(gap[2])
+            told.append(f"{task} Z_{who.upper()} {gap[0]:+.2f} [{gap[1]:.2f}, {gap[2]:.2f}]")
+    outcome = "holds" if min(lows) > 0 else "fails" if min(highs) < 0 else "inconclusive"
+    return Finding(
+        "H1b",
+        "the dissociation is double: the agent tells more of Z_RL than the language model, and the "
+        "language model more of Z_LM than the agent",
+        "; ".join(told),
+        outcome,
+    )
+
+
+def order(summary: Summary) -> Finding:
+    """H1c."""
+    told, outcomes = [], []
+    for task in summary.suits:
+        index = {kind: summary.by_seed(task, "ordered", "order_index", kind=kind) for kind in KINDS}
+        told.append(f"{task} " + ", ".join(f"{kind} {words(v)}" for kind, v in index.items()))
+        _, low, high = over_networks(index["LM"])
+        outcomes.append(outcome_of(low, high, -1.0, COUNTER_AT_MOST))
+        for kind in AGENTS:
+            _, low, high = over_networks(index[kind])
+            outcomes.append(outcome_of(low, high, LIST_AT_LEAST, 1.0))
+    return Finding(
+        "H1c",
+        f"order tells the costumes apart: the language model is a multiset (order index under "
+        f"{COUNTER_AT_MOST}), the agent a list (above {LIST_AT_LEAST}; an exact register has 0.67)",
+        "; ".join(told),
+        together(outcomes),
+    )
+
+
+def together(outcomes: list[str]) -> str:
+    """All of them hold, one fails, or neither.
+
+    >>> together(["holds", "inconclusive"]), together(["holds", "fails"])
+    ('inconclusive', 'fails')
+    """
+    if "fails" in outcomes:
+        return "fails"
+    return "holds" if set(outcomes) == {"holds"} else "inconclusive"
+
+
+def feedback(summary: Summary) -> Finding:
+    """H1d."""
+    found = {task: summary.likeness(task, "verdict", "label") for task in summary.setup.tasks}
+    p = holm([one.equivalence for one in found.values()])
+    matched = all(summary.matched(task, *AGENTS) for task in found)
+    outcome = "inconclusive"
+    if matched and max(p) < 0.05:
+        outcome = "holds"
+    elif matched and any(one.verdict == "different" for one in found.values()):
+        outcome = "fails"
+    told = "; ".join(f"{task} {in_words(one)}" for task, one in found.items())
+    return Finding(
+        "H1d",
+        "verdict or label leaves no trace if the target is the same: NS(verdict, label) is "
+        "equivalent to two seeds of one objective in every task",
+        f"{told}; largest p of non-equivalence {max(p):.3f} (Holm)"
+        + ("" if matched else "; unmatched competence"),
+        outcome,
+    )
+
+
+def weak(summary: Summary) -> Finding:
+    """W, as far as learning speed goes."""
+    told, outcomes = [], []
+    for task in summary.suits:
+        at = {}
+        for kind in AGENTS:
+            curve = summary.curves[task, kind]
+            axis, competence = (
+                curve[name].reshape(-1, summary.setup.seeds).T for name in ("tokens", "competence")
+            )
+            at[kind] = np.log(first_reached(np.float64(axis), competence, HALF))
+        if not all(np.isfinite(v).all() for v in at.values()):
+            told.append(f"{task}: half of the competence was not reached by all")
+            outcomes.append("inconclusive")
+            continue
+        mean, low, high = np.exp(difference(at["verdict"], at["label"]))
+        kinds = summary.setup.env(task).action_space.num_values
+        theory = slowdown(kinds, 1 / kinds + HALF * (1 - 1 / kinds))
+        told.append(f"{task} {mean:.2f} [{low:.2f}, {high:.2f}] beside {theory:.1f}")
+        outcomes.append(outcome_of(low, high, theory / 1.5, theory * 1.5))
+    return Finding(
+        "W",
+        "an RL step is an LM step with another weight: so verdicts take as many times the tokens "
+        "of labels, to half of what memory is worth, as gradient flow without noise foretells "
+        "(within a factor of 1.5; the identity of gradients is itself a test, by enumeration)",
+        "; ".join(told),
+        together(outcomes),
+    )
+
+
+def findings_of(summary: Summary) -> list[Finding]:
+    return [one(summary) for one in (strong, moderate, dissociation, order, feedback, weak)]
+
+
+SLOGAN = {
+    "S": ("S", "the strong reading (one representation whatever is told)"),
+    "M": ("H1a (M)", "the moderate one (what is remembered follows from what the objective needs)"),
+    "W": ("W", "the weak one (one gradient under another weight, as far as speed tells)"),
+}
+
+
+def lead_of(findings: list[Finding]) -> str:
+    """The verdict on each reading of the slogan, in a sentence each."""
+    by_name = {one.name: one for one in findings}
+    said = []
+    for name, reading in SLOGAN.values():
+        one = by_name[name]
+        verb = one.outcome if one.outcome != "inconclusive" else "is inconclusive"
+        said.append(f"{reading[0].upper()}{reading[1:]} {verb}: {one.found}.")
+    return " ".join(said)

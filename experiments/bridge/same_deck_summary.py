@@ -1,0 +1,159 @@
+"""From the tables of `experiments.bridge.same_deck_study` to the numbers that figures and verdicts
+are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import spearmanr
+
+from experiments.bridge.nulls import Comparison, compare, over_networks
+from experiments.bridge.overlap import deck_of, exact
+from experiments.bridge.same_deck import (
+    KINDS,
+    LEAST_COMPETENCE,
+    MOST_EXCESS,
+    UNTRAINED,
+    Setup,
+)
+from experiments.bridge.same_deck_measures import ALL, STATISTICS
+from experiments.results import Table
+
+Part = tuple[str, str]
+PAIRS = (("verdict", "LM"), ("label", "LM"), ("verdict", "label"))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All tables of a study, with what was set."""
+
+    setup: Setup
+    curves: dict[Part, Table]
+    tables: dict[Part, Table]
+
+    @property
+    def suits(self) -> list[str]:
+        """The games of one deck."""
+        return [task for task in self.setup.tasks if (task, "ordered") in self.tables]
+
+    def last(self, task: str, kind: str, column: str) -> Float[np.ndarray, " seeds"]:
+        """Of each seed at the end of training."""
+        return self.curves[self.setup.cell(task, kind)][column][-self.setup.seeds :]
+
+    def competent(self, task: str, kind: str) -> np.ndarray:
+        """`[seeds]` bool, whether it may be compared."""
+        if kind == "LM":
+            return self.last(task, kind, "raw") <= MOST_EXCESS
+        return self.last(task, kind, "competence") >= LEAST_COMPETENCE
+
+    def matched(self, task: str, *kinds: str) -> bool:
+        """All seeds of these kinds are competent."""
+        return all(self.competent(task, kind).all() for kind in kinds)
+
+    def predicted(self, task: str, kind: str, who: str) -> float:
+        """What a network that remembers no more than it must tells of a statistic."""
+        if who == ("lm" if kind == "LM" else "rl"):
+            return 1.0
+        found, deck = exact(self.setup.env(task)), deck_of(self.setup.env(task))
+        at = [t + 1 - deck.steps[0] for t in self.setup.times(task)]
+        at = [i for i in at if 0 <= i < len(found.shared)]
+        of = found.of_rl if who == "rl" else found.of_lm
+        return float(found.shared[at].sum() / of[at].sum())
+
+    def share(self, task: str, kind: str, who: str) -> Float[np.ndarray, " seeds"]:
+        """Uhat: the share of a statistic that a linear probe finds, over all steps probed."""
+        table = self.tables[task, "probed"]
+        rows = (table["kind"] == kind) & (table["who"] == who)
+        seeds = [rows & (table["seed"] == seed) for seed in range(self.setup.seeds)]
+        return np.array([table["told"][s].sum() / table["entropy"][s].sum() for s in seeds])
+
+    def points(self) -> list[tuple[str, str, str, float, np.ndarray]]:
+        """Task, kind, statistic, predicted overlap, and each seed's measured one."""
+        return [
+            (task, kind, who, self.predicted(task, kind, who), self.share(task, kind, who))
+            for task in self.setup.tasks
+            for kind in KINDS
+            for who in STATISTICS
+        ]
+
+    def matrix(self, task: str, measure: str = "CKA", version: str = "residual") -> np.ndarray:
+        """`[networks, networks]`, in the order of `ALL`. Networks of one seed began as one, which
+        is likeness of another kind: pairs of them are not numbers."""
+        table = self.tables[task, "alike"]
+        rows = (table["measure"] == measure) & (table["version"] == version)
+        n, seeds = len(ALL) * self.setup.seeds, self.setup.seeds
+        matrix = np.full((n, n), np.nan)
+        matrix[table["i"][rows], table["j"][rows]] = table["value"][rows]
+        i, j = np.indices((n, n))
+        matrix[(i % seeds == j % seeds) & (i != j)] = np.nan
+        return matrix
+
+    def places(self, kind: str) -> range:
+        """Of a kind in the matrix."""
+        first = ALL.index(kind) * self.setup.seeds
+        return range(first, first + self.setup.seeds)
+
+    def likeness(self, task: str, a: str, b: str, *version: str) -> Comparison:
+        """NS of two kinds."""
+        matrix = self.matrix(task, *version)
+        return compare(matrix, *map(self.places, (a, b, UNTRAINED)))
+
+    def by_seed(self, task: str, name: str, column: str, **where) -> Float[np.ndarray, " seeds"]:
+        """One column of a table, where others are as given, in the order of seeds."""
+        table = self.tables[task, name]
+        rows = np.ones(len(table[column]), bool)
+        for key, value in where.items():
+            rows &= table[key] == value
+        return table[column][rows][np.argsort(table["seed"][rows], kind="stable")]
+
+    def retention(self, task: str, kind: str) -> tuple[int, Float[np.ndarray, "seeds lags"]]:
+        """At which step, and nats by lag."""
+        table = self.tables[task, "retained"]
+        rows = table["kind"] == kind
+        return int(table["t"][0]), table["told"][rows].reshape(self.setup.seeds, -1)
+
+
+def line(points, repetitions: int = 2000, seed: int = 0) -> tuple[float, float, float, float]:
+    """Slope of measured on predicted overlap with its 95 % interval, networks drawn again within
+    each kind, and Spearman's correlation of the means."""
+    predicted = np.array([p[3] for p in points])
+    measured = np.stack([p[4] for p in points])  # [points, seeds]
+    generator = np.random.default_rng(seed)
+
+    def slope(values):
+        return np.polyfit(predicted, values, 1)[0]
+
+    slopes = []
+    for _ in range(repetitions):
+        drawn = {
+            key: generator.integers(measured.shape[1], size=measured.shape[1])
+            for key in {p[:2] for p in points}
+        }
+        slopes.append(slope([measured[i, drawn[p[:2]]].mean() for i, p in enumerate(points)]))
+    low, high = np.quantile(slopes, [0.025, 0.975])
+    rank = spearmanr(predicted, measured.mean(axis=1)).statistic
+    return float(slope(measured.mean(axis=1))), float(low), float(high), float(rank)
+
+
+def difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
+    """Of two means with its 95 % interval, networks of both drawn again."""
+    generator = np.random.default_rng(seed)
+    draws = [x[generator.integers(len(x), size=(4000, len(x)))].mean(axis=1) for x in (a, b)]
+    low, high = np.quantile(draws[0] - draws[1], [0.025, 0.975])
+    return float(a.mean() - b.mean()), float(low), float(high)
+
+
+def words(values: np.ndarray, digits: int = 2) -> str:
+    """A mean over seeds with its interval.
+
+    >>> words(np.array([0.5, 0.5]))
+    '0.50 [0.50, 0.50]'
+    """
+    return "{:.{d}f} [{:.{d}f}, {:.{d}f}]".format(*over_networks(values), d=digits)
+
+
+def in_words(found: Comparison) -> str:
+    """NS with its interval."""
+    return f"{found.likeness.ns:.2f} [{found.low:.2f}, {found.high:.2f}]"
