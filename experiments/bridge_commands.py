@@ -16,7 +16,12 @@ from experiments.commands import DEFAULT_OUT
 from experiments.comparison_commands import BridgeOverlap
 from experiments.errors import UserError
 from experiments.explore_commands import BridgeGears
-from experiments.flagship_commands import BridgeForgetting, BridgeLoop, BridgeVerdict
+from experiments.flagship_commands import (
+    BridgeForgetting,
+    BridgeLoop,
+    BridgeSameDeck,
+    BridgeVerdict,
+)
 from experiments.specs import env_name
 
 
@@ -200,6 +205,7 @@ BRIDGES = {
     "overlap": BridgeOverlap,
     "copycat": BridgeCopycat,
     "factorial": BridgeFactorial,
+    "same-deck": BridgeSameDeck,
     "verdict": BridgeVerdict,
     "loop": BridgeLoop,
     "forgetting": BridgeForgetting,
@@ -217,6 +223,7 @@ class Bridge:
         | Annotated[BridgeOverlap, tyro.conf.subcommand("overlap")]
         | Annotated[BridgeCopycat, tyro.conf.subcommand("copycat")]
         | Annotated[BridgeFactorial, tyro.conf.subcommand("factorial")]
+        | Annotated[BridgeSameDeck, tyro.conf.subcommand("same-deck")]
         | Annotated[BridgeVerdict, tyro.conf.subcommand("verdict")]
         | Annotated[BridgeLoop, tyro.conf.subcommand("loop")]
         | Annotated[BridgeForgetting, tyro.conf.subcommand("forgetting")]

@@ -1,5 +1,5 @@
-"""The flagship experiments of the bridge: the commands `popjax bridge verdict`, `loop`,
-`forgetting`."""
+"""The flagship experiments of the bridge: the commands `popjax bridge same-deck`, `verdict`,
+`loop`, `forgetting`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,31 @@ class Flagship:
     """Folder of all studies."""
     study: str = ""
     """Name of the study: a folder in `out`."""
+
+
+@dataclass(frozen=True)
+class BridgeSameDeck(Flagship):
+    """Same deck, different memory: is what an agent remembers what a language model remembers?
+
+    One architecture, the same cards, told the next card, the right answer, or right and wrong. What
+    each network holds beside what the rules say it must, forgetting curves, likeness with its null
+    and ceiling, order, and transplanted states, with what became of each hypothesis. Run it again
+    to go on.
+
+    Example: popjax bridge same-deck
+    """
+
+    study: str = "same-deck"
+    """Name of the study: a folder in `out`."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bridge.same_deck_study import present, same_deck
+
+        folder, summary = same_deck(
+            self.out, self.study, self.preset, self.memory, self.seeds, console
+        )
+        for path in present(folder, summary, console):
+            console.print(f"written to {path}")
 
 
 @dataclass(frozen=True)

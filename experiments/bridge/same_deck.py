@@ -35,8 +35,9 @@ from agents.networks import Backbone, LanguageModel
 from agents.regimes import REGIMES, make_train
 from agents.regimes.choices import of
 from agents.regimes.data import own_labels
+from experiments.bridge.decks import TinyRepeatFirst
 from experiments.bridge.overlap import deck_of
-from experiments.bridge.tiny import TinyCountRecall, TinyRepeatFirst, TinyRepeatPrevious
+from experiments.bridge.tiny import TinyCountRecall, TinyRepeatPrevious
 from experiments.results import Table
 from experiments.train import lane_keys
 from popjax import make

@@ -38,12 +38,13 @@ Part = tuple[str, str]
 
 
 def same_deck(
-    out: Path, study: str, preset: str, memory: str, seeds: int, console: Console
+    out: Path, study: str, preset: str, memory: str, seeds: int | None, console: Console
 ) -> tuple[Path, Summary]:
     """The folder of the study, and all its tables: curves by task and kind, measurements by task
     and name."""
     if preset not in PRESETS:
         raise UserError(nearest(preset, PRESETS, "preset"))
+    seeds = PRESETS[preset].seeds if seeds is None else seeds
     positive("seeds", seeds)
     setup = replace(PRESETS[preset], memory=memory_name(memory), seeds=seeds)
     folder = open_study(out, study, {"kind": "same-deck", **plain(setup)})

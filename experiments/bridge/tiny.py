@@ -11,7 +11,7 @@ import numpy as np
 
 from popjax import cards
 from popjax.core import first
-from popjax.envs import count_recall, repeat_first
+from popjax.envs import count_recall
 from popjax.envs.repeat_previous import RepeatPrevious, State
 
 SUITS = 4
@@ -36,26 +36,6 @@ class TinyRepeatPrevious(RepeatPrevious):
         deck = self.cards_of_a_suit * jnp.arange(1, SUITS + 1, dtype=jnp.int32)
         deck, suit = cards.deal(key, deck)
         return State(deck=deck, hand=cards.push(cards.empty_hand(self.k), suit)), first(suit)
-
-
-@dataclass(frozen=True)
-class TinyRepeatFirst(repeat_first.RepeatFirst):
-    """RepeatFirst on the same deck."""
-
-    cards_of_a_suit: int = 4
-
-    @property
-    def name(self):
-        return "RepeatFirst"
-
-    @property
-    def num_cards(self):
-        return SUITS * self.cards_of_a_suit
-
-    def reset(self, key):
-        deck = self.cards_of_a_suit * jnp.arange(1, SUITS + 1, dtype=jnp.int32)
-        deck, suit = cards.deal(key, deck)
-        return repeat_first.State(deck=deck, asked=suit), first(suit)
 
 
 @dataclass(frozen=True)

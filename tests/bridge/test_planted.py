@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from experiments.bridge import beliefs, planted
+from experiments.bridge.decks import TinyRepeatFirst
 from experiments.bridge.overlap import dealt, exact
 from experiments.bridge.probes import probe
-from experiments.bridge.tiny import TinyCountRecall, TinyRepeatFirst, TinyRepeatPrevious
+from experiments.bridge.tiny import TinyCountRecall, TinyRepeatPrevious
 from popjax.players.base import random_player
 
 ENVS = {env.name: env for env in (TinyRepeatFirst(), TinyRepeatPrevious(), TinyCountRecall())}
