@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.commands import DEFAULT_OUT
-from experiments.comparison_commands import BridgeOverlap
+from experiments.comparison_commands import BridgeCompare, BridgeOverlap
 from experiments.errors import UserError
 from experiments.explore_commands import BridgeGears
 from experiments.flagship_commands import (
@@ -203,6 +203,7 @@ BRIDGES = {
     "floors": BridgeFloors,
     "tokens": BridgeTokens,
     "overlap": BridgeOverlap,
+    "compare": BridgeCompare,
     "copycat": BridgeCopycat,
     "factorial": BridgeFactorial,
     "same-deck": BridgeSameDeck,
@@ -221,6 +222,7 @@ class Bridge:
         | Annotated[BridgeFloors, tyro.conf.subcommand("floors")]
         | Annotated[BridgeTokens, tyro.conf.subcommand("tokens")]
         | Annotated[BridgeOverlap, tyro.conf.subcommand("overlap")]
+        | Annotated[BridgeCompare, tyro.conf.subcommand("compare")]
         | Annotated[BridgeCopycat, tyro.conf.subcommand("copycat")]
         | Annotated[BridgeFactorial, tyro.conf.subcommand("factorial")]
         | Annotated[BridgeSameDeck, tyro.conf.subcommand("same-deck")]

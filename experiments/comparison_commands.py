@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
+import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -72,3 +75,35 @@ class BridgeOverlap:
                 f"{found.of_lm.sum():.1f}",
             )
         console.print(table)
+
+
+@dataclass(frozen=True)
+class BridgeCompare:
+    """Two trained runs of one environment: how alike are the states of their networks?
+
+    Likeness by seven measures with its null and ceiling, what either tells of what is hidden, and
+    how much of one state a map makes of the other.
+
+    Example: popjax bridge compare results/demo/CELL_A results/demo/CELL_B
+    """
+
+    a: Annotated[Path, tyro.conf.Positional]
+    """Folder of a cell, as `popjax train` or `popjax sweep` makes it."""
+    b: Annotated[Path, tyro.conf.Positional]
+    """Another one."""
+    episodes: int = 2048
+    """Histories that both read."""
+    seed: int = 0
+    """Of these histories."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bridge.comparison import Pair
+        from experiments.bridge.page import print_grid
+
+        if self.episodes < 64:
+            raise UserError(f"at least 64 episodes are compared, not {self.episodes}")
+        pair = Pair(self.a, self.b, self.episodes, self.seed)
+        for name, run in zip("AB", pair.runs, strict=True):
+            console.print(f"{name}: {run.name} on {run.spec.env}, {len(run.spec.seeds)} seeds")
+        for grid in (pair.likeness(), pair.told(), pair.translated()):
+            print_grid(grid, console)

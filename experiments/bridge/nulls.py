@@ -12,11 +12,12 @@ by an equivalence test: the interval within a margin of 1 (Schuirmann 1987).
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 MARGIN = 0.1
 Verdict = Literal["the same", "different", "inconclusive"]
@@ -47,20 +48,11 @@ class Comparison(NamedTuple):
     @property
     def verdict(self) -> Verdict:
         """As alike as two seeds of one kind at the 5 % level, less alike than these, or neither."""
-        if np.isnan(self.likeness.ns):
+        if not self.likeness.ceiling > self.likeness.null:
             return "inconclusive"
         if self.equivalence < 0.05:
             return "the same"
         return "different" if self.high < 1 and self.likeness.ns < 1 - MARGIN else "inconclusive"
-
-
-def pairs_mean(matrix: Float[np.ndarray, "M M"], a: Sequence[int], b: Sequence[int]) -> float:
-    """Over pairs of different networks, one of each list. A network drawn twice is no pair, and
-    pairs that should not count are not-a-number in the matrix."""
-    a, b = np.asarray(a), np.asarray(b)
-    block = matrix[np.ix_(a, b)]
-    counted = (a[:, None] != b) & ~np.isnan(block)
-    return float(block[counted].mean()) if counted.any() else np.nan
 
 
 def likeness(
@@ -69,32 +61,53 @@ def likeness(
     b: Sequence[int],
     untrained: Sequence[int],
 ) -> Likeness:
-    """From the matrix of likenesses of all networks and the places of each kind in it.
+    """From the matrix of likenesses of all networks and the places of each kind in it. Pairs that
+    should not count are not-a-number in the matrix.
 
     >>> alike = np.full((5, 5), 0.5)
     >>> alike[0, 1] = alike[1, 0] = alike[2, 3] = alike[3, 2] = 0.9
     >>> alike[4] = alike[:, 4] = 0.1
-    >>> [round(x, 3) for x in likeness(alike, a=[0, 1], b=[2, 3], untrained=[4])]
+    >>> [round(float(x), 3) for x in likeness(alike, a=[0, 1], b=[2, 3], untrained=[4])]
     [0.5, 0.1, 0.9, 0.5]
     """
+    weights = [indicator(kind, len(matrix))[None] for kind in (a, b, untrained)]
+    return Likeness(*(float(number[0]) for number in weighed(matrix, *weights)))
+
+
+def indicator(chosen: Sequence[int], size: int) -> Float[np.ndarray, " size"]:
+    """How often each place was chosen."""
+    return np.bincount(np.asarray(chosen, int), minlength=size).astype(float)
+
+
+def pairs_mean(
+    matrix: Float[np.ndarray, "M M"], a: Float[np.ndarray, "R M"], b: Float[np.ndarray, "R M"]
+) -> Float[np.ndarray, " R"]:
+    """Over pairs of different networks, one of each list, both weighed R times. A network drawn
+    twice is no pair."""
+    counted = ~np.isnan(matrix) & ~np.eye(len(matrix), dtype=bool)
+    total = np.sum(a @ np.where(counted, matrix, 0.0) * b, axis=1)
+    pairs = np.sum(a @ counted * b, axis=1)
+    return np.where(pairs > 0, total / np.where(pairs > 0, pairs, 1.0), np.nan)
+
+
+def weighed(matrix, a, b, untrained) -> Likeness:
+    """`likeness` for R weights `[R, M]` of all networks."""
     between = pairs_mean(matrix, a, b)
-    null = pairs_mean(matrix, [*a, *b], untrained)
-    ceiling = float(np.fmin(pairs_mean(matrix, a, a), pairs_mean(matrix, b, b)))
+    null = pairs_mean(matrix, a + b, untrained)
+    ceiling = np.fmin(pairs_mean(matrix, a, a), pairs_mean(matrix, b, b))
     return Likeness(between, null, ceiling, (between - null) / (ceiling - null))
 
 
 def redrawn(
-    kinds: Sequence[Sequence[int]], generator: np.random.Generator
-) -> list[Int[np.ndarray, " seeds"]]:
-    """Each kind's networks drawn with replacement, never all the same one."""
-    drawn = []
-    for kind in kinds:
-        while True:
-            again = generator.choice(np.asarray(kind), size=len(kind))
-            if len(kind) == 1 or len(np.unique(again)) > 1:
-                drawn.append(again)
-                break
-    return drawn
+    kind: Sequence[int], size: int, repetitions: int, generator: np.random.Generator
+) -> Float[np.ndarray, "R size"]:
+    """How often each network comes if a kind's are drawn with replacement, never one alone."""
+    kind = np.asarray(kind)
+    drawn = generator.choice(kind, size=(repetitions, len(kind)))
+    if len(kind) > 1:
+        while (alone := (drawn == drawn[:, :1]).all(axis=1)).any():
+            drawn[alone] = generator.choice(kind, size=(alone.sum(), len(kind)))
+    return np.stack([indicator(row, size) for row in drawn])
 
 
 def compare(
@@ -107,16 +120,15 @@ def compare(
 ) -> Comparison:
     """NS with its interval and both tests."""
     generator = np.random.default_rng(seed)
-    draws = np.array(
-        [likeness(matrix, *redrawn((a, b, untrained), generator)).ns for _ in range(repetitions)]
-    )
+    weights = [redrawn(k, len(matrix), repetitions, generator) for k in (a, b, untrained)]
+    draws = weighed(matrix, *weights).ns
     draws = draws[~np.isnan(draws)]
-    low, high = np.quantile(draws, [0.025, 0.975])
+    low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) else (np.nan, np.nan)
     return Comparison(
         likeness(matrix, a, b, untrained),
         float(low),
         float(high),
-        equivalence(draws),
+        equivalence(draws) if len(draws) else 1.0,
         permutation(matrix, a, b, generator),
     )
 
@@ -146,19 +158,18 @@ def permutation(
     """p of a difference of within and between means as large, if labels were dealt anew: all ways
     where these are few, else so many drawn ones. With 5 and 5 the least p is 2 / 252."""
     everyone = np.array([*a, *b])
-
-    def gap(chosen: Sequence[int]) -> float:
-        one, other = everyone[list(chosen)], np.delete(everyone, list(chosen))
-        within = pairs_mean(matrix, one, one) + pairs_mean(matrix, other, other)
-        return within / 2 - pairs_mean(matrix, one, other)
-
     size = len(everyone)
-    ways = list(itertools.combinations(range(size), len(a))) if size <= 12 else None
-    if ways is None or len(ways) > most:
+    few = math.comb(size, len(a)) <= most
+    if few:
+        ways = list(itertools.combinations(range(size), len(a)))
+    else:
         ways = [generator.permutation(size)[: len(a)] for _ in range(most)]
-        ways.append(np.arange(len(a)))
-    seen = gap(range(len(a)))
-    return float(np.mean([gap(way) >= seen - 1e-12 for way in ways]))
+    ways = [range(len(a)), *ways]
+    one = np.stack([indicator(everyone[list(way)], len(matrix)) for way in ways])
+    other = indicator(everyone, len(matrix)) - one
+    within = pairs_mean(matrix, one, one) + pairs_mean(matrix, other, other)
+    gap = within / 2 - pairs_mean(matrix, one, other)
+    return float(np.mean(gap[few:] >= gap[0] - 1e-12))
 
 
 def holm(p: Sequence[float]) -> Float[np.ndarray, " m"]:

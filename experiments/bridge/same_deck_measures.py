@@ -223,13 +223,13 @@ def ordered(nets: Networks) -> Table:
 
     for kind, answer in exact.items():
         note(kind, 0, jax.jit(lambda answer=answer: found(answer))())
-    for kind in ALL:
-        for says in ("token", "action") if kind == UNTRAINED else (SAYS[kind],):
+    for says in ("token", "action"):
 
-            @jax.jit
-            def run(params, says=says):
-                return found(edits.network_answer(nets.env, nets.network, params, says))
+        @jax.jit
+        def run(params, says=says):
+            return found(edits.network_answer(nets.env, nets.network, params, says))
 
+        for kind in (*(k for k in KINDS if SAYS[k] == says), UNTRAINED):
             name = f"{kind} {says}" if kind == UNTRAINED else kind
             for seed in range(nets.setup.seeds):
                 note(name, seed, run(nets.one(kind, seed)))

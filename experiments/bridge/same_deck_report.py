@@ -167,6 +167,19 @@ def weak(summary: Summary) -> Finding:
 
 
 def findings_of(summary: Summary) -> list[Finding]:
+    """Where a kind lacks competent networks nothing is said."""
+    lacking = [
+        f"{task} {kind}"
+        for task in summary.setup.tasks
+        for kind in KINDS
+        if not summary.matched(task, kind)
+    ]
+    if lacking:
+        said = f"unmatched: too few competent networks ({', '.join(lacking)})"
+        return [
+            Finding(name, "not asked", said, "inconclusive", name == "S")
+            for name in ("S", "H1a (M)", "H1b", "H1c", "H1d", "W")
+        ]
     return [one(summary) for one in (strong, moderate, dissociation, order, feedback, weak)]
 
 

@@ -22,6 +22,8 @@ from experiments.bridge.same_deck_measures import ALL, STATISTICS
 from experiments.results import Table
 
 Part = tuple[str, str]
+ENOUGH = 4
+"""Networks of a kind: with 4 and 4 the least two-sided p is 2 / 70, with 3 and 3 it is 0.1."""
 PAIRS = (("verdict", "LM"), ("label", "LM"), ("verdict", "label"))
 
 
@@ -48,9 +50,15 @@ class Summary:
             return self.last(task, kind, "raw") <= MOST_EXCESS
         return self.last(task, kind, "competence") >= LEAST_COMPETENCE
 
+    def kept(self, task: str, kind: str) -> np.ndarray:
+        """The seeds of a kind that are compared: the competent ones, of untrained networks all."""
+        if kind not in KINDS:
+            return np.arange(self.setup.seeds)
+        return np.flatnonzero(self.competent(task, kind))
+
     def matched(self, task: str, *kinds: str) -> bool:
-        """All seeds of these kinds are competent."""
-        return all(self.competent(task, kind).all() for kind in kinds)
+        """Of each kind enough networks are competent for a difference to be found."""
+        return all(len(self.kept(task, kind)) >= ENOUGH for kind in kinds)
 
     def predicted(self, task: str, kind: str, who: str) -> float:
         """What a network that remembers no more than it must tells of a statistic."""
@@ -63,10 +71,11 @@ class Summary:
         return float(found.shared[at].sum() / of[at].sum())
 
     def share(self, task: str, kind: str, who: str) -> Float[np.ndarray, " seeds"]:
-        """Uhat: the share of a statistic that a linear probe finds, over all steps probed."""
+        """Uhat: the share of a statistic that a linear probe finds, over all steps probed, of the
+        networks that are compared."""
         table = self.tables[task, "probed"]
         rows = (table["kind"] == kind) & (table["who"] == who)
-        seeds = [rows & (table["seed"] == seed) for seed in range(self.setup.seeds)]
+        seeds = [rows & (table["seed"] == seed) for seed in self.kept(task, kind)]
         return np.array([table["told"][s].sum() / table["entropy"][s].sum() for s in seeds])
 
     def points(self) -> list[tuple[str, str, str, float, np.ndarray]]:
@@ -96,30 +105,35 @@ class Summary:
         return range(first, first + self.setup.seeds)
 
     def likeness(self, task: str, a: str, b: str, *version: str) -> Comparison:
-        """NS of two kinds."""
-        matrix = self.matrix(task, *version)
-        return compare(matrix, *map(self.places, (a, b, UNTRAINED)))
+        """NS of two kinds, of the networks that are compared."""
+        kinds = (a, b, UNTRAINED)
+        places = [self.places(kind)[0] + self.kept(task, kind) for kind in kinds]
+        return compare(self.matrix(task, *version), *places)
 
     def by_seed(self, task: str, name: str, column: str, **where) -> Float[np.ndarray, " seeds"]:
-        """One column of a table, where others are as given, in the order of seeds."""
+        """One column of a table, where others are as given, in the order of the seeds that are
+        compared. A donor has the next seed after its host's."""
         table = self.tables[task, name]
         rows = np.ones(len(table[column]), bool)
         for key, value in where.items():
             rows &= table[key] == value
+            if key in ("kind", "host", "donor"):
+                after = key == "donor" and value != (name == "exchanged" and where["host"])
+                seed = (table["seed"] + after) % self.setup.seeds
+                rows &= np.isin(seed, self.kept(task, str(value)))
         return table[column][rows][np.argsort(table["seed"][rows], kind="stable")]
 
     def retention(self, task: str, kind: str) -> tuple[int, Float[np.ndarray, "seeds lags"]]:
         """At which step, and nats by lag."""
         table = self.tables[task, "retained"]
-        rows = table["kind"] == kind
-        return int(table["t"][0]), table["told"][rows].reshape(self.setup.seeds, -1)
+        told = table["told"][table["kind"] == kind].reshape(self.setup.seeds, -1)
+        return int(table["t"][0]), told[self.kept(task, kind)]
 
 
 def line(points, repetitions: int = 2000, seed: int = 0) -> tuple[float, float, float, float]:
     """Slope of measured on predicted overlap with its 95 % interval, networks drawn again within
     each kind, and Spearman's correlation of the means."""
     predicted = np.array([p[3] for p in points])
-    measured = np.stack([p[4] for p in points])  # [points, seeds]
     generator = np.random.default_rng(seed)
 
     def slope(values):
@@ -127,14 +141,12 @@ def line(points, repetitions: int = 2000, seed: int = 0) -> tuple[float, float, 
 
     slopes = []
     for _ in range(repetitions):
-        drawn = {
-            key: generator.integers(measured.shape[1], size=measured.shape[1])
-            for key in {p[:2] for p in points}
-        }
-        slopes.append(slope([measured[i, drawn[p[:2]]].mean() for i, p in enumerate(points)]))
+        drawn = {p[:2]: generator.integers(len(p[4]), size=len(p[4])) for p in points}
+        slopes.append(slope([p[4][drawn[p[:2]]].mean() for p in points]))
     low, high = np.quantile(slopes, [0.025, 0.975])
-    rank = spearmanr(predicted, measured.mean(axis=1)).statistic
-    return float(slope(measured.mean(axis=1))), float(low), float(high), float(rank)
+    means = np.array([p[4].mean() for p in points])
+    rank = spearmanr(predicted, means).statistic
+    return float(slope(means)), float(low), float(high), float(rank)
 
 
 def difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, float, float]:

@@ -1,0 +1,193 @@
+"""`popjax bridge same-deck`: what it would say of worlds made by hand, and that it runs."""
+
+import html
+
+import numpy as np
+import pytest
+
+from experiments.bridge import same_deck_figure, same_deck_grids, same_deck_report
+from experiments.bridge.same_deck import PRESETS, Setup, exam, judged
+from experiments.bridge.same_deck_measures import ALL, STATISTICS
+from experiments.bridge.same_deck_study import present
+from experiments.bridge.same_deck_summary import Summary
+from experiments.bridge.similarity import MEASURES
+from tests.experiments.command import assert_one_line, run
+
+SETUP = Setup(seeds=5, tasks=("RepeatFirst", "RepeatPrevious"))
+KINDS = ("LM", "label", "verdict")
+
+
+def world(shares, alike, index, speed=2.0, competence=0.99):
+    """Tables as if these had been measured. shares: `(summary, task, kind, who) -> Uhat`. alike:
+    residual CKA of the pairs of kinds. index: order index of each kind."""
+    draw = np.random.default_rng(0)
+    seeds, tables, curves = SETUP.seeds, {}, {}
+    summary = Summary(SETUP, curves, tables)
+
+    def noise():
+        return 0.005 * draw.normal()
+
+    for cell in SETUP.cells:
+        looks = np.array([0, 10, 100, 1000])
+        reach = {"verdict": speed}.get(cell[1], 1.0)
+        rise = np.clip(np.array([0, 0.4, 0.6, 1.0]) * competence, 0, 1)
+        curves[cell] = {
+            "tokens": np.repeat(looks * reach, seeds),
+            "competence": np.repeat(rise, seeds),
+            "raw": np.repeat([0.3, 0.2, 0.1, 0.01] if cell[1] == "LM" else rise, seeds),
+        }
+    networks = [(kind, seed) for kind in ALL for seed in range(seeds)]
+    for task in SETUP.tasks:
+        rows = [
+            (kind, seed, who, t, 2.0, 2.0 * (shares(summary, task, kind, who) + noise()))
+            for kind, seed in networks
+            for who in STATISTICS
+            for t in SETUP.times(task)
+        ]
+        names = ("kind", "seed", "who", "t", "entropy", "told")
+        columns = map(np.array, zip(*rows, strict=True))
+        tables[task, "probed"] = dict(zip(names, columns, strict=True))
+        i, j = (a.reshape(-1) for a in np.indices((len(networks),) * 2))
+        value = []
+        for a, b in zip(i, j, strict=True):
+            kinds = frozenset((networks[a][0], networks[b][0]))
+            value.append(1.0 if a == b else alike.get(kinds, 0.1) + noise())
+        value = np.array(value)
+        versions = [(m, v) for m in MEASURES for v in ("residual", "raw", "fixed")]
+        tables[task, "alike"] = {
+            "measure": np.repeat([m for m, _ in versions], len(i)),
+            "version": np.repeat([v for _, v in versions], len(i)),
+            "i": np.tile(i, len(versions)),
+            "j": np.tile(j, len(versions)),
+            "value": np.tile(value, len(versions)),
+        }
+        kinds = ("counter", *KINDS, "register", "untrained action")
+        tables[task, "ordered"] = {
+            "kind": np.repeat(kinds, seeds),
+            "seed": np.tile(range(seeds), len(kinds)),
+            "order_index": np.repeat([index.get(kind, 0.5) for kind in kinds], seeds),
+        }
+        lags = 11
+        tables[task, "retained"] = {
+            "kind": np.repeat(ALL, seeds * lags),
+            "seed": np.tile(np.repeat(range(seeds), lags), len(ALL)),
+            "t": np.full(len(networks) * lags, 10),
+            "told": np.full(len(networks) * lags, 0.5),
+        }
+        pairs = [(h, d, s) for h in KINDS for d in ALL for s in range(seeds)]
+        host, donor, seed = map(np.array, zip(*pairs, strict=True))
+        tables[task, "transplanted"] = {
+            "host": np.tile(host, 2),
+            "donor": np.tile(donor, 2),
+            "seed": np.tile(seed, 2),
+            "map": np.repeat(["any", "rotation"], len(pairs)),
+            "recovery": np.full(2 * len(pairs), 0.7),
+        }
+        columns = ("accuracy", "moved", "by_chance", "net_from_bayes", "bayes_from_net", "nats")
+        tables[task, "exchanged"] = {"host": host, "donor": donor, "seed": seed} | {
+            name: np.full(len(pairs), 0.5) for name in columns
+        }
+        tables[task, "controlled"] = {
+            "control": np.array(["description"] * 2),
+            "who": np.array(STATISTICS),
+            "kind": np.array(["LM"] * 2),
+            "told": np.ones(2),
+            "entropy": np.full(2, 2.0),
+        }
+    return summary
+
+
+def needed(summary, task, kind, who):
+    """A network keeps what it needs and no more."""
+    return 0.05 if kind == "untrained" else summary.predicted(task, kind, who)
+
+
+def everything(summary, task, kind, who):
+    """A network keeps all there is."""
+    return 0.05 if kind == "untrained" else 0.97
+
+
+ONE_KIND = {frozenset(pair): 0.9 for pair in [(a, b) for a in KINDS for b in KINDS]}
+TWO_KINDS = ONE_KIND | {frozenset(("LM", "label")): 0.3, frozenset(("LM", "verdict")): 0.3}
+COSTUMES = {"LM": 0.0, "label": 0.6, "verdict": 0.6}
+
+
+def outcomes(summary):
+    return {one.name.split()[0]: one.outcome for one in same_deck_report.findings_of(summary)}
+
+
+def test_a_world_in_which_memory_follows_need():
+    said = outcomes(world(needed, TWO_KINDS, COSTUMES))
+    assert said == {
+        "S": "fails", "H1a": "holds", "H1b": "holds", "H1c": "holds", "H1d": "holds", "W": "holds"
+    }  # fmt: skip
+
+
+def test_a_world_in_which_one_deck_makes_one_memory():
+    said = outcomes(world(everything, ONE_KIND, dict.fromkeys(KINDS, 0.6), speed=9.0))
+    assert said["S"] == "holds" and said["H1d"] == "holds"
+    assert said["H1a"] == "fails" and said["H1c"] == "fails" and said["W"] == "fails"
+    assert said["H1b"] == "inconclusive"
+
+
+def test_nothing_is_said_of_networks_that_did_not_learn():
+    said = outcomes(world(needed, TWO_KINDS, COSTUMES, competence=0.6))
+    assert set(said.values()) == {"inconclusive"}
+
+
+def test_the_page_and_the_figure_hold_all_tables(tmp_path):
+    from rich.console import Console
+
+    summary = world(needed, TWO_KINDS, COSTUMES)
+    console = Console(record=True, width=200, quiet=True)
+    paths = present(tmp_path, summary, console)
+    assert [path.name for path in paths] == ["same_deck.png", "same_deck.svg", "same_deck.html"]
+    page = html.unescape(paths[-1].read_text())
+    for grid in same_deck_grids.all_of(summary).values():
+        assert grid.title in page
+    assert page.count("<img") == sum(map(len, same_deck_figure.pictures(summary).values()))
+    assert "http" not in page.replace("http://www.w3.org", "").split("<pre>")[0]
+
+
+def test_cells_and_steps():
+    setup = PRESETS["mini"]
+    assert len(setup.cells) == 8, "one language model for both suits games"
+    assert setup.times("RepeatPrevious")[0] == 2 and setup.times("RepeatFirst")[-1] == 14
+    assert setup.num_updates("CountRecall") > setup.num_updates("RepeatFirst")
+    assert PRESETS["gpu"].seeds == 10 and PRESETS["gpu"].env("RepeatFirst").num_cards == 52
+
+
+def test_competence_of_a_network_that_knows_nothing():
+    """An untrained model says about each token how often it comes, a little less than is known from
+    the card on the table."""
+    import jax
+
+    setup = PRESETS["smoke"]
+    test = exam(setup.env("RepeatPrevious"), 512)
+    network = setup.network("RepeatPrevious")
+    carry = network.initial_carry(512)
+    params = jax.jit(network.init)(jax.random.key(0), carry, test.x, test.start)
+    found = jax.jit(lambda params: judged(network, "LM", test, params))(params)
+    assert -0.1 < found["competence"] < 0.02
+    assert 0.26 < test.worth < 0.30 and test.floor == pytest.approx(1.105, abs=1e-3)
+    assert test.without == pytest.approx(4 / 15, abs=0.01)
+
+
+def test_a_mistake_gets_one_line(capsys, tmp_path):
+    words = f"bridge same-deck --out {tmp_path}"
+    assert_one_line(capsys, f"{words} --preset smok", "did you mean 'smoke'?")
+    assert_one_line(capsys, f"{words} --memory grue", "did you mean 'gru'?")
+    assert_one_line(capsys, f"{words} --seeds 0", "seeds must be above zero")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_smallest_study_runs_and_goes_on(capsys, tmp_path):
+    words = f"bridge same-deck --preset smoke --seeds 2 --out {tmp_path}"
+    code, out, _ = run(capsys, words)
+    assert code == 0 and "NS(verdict, LM)" in out and "0 finished" in out
+    folder = tmp_path / "same-deck"
+    (folder / "RepeatFirst-alike.parquet").unlink()
+    code, again, _ = run(capsys, words)
+    assert code == 0 and "18 finished" in again and again.count("finished before") == 18
+    assert (folder / "same_deck.html").stat().st_size > 100_000
