@@ -27,6 +27,7 @@ from popjax.core import Environment
 from popjax.spaces import Box, Discrete
 
 VERSION = 1
+FILE = "policy.npz"
 
 
 class PolicyError(ValueError):
@@ -120,7 +121,8 @@ def save(
 
 
 def load(path: str | Path, seed: int | None = None) -> Policy:
-    """The policy in a file that `popjax train` wrote; of the first seed unless another is named.
+    """The policy in a file that `popjax train` wrote, or in that file of a cell's folder; of the
+    first seed unless another is named.
 
     Raises PolicyError, one line, if there is none, if it is damaged, or of another version.
 
@@ -129,6 +131,7 @@ def load(path: str | Path, seed: int | None = None) -> Policy:
         carry, action = policy.act(jax.random.key(0), carry, timesteps.obs)
     """
     path = Path(path)
+    path = path / FILE if path.is_dir() else path
     if not path.exists():
         raise PolicyError(f"there is no policy in {path}")
     try:

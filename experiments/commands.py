@@ -90,14 +90,18 @@ class Train:
         return named_settings(self.named, env_name(self.env), memory_name(self.memory))
 
     def run(self, console: Console) -> None:
-        spec, log = self.spec(), self.log
-        if self.profile:
-            from experiments.profile import can_trace
-            from experiments.results import Cell
+        from agents.policy import FILE
+        from experiments.profile import can_trace
+        from experiments.results import Cell
 
-            can_trace(Cell(self.out / self.study, spec))
+        spec, log = self.spec(), self.log
+        one = Cell(self.out / self.study, spec)
+        if self.profile:
+            can_trace(one)
             log = (*log, "profile")
         run_study(self.out, self.study, {"kind": "train"}, [spec], console, log)
+        if (one.folder / FILE).exists():
+            print(f'the policy: agents.load("{one.folder / FILE}")')
 
     def spec(self) -> CellSpec:
         """The one cell that is trained."""

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents import checkpoint
+from agents import checkpoint, policy
 from experiments.errors import UserError
 from experiments.lock import Hold
 from experiments.programs import Program, compile_program, lane_hyperparams, lane_keys
@@ -111,7 +111,7 @@ def _train(
     evaluation = trainer.evaluate(state.params, key_eval, spec.seeds)
     if trainer.export:
         params = jax.device_get(true_lanes(state, len(spec.seeds)).params)
-        trainer.export(cell.folder / "policy.npz", params, spec.seeds)
+        trainer.export(cell.folder / policy.FILE, params, spec.seeds)
     trained = (update - first_update) * spec.steps_per_update * len(spec.seeds)
     summary = {
         "compile_seconds": round(program.seconds, 2),

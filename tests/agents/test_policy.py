@@ -145,7 +145,7 @@ def assert_refused(path, says):
     assert str(refusal.value).count("\n") == 0 and len(str(refusal.value)) < 400
 
 
-def test_a_policy_is_a_pytree(path):
-    policy = agents.load(path)
+def test_a_policy_is_a_pytree_and_its_folder_is_enough(path):
+    policy = agents.load(path.parent)
     doubled = jax.tree.map(lambda leaf: 2 * leaf, policy)
     assert isinstance(doubled, Policy) and doubled.network == policy.network

@@ -37,7 +37,7 @@ def trained(tmp_path_factory):
 
 
 def test_the_policy_is_that_of_the_last_checkpoint(trained):
-    folder, _ = trained
+    folder, printed = trained
     step = checkpoint.latest(folder / "checkpoint")
     with checkpoint._manager(folder / "checkpoint") as manager:
         state = manager.restore(step)
@@ -51,6 +51,7 @@ def test_the_policy_is_that_of_the_last_checkpoint(trained):
     carry = policy.initial_carry(3)
     carry, action = policy.act(jax.random.key(0), carry, np.zeros(3, int))
     assert action.shape == (3,) and policy.env == "RepeatFirstEasy"
+    assert f'agents.load("{folder / "policy.npz"}")' in printed
 
 
 def test_a_checkpoint_restored_on_other_devices_gives_the_same_policy(trained, tmp_path):
