@@ -81,7 +81,10 @@ def run_elsewhere(
             _tell(study, left, told, began, console)
     _tell(study, left, told, began, console)
     for spec in left:
-        outcomes[spec.id] = "finished" if Cell(study, spec).finished else "failed"
+        cell = Cell(study, spec)
+        outcomes[spec.id] = "finished" if cell.finished else "failed"
+        if not cell.finished and not cell.failure():
+            cell.fail(UserError("its job ended without a result"))
     return outcomes
 
 

@@ -63,12 +63,12 @@ def devices_of(words: str, speed: float | None) -> Devices:
 
 
 def _bandwidth_here() -> tuple[float, str]:
-    """GB/s, and where it is known from: a copy of 256 MB that is timed, or the device's name."""
+    """GB/s, and where it is known from: a copy of 128 MB that is timed, or the device's name."""
     kind = jax.local_devices()[0].device_kind.replace(" ", "").upper()
     for name, speed in sorted(BANDWIDTH.items(), key=lambda item: -len(item[0])):
         if jax.default_backend() != "cpu" and name.upper() in kind:
             return speed, f"published for the {name} here"
-    source = np.ones(1 << 25)
+    source = np.ones(1 << 24)
     target, seconds = np.zeros_like(source), []
     for _ in range(3):
         clock = time.perf_counter()

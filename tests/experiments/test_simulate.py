@@ -7,11 +7,11 @@ import time
 import pytest
 from rich.console import Console
 
-from experiments import suite
+from experiments import plan, suite
 from experiments.costs import Cost, estimate, read_costs
 from experiments.errors import UserError
 from experiments.outlook import BANDWIDTH, devices_of
-from experiments.plan import duration, make_plan
+from experiments.plan import duration
 from experiments.results import Cell
 from experiments.simulate import Job, inline, run
 from tests.experiments.command import run as command
@@ -68,18 +68,18 @@ def test_the_model_foretells_a_sweep(tmp_path):
     """From what each cell took, compiling and training side by side, the time of the whole
     within 25 %: the order of events is right. Before, a measurement gives the order of cells."""
     (tmp_path / "study.json").write_text("{}")
-    specs = [tiny(memory=memory, updates=64, num_segments=4) for memory in ("mlp", "elman")]
+    specs = [tiny(memory=memory, updates=32, num_segments=4) for memory in ("mlp", "pos_mlp")]
     console = Console(file=io.StringIO(), width=200)
-    plan = make_plan(tmp_path, specs)
-    assert plan.outcome and read_costs(tmp_path, specs) == list(plan.costs)
-    order = [estimate(plan.costs, spec).step_seconds for spec in plan.specs]
+    ahead = plan.make_plan(tmp_path, specs)
+    assert ahead.outcome and read_costs(tmp_path, specs) == list(ahead.costs)
+    order = [estimate(ahead.costs, spec).step_seconds for spec in ahead.specs]
     assert order == sorted(order, reverse=True)
 
     began = time.perf_counter()
-    assert suite.run_cells(tmp_path, plan.specs, console) == ["finished"] * 2
+    assert suite.run_cells(tmp_path, ahead.specs, console) == ["finished"] * 2
     seconds = time.perf_counter() - began
     jobs = []
-    for spec in plan.specs:
+    for spec in ahead.specs:
         summary = Cell(tmp_path, spec).read()[2]
         times = (summary[f"{part}_seconds"] for part in ("compile", "train", "eval"))
         compiling, training, evaluating = times
@@ -100,7 +100,9 @@ def test_devices():
     assert min(BANDWIDTH.values()) > 0
 
 
-def test_nothing_is_trained_when_only_asked(capsys, tmp_path):
+def test_nothing_is_trained_when_only_asked(capsys, tmp_path, monkeypatch):
+    known = [Cost("RepeatFirstEasy", "mlp", "ppo", 4.0, 1e-3, 1.0)]
+    monkeypatch.setattr(plan, "calibrate", lambda specs, costs: known)
     words = "sweep --envs RepeatFirstEasy --memories mlp --total-steps 16384 --features 8"
     code, out, _ = command(capsys, f"{words} --seeds 2 --plan --devices 8xH100 --out {tmp_path}")
     assert code == 0 and "1 cell in" in out and "about" in out

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from agents import checkpoint
-from experiments import suite, train
+from experiments import launchers, suite, train
 from experiments.ahead import Ahead
 from experiments.errors import UserError
 from experiments.programs import compile_program, program_code
@@ -206,6 +206,30 @@ def test_two_sweeps_on_one_study_share_the_cells(study):
     for spec in SPECS:
         metrics = Cell(study, spec).read()[0]
         assert sorted(metrics["update"].tolist()) == [0, 0, 1, 1]
+
+
+def test_a_launcher_only_starts_cells(study, monkeypatch, program):
+    """What became of each is read from its folder, whoever ran it; one that was lost is named."""
+
+    def launch(study, specs, how, log, console):
+        for spec in specs:
+            if spec != SPECS[1]:
+                train.run_cell(study, spec, compiled=lambda spec: program)
+            yield
+
+    monkeypatch.setitem(launchers.LAUNCHERS, "ray", launch)
+    out = io.StringIO()
+    how = launchers.Launch(launcher="ray")
+    outcomes = suite.run_cells(study, SPECS, Console(file=out, width=200), how=how)
+    assert outcomes == ["finished", "failed", "finished"]
+    assert "2 cells finished, 1 failed" in out.getvalue()
+    assert "its job ended without a result" in out.getvalue()
+    assert sweep(study)[0] == ["skipped", "finished", "skipped"]
+    for wrong, says in (("slrm", "did you mean 'slurm'"), ("inlin", "did you mean 'inline'")):
+        with pytest.raises(UserError, match=says):
+            launchers.Launch(launcher=wrong)
+    with pytest.raises(UserError, match="whole GPUs"):
+        launchers.Launch(launcher="slurm", gpus=0.5)
 
 
 def test_a_process_that_slept_does_not_write_over_its_successor(study, monkeypatch, program):

@@ -12,20 +12,28 @@ import numpy as np
 import pytest
 
 from experiments import train
-from experiments.results import Cell, read_parquet
-from experiments.specs import NetworkConfig, Settings, cell
+from experiments.programs import compile_program
+from experiments.results import Cell
+from tests.experiments.tiny import tiny
 
-SWEEP = [
-    *("sweep", "--envs", "RepeatFirstEasy", "RepeatPreviousEasy", "--memories", "gru"),
-    *("--total-steps", "163840", "--seeds", "2", "--features", "32", "--study", "killed"),
-]
+SPECS = [tiny("RepeatPreviousEasy", updates=40, num_segments=20, first_seed=n) for n in (0, 5)]
+SWEEP = """
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+import tests.conftest
+from experiments.suite import run_cells
+from tests.experiments.test_train import SPECS
+
+run_cells(Path(sys.argv[1]), SPECS, Console())
+"""
 
 
-def sweep(out):
-    return subprocess.Popen(
-        [sys.executable, "-m", "experiments.cli", *SWEEP, "--out", str(out)],
-        stdout=subprocess.DEVNULL,
-    )
+def sweep(study):
+    study.mkdir(exist_ok=True)
+    return subprocess.Popen([sys.executable, "-c", SWEEP, str(study)], stdout=subprocess.DEVNULL)
 
 
 def wait_for(condition, process, seconds=300):
@@ -41,49 +49,47 @@ def test_a_killed_sweep_goes_on_to_the_same_result(tmp_path):
     with bitwise the metrics of a sweep that was left alone."""
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     assert sweep(alone).wait() == 0
-    victim = sweep(killed)
+    victim, first, second = sweep(killed), *(Cell(killed, spec) for spec in SPECS)
 
     def second_is_under_way():
-        checkpoints = list(killed.glob("killed/RepeatPrevious*/checkpoint/[0-9]*"))
-        return any(path.name.isdigit() for path in checkpoints)
+        return any(path.name.isdigit() for path in second.folder.glob("checkpoint/[0-9]*"))
 
     wait_for(second_is_under_way, victim)
     os.kill(victim.pid, signal.SIGKILL)
     victim.wait()
-    [first] = killed.glob("killed/RepeatFirst*/metrics.parquet")
-    assert not list(killed.glob("killed/RepeatPrevious*/metrics.parquet"))
-    before = first.stat().st_mtime_ns
+    assert first.finished and not second.finished
+    before = (first.folder / "metrics.parquet").stat().st_mtime_ns
     assert sweep(killed).wait() == 0
-    assert first.stat().st_mtime_ns == before
-
-    for name in ("metrics", "evaluation"):
-        ours = sorted(killed.rglob(f"{name}.parquet"))
-        theirs = sorted(alone.rglob(f"{name}.parquet"))
-        assert len(ours) == len(theirs) == 2
-        for a, b in zip(ours, theirs, strict=True):
-            table_a, table_b = read_parquet(a), read_parquet(b)
-            assert table_a.keys() == table_b.keys()
-            for column in table_a:
-                np.testing.assert_array_equal(table_a[column], table_b[column])
+    assert (first.folder / "metrics.parquet").stat().st_mtime_ns == before
+    for spec in SPECS:
+        tables = [Cell(study, spec).read()[:2] for study in (alone, killed)]
+        for a, b in zip(*tables, strict=True):
+            assert a.keys() == b.keys()
+            for column in a:
+                np.testing.assert_array_equal(a[column], b[column])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def spec():
-    settings = Settings(
-        total_steps=32_768, seeds=3, num_segments=2, network=NetworkConfig(features=8)
-    )
-    return cell("RepeatFirstEasy", "gru", settings)
+    return tiny(seeds=3)
 
 
-def test_a_diverged_lane_is_marked_and_leaves_the_others_alone(tmp_path, spec, monkeypatch):
-    train.run_cell(tmp_path / "good", spec)
+@pytest.fixture(scope="module")
+def compiled(spec):
+    """One program for all tests of this file."""
+    program = compile_program(spec)
+    return lambda spec: program
+
+
+def test_a_diverged_lane_leaves_the_others_alone(tmp_path, spec, compiled, monkeypatch):
+    train.run_cell(tmp_path / "good", spec, compiled=compiled)
     hyperparams = train.lane_hyperparams
 
     def one_absurd_rate(spec):
         return hyperparams(spec).replace(learning_rate=jnp.array([5e-4, jnp.nan, 5e-4]))
 
     monkeypatch.setattr(train, "lane_hyperparams", one_absurd_rate)
-    train.run_cell(tmp_path / "bad", spec)
+    train.run_cell(tmp_path / "bad", spec, compiled=compiled)
     good, _, well = Cell(tmp_path / "good", spec).read()
     bad, evaluation, summary = Cell(tmp_path / "bad", spec).read()
     assert well["diverged"] == {} and list(summary["diverged"]) == ["1"]
@@ -94,7 +100,7 @@ def test_a_diverged_lane_is_marked_and_leaves_the_others_alone(tmp_path, spec, m
     assert np.isfinite(evaluation["return"][evaluation["seed"] != 1]).all()
 
 
-def test_progress_is_written_while_it_runs(tmp_path, spec):
+def test_progress_is_written_while_it_runs(tmp_path, spec, compiled):
     seen = []
 
     def report(news):
@@ -103,7 +109,7 @@ def test_progress_is_written_while_it_runs(tmp_path, spec):
             seen.append(len(path.read_text().splitlines()))
             assert not Cell(tmp_path, spec).finished
 
-    assert train.run_cell(tmp_path, spec, report) == "finished"
+    assert train.run_cell(tmp_path, spec, report, compiled=compiled) == "finished"
     assert seen == [3 * spec.updates_per_segment, 3 * spec.num_updates]
     assert train.run_cell(tmp_path, spec) == "skipped"
     record = json.loads((Cell(tmp_path, spec).folder / "spec.json").read_text())
