@@ -27,6 +27,7 @@ def test_a_node_dies_and_its_cells_go_on_elsewhere(tmp_path, monkeypatch):
     for folder in (inline, study):
         folder.mkdir()
     assert run_cells(inline, SPECS, Console(file=io.StringIO())) == ["finished"] * 3
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     node = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80_000_000}
     nodes = Cluster(initialize_head=True, head_node_args=node)
     second = nodes.add_node(num_cpus=1, object_store_memory=80_000_000)
