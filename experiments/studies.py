@@ -80,6 +80,18 @@ def read_study(folder: Path) -> list[Row]:
     return sorted(rows, key=lambda row: (order[row.spec.env], row.spec.memory))
 
 
+def unfinished(folder: Path) -> list[tuple[str, str]]:
+    """The cells of a study that have no result: their names, and why the last attempt failed, ""
+    if none did."""
+    found = []
+    for path in sorted(folder.glob("*/spec.json")):
+        if not (path.parent / "metrics.parquet").exists():
+            failure = path.with_name("failure.txt")
+            why = failure.read_text().splitlines() if failure.exists() else []
+            found.append((path.parent.name, why[0] if why else ""))
+    return found
+
+
 def labels(rows: Sequence[Row]) -> list[str]:
     """Names that tell the rows of one environment apart: who, and where several cells are of the
     same environment and memory, the settings in which those differ."""

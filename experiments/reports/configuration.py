@@ -11,13 +11,13 @@ from experiments.studies import Row, flat
 COLUMNS = (Column("setting"), Column("value"))
 
 
-def facts_of(rows: Sequence[Row]) -> str:
-    """The size of a study in one line."""
+def facts_of(rows: Sequence[Row], missing: int = 0) -> str:
+    """The size of a study in one line. missing: cells without a result."""
     envs = {row.spec.env for row in rows}
     memories = {row.spec.memory for row in rows}
     seeds = sorted({len(row.spec.seeds) for row in rows})
     counts = [
-        _count(len(rows), "cell"),
+        (f"{len(rows):,} of " if missing else "") + _count(len(rows) + missing, "cell"),
         _count(len(envs), "environment"),
         _count(len(memories), "memory", "memories"),
         " or ".join(map(str, seeds)) + (" seed each" if seeds == [1] else " seeds each"),
@@ -37,6 +37,18 @@ def configuration_sheets(asked: dict[str, Any], rows: Sequence[Row]) -> list[She
         _sheet("settings", "Settings of the cells", settings),
         _sheet("machine", "Versions and machine", machines),
     ]
+
+
+def unfinished_sheets(cells: Sequence[tuple[str, str]]) -> list[Sheet]:
+    """The cells that have no result, if there are any."""
+    if not cells:
+        return []
+    columns = (Column("cell"), Column("last failure"))
+    lines = [
+        {"cell": name, "last failure": why or "none: not run to its end"} for name, why in cells
+    ]
+    title = f"{_count(len(cells), 'cell')} not finished, and so not in this report"
+    return [Sheet("unfinished", title, columns, lines)]
 
 
 def _sheet(name: str, title: str, records: Sequence[dict[str, Any]]) -> Sheet:

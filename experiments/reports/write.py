@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from experiments.reports import look
 from experiments.reports.aggregates import Aggregate, aggregates, aggregates_sheet
-from experiments.reports.configuration import configuration_sheets, facts_of
+from experiments.reports.configuration import configuration_sheets, facts_of, unfinished_sheets
 from experiments.reports.curves import LINES, curves_figure, grouped, marks, panel_figure
 from experiments.reports.overall import (
     aggregates_figure,
@@ -31,7 +31,7 @@ from experiments.reports.tables import (
     models_sheet,
 )
 from experiments.results import write_atomically
-from experiments.studies import Row, labels
+from experiments.studies import Row, labels, unfinished
 
 SCALE = (
     "Dots: seeds. Ticks: random play, best policy without memory, reference player. Ring: the "
@@ -46,10 +46,10 @@ def write_report(folder: Path, rows: Sequence[Row]) -> Path:
     with matplotlib.rc_context(look.STYLE):
         parts = Parts(folder.name, list(rows), folder / "figures")
         sections = parts.sections()
-    sections.append(
-        Section("configuration", "Configuration", folded=configuration_sheets(asked, rows))
-    )
-    text = page(folder.name, parts.lead(), facts_of(rows), sections)
+    missing = unfinished(folder)
+    sheets = [*unfinished_sheets(missing), *configuration_sheets(asked, rows)]
+    sections.append(Section("configuration", "Configuration", folded=sheets))
+    text = page(folder.name, parts.lead(), facts_of(rows, len(missing)), sections)
     path = folder / "report.html"
     write_atomically(path, text.encode())
     return path

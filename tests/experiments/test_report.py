@@ -14,12 +14,13 @@ import pytest
 from PIL import Image
 
 from experiments.reports.aggregates import aggregates, aggregates_sheet
+from experiments.reports.configuration import facts_of, unfinished_sheets
 from experiments.reports.curves import panel_figure
 from experiments.reports.look import COLOURS, colour_of, svg_of
 from experiments.reports.tables import agents_of, agents_sheet
 from experiments.specs import id_of
 from experiments.statistics import iqm
-from experiments.studies import labels, read_study
+from experiments.studies import labels, read_study, unfinished
 from popjax import scores
 from tests.experiments.command import assert_one_line, run
 from tests.experiments.synthetic import write_study
@@ -107,6 +108,20 @@ def test_a_study_of_an_older_version_is_read(out, tmp_path):
         (folder / "spec.json").write_text(json.dumps(record))
         folder.rename(folder.with_name(id_of(record["spec"])))
     assert len(read_study(tmp_path / "old")) == len(read_study(out / "both"))
+
+
+def test_cells_without_a_result_are_named(out, rows, tmp_path):
+    shutil.copytree(out / "both", tmp_path / "cut")
+    first, second = sorted((tmp_path / "cut").glob("*/metrics.parquet"))[:2]
+    first.unlink()
+    second.unlink()
+    second.with_name("failure.txt").write_text("OSError: no space\n\nTraceback ...\n")
+    missing = unfinished(tmp_path / "cut")
+    assert missing == [(first.parent.name, ""), (second.parent.name, "OSError: no space")]
+    [sheet] = unfinished_sheets(missing)
+    assert sheet.title.startswith("2 cells not finished") and len(sheet.rows) == 2
+    assert facts_of(rows, 2).startswith("7 of 9 cells")
+    assert unfinished(out / "both") == unfinished_sheets([]) == []
 
 
 def test_the_best_memories_have_colours_of_their_own():
