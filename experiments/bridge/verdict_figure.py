@@ -30,7 +30,9 @@ def draw(curves: dict[Part, Curves], setup: Setup) -> Figure:
     price, tokens, nats = figure.subplots(1, 3)
     draw_price(price, curves, setup)
     suits = setup.suits[len(setup.suits) // 2]
-    for panel, axis, title in zip((tokens, nats), (AXES[0], AXES[2]), TITLES[::2], strict=True):
+    for panel, axis, title in zip(
+        (tokens, nats), (AXES[0], AXES[2]), ("tokens seen", "nats told"), strict=True
+    ):
         draw_curves(panel, curves, suits, max(setup.batches), axis)
         panel.set_title(f"{suits} suits: over {title}", loc="left", fontsize=10, color=INK)
     tokens.set_ylabel("probability of the right action", fontsize=9, color=INK)
@@ -94,7 +96,7 @@ def draw_curves(panel: Axes, curves: dict[Part, Curves], suits: int, batch: int,
     furnish(panel)
 
 
-def name_lines(panel: Axes) -> None:
+def name_lines(panel: Axes, top: float = 0.94) -> None:
     for i, (told, colour) in enumerate(COLOURS.items()):
         panel.text(0.02, 0.94 - 0.075 * i, NAMES[told], color=colour, fontsize=8.5,
                    transform=panel.transAxes)  # fmt: skip
@@ -143,5 +145,5 @@ def draw_gradients(curves: dict[Part, Curves], setup: Setup) -> Figure:
     for panel in (towards, apart):
         panel.set_ylim(-0.3, 1.05)
         panel.axhline(0, **DOTS)
-    name_lines(towards)
+    name_lines(towards, 0.3)
     return figure

@@ -50,12 +50,16 @@ def ratio_words(when: Reached, over: Part, under: Part) -> str:
 
 def parts_table(curves: dict[Part, Curves], setup: Setup) -> Grid:
     """One line a part."""
-    when = [reached(curves, axis, level) for axis in (TOKENS, NATS) for level in (HALF, MOST)]
+    columns = [(axis, level) for axis in (TOKENS, NATS) for level in (HALF, MOST)]
+    when = {column: reached(curves, *column) for column in columns}
     rows = []
     for part, curve in curves.items():
-        reach = [("" if r.everywhere(part) else "> ") + short(r.mean(part)) for r in when]
-        if part.suits == 2:
-            reach[0] = reach[2] = "-"
+        reach = []
+        for (_, level), r in when.items():
+            if foretold(part.suits, level) is None:  # learning begins there
+                reach.append("-")
+            else:
+                reach.append(("" if r.everywhere(part) else "> ") + short(r.mean(part)))
         rows.append(
             (
                 f"{part.suits} suits, {part.told} ({TELLS[part.told]}), {part.batch} a batch",
