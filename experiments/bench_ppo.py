@@ -88,8 +88,6 @@ def speed(spec: CellSpec, lanes: int, repeats: int) -> dict[str, Any]:
     calls = {"one": one, "update": update, "product": product()}
     if plain := plain_training(spec):
         calls["plain"] = plain
-    if lanes > 1:
-        calls["many"], _, many_bytes = training(with_lanes(spec, lanes))
     keys = list(jax.random.split(jax.random.key(0), repeats + 1))
     (wall, cpu), _ = timed_by_turns(list(calls.values()), keys, both_clocks)
     seconds, cpu_seconds = (dict(zip(calls, clock, strict=True)) for clock in (wall, cpu))
@@ -107,10 +105,10 @@ def speed(spec: CellSpec, lanes: int, repeats: int) -> dict[str, Any]:
         "lanes": lanes,
     }
     if lanes > 1:
-        row["lanes_steps_per_second"] = quartiles(steps * lanes / seconds["many"])
-        row["lanes_time"] = quartiles(seconds["many"] / seconds["one"])
-        row["lanes_time_cpu"] = quartiles(cpu_seconds["many"] / cpu_seconds["one"])
-        row["lanes_program_bytes"] = many_bytes
+        many, _, row["lanes_program_bytes"] = training(with_lanes(spec, lanes))
+        both, _ = timed_by_turns([one, many], keys, both_clocks)
+        row["lanes_steps_per_second"] = quartiles(steps * lanes / both[0, 1])
+        row["lanes_time"], row["lanes_time_cpu"] = (quartiles(b / a) for a, b in both)
     if plain:
         row["plain_steps_per_second"] = quartiles(steps / seconds["plain"])
         row["times_plain"] = quartiles(seconds["plain"] / seconds["one"])

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from functools import partial
 
 import jax
@@ -13,9 +14,9 @@ from rich.console import Console
 import popjax
 from agents.hyperparams import Hyperparams
 from agents.ppo import PPOConfig
+from experiments import bench_ppo as measured
 from experiments import plain_ppo
 from experiments.bench_ppo import bench_ppo
-from experiments.bench_ppo_table import tables
 from experiments.bench_start import begin_training
 from experiments.flops import product_flops
 from experiments.specs import NetworkConfig, Settings, build, cell
@@ -40,27 +41,34 @@ def test_the_whole_bench(tmp_path):
     assert row["second_start_seconds"] < row["first_start_seconds"]
 
 
-def test_the_tables():
-    """Medians of what was measured; what was not stays empty."""
-    quartiles = [1.0, 2.0, 4.0]
-    row = {
-        "env": "RepeatPreviousEasy",
-        "memory": "gru",
-        "lanes": 1,
-        "update_flops": 3e9,
-        "compile_seconds": 5.0,
-        "program_bytes": 7_000_000,
-        "process_bytes": 9_000_000,
-    }
-    measured = ("steps_per_second", "update_seconds", "peak_flops_per_second", "share_of_peak")
-    row |= dict.fromkeys((*measured, "share_of_peak_cpu"), quartiles)
-    many = {"lanes": 16, "lanes_program_bytes": 32_000_000, "times_plain": quartiles}
-    many |= dict.fromkeys(("lanes_steps_per_second", "lanes_time", "lanes_time_cpu"), quartiles)
+def test_what_is_told_of_the_turns(tmp_path, monkeypatch):
+    """With programs that take known times: rates, ratios and tables."""
+
+    def taking(milliseconds):
+        return lambda _: time.sleep(milliseconds / 1000)
+
+    def training(spec):
+        lanes = len(spec.seeds)
+        return taking(10 * lanes), 5.0, 1_000_000 * lanes
+
+    monkeypatch.setattr(measured, "training", training)
+    monkeypatch.setattr(measured, "gradient_steps", lambda *_: (taking(5), 32_000_000))
+    monkeypatch.setattr(measured, "product", lambda: taking(10))
+    monkeypatch.setattr(measured, "plain_training", lambda _: taking(40))
+    monkeypatch.setattr(measured, "SIDE", 400)  # 128 million operations in 10 ms
     written = io.StringIO()
-    Console(file=written, width=200).print(*tables([row]), *tables([row | many]))
-    out = written.getvalue()
-    assert "200 (100 to 400)" in out and "1.5" in out  # % of peak, GFLOP/s
-    assert "16 lanes" in out and "2.0 (1.0 to 4.0)" in out and "2.00 (1.00 to 4.00)" in out
+    for lanes in (1, 4):
+        rows = bench_ppo(
+            ["RepeatPreviousEasy"], ["gru"], features=8, lanes=lanes, repeats=3,
+            console=Console(file=written, width=200), out=tmp_path / "ppo.json", starts=False,
+        )  # fmt: skip
+    (row,) = rows
+    assert json.loads((tmp_path / "ppo.json").read_text())["rows"] == rows
+    assert 1 < row["times_plain"][1] <= 5 and 1 < row["lanes_time"][1] <= 5
+    assert 0.1 < row["share_of_peak"][1] < 2
+    assert row["lanes_program_bytes"] == 4 * row["program_bytes"]
+    for word in ("steps/s", "times plain", "of peak", "1 lanes", "4 lanes", "MB a lane of 4"):
+        assert word in written.getvalue()
 
 
 def test_the_state_is_donated():
