@@ -31,8 +31,8 @@ def print_plan(
         f"search of {spec.env} with {spec.memory} in {folder}: {engine} over {', '.join(space)}"
     )
     console.print(
-        f"{plan.lanes} lanes, {len(groups)} compilations, at most {steps / 1e6:.2f} million "
-        "environment steps"
+        f"{plan.lanes} lanes, {len(groups)} program{'s' * (len(groups) > 1)} to compile, at most "
+        f"{steps / 1e6:.2f} million environment steps"
     )
     for group in groups:
         if len(groups) > 1:

@@ -26,7 +26,7 @@ def test_a_search_says_what_it_will_do_and_what_it_found(study, capsys):
     code, out, _ = run(capsys, f"{TINY} --out {study}")
     assert code == 0
     for words in (
-        "8 lanes, 1 compilations",
+        "8 lanes, 1 program to compile",
         "rung 0: 4 points x 2 seeds (1000 to 1001) x 512 steps",
         "rung 1: 2 points x 4 seeds (1002 to 1005) x 1,024 steps",
         "fresh seeds: the winner and point 0 x 4 seeds (2000 to 2003) x 1,024 steps",
