@@ -151,7 +151,7 @@ class Pair:
             primary = name in ("CKA", "Procrustes")
             for version, states in (("residual", residual), ("raw", self.networks)):
                 used = states if primary else [s[few] for s in states]
-                matrix = np.array([[measure(x, y) for y in used] for x in used])
+                matrix = similarity.matrix(measure, used)
                 matrix[began_alike] = np.nan
                 found = compare(matrix, self.places["A"], self.places["B"], untrained)
                 likeness = [f"{x:.2f}" for x in found.likeness[:3]]

@@ -69,6 +69,8 @@ def draw_retention(panel: Axes, summary: Summary, task: str) -> None:
     deck = deck_of(summary.setup.env(task))
     for kind in reversed(ALL):
         t, curves = summary.retention(task, kind)
+        if not len(curves):
+            continue
         lag = np.arange(curves.shape[1])
         panel.plot(lag, curves.T, color=COLOURS[kind], linewidth=0.5, alpha=0.35)
         panel.plot(lag, curves.mean(axis=0), color=COLOURS[kind], linewidth=1.8)
@@ -117,6 +119,8 @@ def draw_order(panel: Axes, summary: Summary) -> None:
     for i, task in enumerate(summary.suits):
         for j, kind in enumerate(rows):
             found = summary.by_seed(task, "ordered", "order_index", kind=kind)
+            if not len(found):
+                continue
             place = j + (i - (len(summary.suits) - 1) / 2) * width
             colour = COLOURS.get(kind, GREY if UNTRAINED in kind else INK)
             panel.bar(place, found.mean(), width * 0.9, color=colour, alpha=1 - 0.35 * i)
@@ -136,6 +140,8 @@ def draw_transplants(panel: Axes, summary: Summary) -> None:
             found = summary.by_seed(
                 task, "transplanted", "recovery", host=host, donor=donor, map="any"
             )
+            if not len(found):
+                continue
             mean, low, high = over_networks(found)
             place = i + (j - 1.5) * 0.2
             panel.bar(place, max(mean, -0.25), 0.18, color=COLOURS[donor])

@@ -62,7 +62,9 @@ def likenesses(summary: Summary) -> Grid:
                 one = summary.likeness(task, a, b, measure, version)
                 row.append(in_words(one))
                 if (measure, version) == ("CKA", "residual"):
-                    row += [f"{x:.2f}" for x in one.likeness[:3]] + [one.verdict]
+                    row += [f"{x:.2f}" for x in one.likeness[:3]] + [
+                        one.verdict if summary.matched(task, a, b) else "unmatched"
+                    ]
             rows.append(row)
     return Grid(
         "normalised likeness NS: 0 an untrained network, 1 two seeds of one objective",
@@ -133,7 +135,8 @@ def exchanges(summary: Summary) -> Grid:
             at = {d: {"host": host, "donor": d} for d in ALL}
 
             def mean(column, donor, task=task, at=at):
-                return float(summary.by_seed(task, "exchanged", column, **at[donor]).mean())
+                found = summary.by_seed(task, "exchanged", column, **at[donor])
+                return float(found.mean()) if len(found) else float("nan")
 
             rows.append(
                 [task, host]

@@ -25,6 +25,7 @@ from popjax.tokens import target_of
 
 ALL = (*KINDS, UNTRAINED)
 STATISTICS = ("rl", "lm")
+PRIMARY, FEW = ("CKA", "Procrustes"), 256
 SAYS = {"LM": "token"} | dict.fromkeys(AGENTS, "action")
 
 
@@ -114,7 +115,7 @@ def probed(nets: Networks) -> Table:
                 | {"who": np.full(n, who), "t": np.full(n, t)}
                 | {"entropy": np.full(n, found.entropy), "told": found.information}
             )
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    return joined(tables)
 
 
 def controlled(nets: Networks) -> Table:
@@ -156,34 +157,36 @@ def alike(nets: Networks) -> Table:
     t = draw.choice(np.arange(nets.times[0], nets.times[-1] + 1), size=len(row))
     token = nets.tokens[t, row]
     history = np.where(np.arange(len(nets.tokens))[:, None] <= t, nets.tokens[:, row], -1)
-    few = similarity.distinct(history.T)[:512]
+    few = similarity.distinct(history.T)[:FEW]
     raw = [states[seed][t, row] for states in nets.states.values() for seed in range(setup.seeds)]
     left = [similarity.residual(states, t, token) for states in raw]
     fixed = [
-        [similarity.residual(states[seed][time], nets.tokens[time]) for time in nets.times]
-        for states in nets.states.values()
-        for seed in range(setup.seeds)
+        [
+            similarity.residual(states[seed][time], nets.tokens[time])
+            for states in nets.states.values()
+            for seed in range(setup.seeds)
+        ]
+        for time in nets.times
     ]
-    primary = ("CKA", "Procrustes")
-    rows = []
+    tables = []
     for name, measure in similarity.MEASURES.items():
-        for i in range(len(raw)):
-            for j in range(len(raw) if name == "PWCCA" else i + 1):
-                values = (
-                    {"residual": measure(left[i], left[j])}
-                    if name in primary
-                    else {"residual": measure(left[i][few], left[j][few])}
-                )
-                if name in primary:
-                    values["raw"] = measure(raw[i], raw[j])
-                    at = [measure(a, b) for a, b in zip(fixed[i], fixed[j], strict=True)]
-                    values["fixed"] = float(np.mean(at))
-                for version, value in values.items():
-                    found = {"measure": name, "version": version, "value": value}
-                    rows.append(found | {"i": i, "j": j})
-                    if name != "PWCCA" and i != j:
-                        rows.append(found | {"i": j, "j": i})
-    return table_of(rows)
+        versions = {"residual": left, "raw": raw}
+        if name not in PRIMARY:
+            versions = {"residual": [states[few] for states in left]}
+        found = {key: similarity.matrix(measure, states) for key, states in versions.items()}
+        if name in PRIMARY:
+            found["fixed"] = np.mean([similarity.matrix(measure, at) for at in fixed], axis=0)
+        for version, matrix in found.items():
+            i, j = (place.reshape(-1) for place in np.indices(matrix.shape))
+            labels = {"measure": name, "version": version}
+            columns = {key: np.full(len(i), label) for key, label in labels.items()}
+            tables.append(columns | {"value": matrix.reshape(-1), "i": i, "j": j})
+    return joined(tables)
+
+
+def joined(tables: list[Table]) -> Table:
+    """One below the other."""
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 
 def retained(nets: Networks) -> Table:

@@ -21,17 +21,22 @@ def disjoint(summary: Summary) -> list[str]:
     return [t for t in summary.setup.tasks if exact(summary.setup.env(t)).kind == "disjoint"]
 
 
+def but(summary: Summary, *kinds: str) -> str:
+    """What is not compared, for want of competence."""
+    tasks = summary.unmatched(*kinds)
+    return f"; unmatched: {', '.join(tasks)}" if tasks else ""
+
+
 def strong(summary: Summary) -> Finding:
     """S, the primary endpoint."""
     tasks = disjoint(summary)
     found = {task: summary.likeness(task, "verdict", "LM") for task in tasks}
     p = holm([one.permutation for one in found.values()])
-    matched = all(summary.matched(task, "verdict", "LM") for task in tasks)
-    verdicts = [one.verdict for one in found.values()]
+    verdicts = {one.verdict for one in found.values()}
     outcome = "inconclusive"
-    if matched and all(v == "the same" for v in verdicts):
+    if verdicts == {"the same"}:
         outcome = "holds"
-    elif matched and all(v == "different" for v in verdicts) and max(p) < 0.05:
+    elif verdicts == {"different"} and max(p) < 0.05:
         outcome = "fails"
     told = "; ".join(
         f"{task} {in_words(one)}, p {value:.3f}"
@@ -42,7 +47,7 @@ def strong(summary: Summary) -> Finding:
         "one deck and one architecture make one representation, whatever is told: where acting "
         "and predicting take different things, agent and language model are still as alike as two "
         f"seeds of one objective (NS within {MARGIN} of 1)",
-        f"NS(verdict, LM) {told} (Holm)" + ("" if matched else "; unmatched competence"),
+        f"NS(verdict, LM) {told} (Holm)",
         outcome,
         primary=True,
     )
@@ -50,37 +55,45 @@ def strong(summary: Summary) -> Finding:
 
 def moderate(summary: Summary) -> Finding:
     """M, H1a."""
-    points = summary.points()
-    slope, low, high, rank = line(points)
-    miss = np.mean([abs(p[3] - p[4].mean()) for p in points])
-    above = np.mean([p[4].mean() - p[3] for p in points if p[3] < 0.999])
-    holds = low <= 1 <= high or rank > 0.8
-    return Finding(
+    name, claim = (
         "H1a (M)",
         "what a network tells of each statistic is what the rules say its objective needs: the "
         "slope's interval contains 1, or rank correlation is above 0.8",
+    )
+    points = summary.points()
+    if not {"LM"} < {p[1] for p in points}:
+        return Finding(name, claim, "too few competent networks", "inconclusive")
+    slope, low, high, rank = line(points)
+    miss = np.mean([abs(p[3] - p[4].mean()) for p in points])
+    above = np.mean([p[4].mean() - p[3] for p in points if p[3] < 0.999])
+    lacking = [f"{t} {k}" for k in KINDS for t in summary.unmatched(k)]
+    return Finding(
+        name,
+        claim,
         f"slope {slope:.2f} [{low:.2f}, {high:.2f}], rank correlation {rank:.2f}, mean distance "
-        f"{miss:.2f}; where little is needed, {above:+.2f} on average above it",
-        "holds" if holds else "fails",
+        f"{miss:.2f}; where little is needed, {above:+.2f} on average above it"
+        + (f"; unmatched: {', '.join(lacking)}" if lacking else ""),
+        "holds" if low <= 1 <= high or rank > 0.8 else "fails",
     )
 
 
 def dissociation(summary: Summary) -> Finding:
     """H1b."""
-    told, lows, highs = [], [], []
+    told, outcomes = [], []
     for task in disjoint(summary):
+        if not summary.matched(task, "verdict", "LM"):
+            outcomes.append("inconclusive")
+            continue
         for who, holder, other in (("rl", "verdict", "LM"), ("lm", "LM", "verdict")):
             gap = difference(summary.share(task, holder, who), summary.share(task, other, who))
-            lows.append(gap[1])
-            highs.append(gap[2])
+            outcomes.append(outcome_of(*gap[1:], 0.0, 1.0))
             told.append(f"{task} Z_{who.upper()} {gap[0]:+.2f} [{gap[1]:.2f}, {gap[2]:.2f}]")
-    outcome = "holds" if min(lows) > 0 else "fails" if min(highs) < 0 else "inconclusive"
     return Finding(
         "H1b",
         "the dissociation is double: the agent tells more of Z_RL than the language model, and the "
         "language model more of Z_LM than the agent",
-        "; ".join(told),
-        outcome,
+        "; ".join(told) + but(summary, "verdict", "LM"),
+        together(outcomes),
     )
 
 
@@ -88,6 +101,9 @@ def order(summary: Summary) -> Finding:
     """H1c."""
     told, outcomes = [], []
     for task in summary.suits:
+        if not summary.matched(task, *KINDS):
+            outcomes.append("inconclusive")
+            continue
         index = {kind: summary.by_seed(task, "ordered", "order_index", kind=kind) for kind in KINDS}
         told.append(f"{task} " + ", ".join(f"{kind} {words(v)}" for kind, v in index.items()))
         _, low, high = over_networks(index["LM"])
@@ -99,7 +115,7 @@ def order(summary: Summary) -> Finding:
         "H1c",
         f"order tells the costumes apart: the language model is a multiset (order index under "
         f"{COUNTER_AT_MOST}), the agent a list (above {LIST_AT_LEAST}; an exact register has 0.67)",
-        "; ".join(told),
+        "; ".join(told) or "too few competent networks",
         together(outcomes),
     )
 
@@ -119,19 +135,17 @@ def feedback(summary: Summary) -> Finding:
     """H1d."""
     found = {task: summary.likeness(task, "verdict", "label") for task in summary.setup.tasks}
     p = holm([one.equivalence for one in found.values()])
-    matched = all(summary.matched(task, *AGENTS) for task in found)
     outcome = "inconclusive"
-    if matched and max(p) < 0.05:
+    if max(p) < 0.05:
         outcome = "holds"
-    elif matched and any(one.verdict == "different" for one in found.values()):
+    elif any(one.verdict == "different" for one in found.values()):
         outcome = "fails"
     told = "; ".join(f"{task} {in_words(one)}" for task, one in found.items())
     return Finding(
         "H1d",
         "verdict or label leaves no trace if the target is the same: NS(verdict, label) is "
         "equivalent to two seeds of one objective in every task",
-        f"{told}; largest p of non-equivalence {max(p):.3f} (Holm)"
-        + ("" if matched else "; unmatched competence"),
+        f"{told}; largest p of non-equivalence {max(p):.3f} (Holm)",
         outcome,
     )
 
@@ -167,19 +181,7 @@ def weak(summary: Summary) -> Finding:
 
 
 def findings_of(summary: Summary) -> list[Finding]:
-    """Where a kind lacks competent networks nothing is said."""
-    lacking = [
-        f"{task} {kind}"
-        for task in summary.setup.tasks
-        for kind in KINDS
-        if not summary.matched(task, kind)
-    ]
-    if lacking:
-        said = f"unmatched: too few competent networks ({', '.join(lacking)})"
-        return [
-            Finding(name, "not asked", said, "inconclusive", name == "S")
-            for name in ("S", "H1a (M)", "H1b", "H1c", "H1d", "W")
-        ]
+    """Where a kind lacks competent networks nothing is said of it."""
     return [one(summary) for one in (strong, moderate, dissociation, order, feedback, weak)]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import spearmanr
 
-from experiments.bridge.nulls import Comparison, compare, over_networks
+from experiments.bridge.nulls import Comparison, Likeness, compare, over_networks
 from experiments.bridge.overlap import deck_of, exact
 from experiments.bridge.same_deck import (
     KINDS,
@@ -60,6 +60,10 @@ class Summary:
         """Of each kind enough networks are competent for a difference to be found."""
         return all(len(self.kept(task, kind)) >= ENOUGH for kind in kinds)
 
+    def unmatched(self, *kinds: str) -> list[str]:
+        """The tasks in which some of these kinds has too few competent networks."""
+        return [task for task in self.setup.tasks if not self.matched(task, *kinds)]
+
     def predicted(self, task: str, kind: str, who: str) -> float:
         """What a network that remembers no more than it must tells of a statistic."""
         if who == ("lm" if kind == "LM" else "rl"):
@@ -79,11 +83,13 @@ class Summary:
         return np.array([table["told"][s].sum() / table["entropy"][s].sum() for s in seeds])
 
     def points(self) -> list[tuple[str, str, str, float, np.ndarray]]:
-        """Task, kind, statistic, predicted overlap, and each seed's measured one."""
+        """Task, kind, statistic, predicted overlap, and each seed's measured one, where enough
+        networks are competent."""
         return [
             (task, kind, who, self.predicted(task, kind, who), self.share(task, kind, who))
             for task in self.setup.tasks
             for kind in KINDS
+            if self.matched(task, kind)
             for who in STATISTICS
         ]
 
@@ -106,6 +112,8 @@ class Summary:
 
     def likeness(self, task: str, a: str, b: str, *version: str) -> Comparison:
         """NS of two kinds, of the networks that are compared."""
+        if not self.matched(task, a, b):
+            return Comparison(Likeness(*[np.nan] * 4), np.nan, np.nan, 1.0, 1.0)
         kinds = (a, b, UNTRAINED)
         places = [self.places(kind)[0] + self.kept(task, kind) for kind in kinds]
         return compare(self.matrix(task, *version), *places)
@@ -158,14 +166,18 @@ def difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, floa
 
 
 def words(values: np.ndarray, digits: int = 2) -> str:
-    """A mean over seeds with its interval.
+    """A mean over seeds with its interval, if there are any.
 
     >>> words(np.array([0.5, 0.5]))
     '0.50 [0.50, 0.50]'
     """
+    if not len(values):
+        return "unmatched"
     return "{:.{d}f} [{:.{d}f}, {:.{d}f}]".format(*over_networks(values), d=digits)
 
 
 def in_words(found: Comparison) -> str:
-    """NS with its interval."""
+    """NS with its interval, if there is one."""
+    if np.isnan(found.likeness.ns):
+        return "unmatched"
     return f"{found.likeness.ns:.2f} [{found.low:.2f}, {found.high:.2f}]"

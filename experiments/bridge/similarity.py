@@ -7,7 +7,7 @@ use `residual` states (Kornblith et al. 2019, arXiv 1905.00414, and the papers n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -173,6 +173,25 @@ def masked_hsic(a: Float[np.ndarray, "n n"], b: Float[np.ndarray, "n n"]) -> flo
     total = np.sum(a * b) + a.sum() * b.sum() / ((n - 1) * (n - 2))
     total -= 2 / (n - 2) * np.sum(a.sum(axis=0) * b.sum(axis=0))
     return float(total / (n * (n - 3)))
+
+
+def matrix(measure: Measure, states: Sequence[States]) -> Float[np.ndarray, "M M"]:
+    """The measure of all pairs: both ways round for PWCCA alone, which is not symmetric, and for
+    CKA with each network's own norm made once.
+
+    >>> x = np.random.default_rng(0).normal(size=(30, 2))
+    >>> matrix(cka, [x, -x]).round(6).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
+    M = len(states)
+    found = np.empty((M, M))
+    for i in range(M):
+        for j in range(M if measure is pwcca else i + 1):
+            found[i, j] = (hsic if measure is cka else measure)(states[i], states[j])
+    if measure is not pwcca:
+        found = np.tril(found) + np.tril(found, -1).T
+    norm = np.sqrt(np.diag(found))
+    return found / norm[:, None] / norm if measure is cka else found
 
 
 MEASURES: dict[str, Measure] = {
