@@ -98,7 +98,7 @@ def draw_curves(panel: Axes, curves: dict[Part, Curves], suits: int, batch: int,
 
 def name_lines(panel: Axes, top: float = 0.94) -> None:
     for i, (told, colour) in enumerate(COLOURS.items()):
-        panel.text(0.02, 0.94 - 0.075 * i, NAMES[told], color=colour, fontsize=8.5,
+        panel.text(0.02, top - 0.075 * i, NAMES[told], color=colour, fontsize=8.5,
                    transform=panel.transAxes)  # fmt: skip
 
 
