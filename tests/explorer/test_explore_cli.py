@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from experiments import explore
+from experiments import explore, explore_study
 from experiments.explore_models import BUDGETS, pair, study_cells
 from popjax import FAMILIES
 from tests.experiments.command import assert_one_line, run
@@ -56,3 +56,21 @@ def test_a_study_shows_its_own_networks(capsys, tmp_path):
     assert code == 0 and "recorded HigherLowerEasy: a trained pair" in out
     text = (tmp_path / "s" / "explore.html").read_text("utf-8")
     assert '"study":{"name":"s"' in text and "nats a token, floor 2.20" in text
+
+
+def test_recording_some_environments_keeps_the_others(capsys, tmp_path, monkeypatch):
+    stored = tmp_path / "episodes.json"
+    stored.write_text('{"RepeatFirstEasy": "kept", "HigherLowerHard": "old"}')
+    monkeypatch.setattr(explore, "EPISODES", stored)
+    monkeypatch.setattr(explore_study, "recorded", lambda name, pair: {"env": name, "pair": pair})
+    monkeypatch.setattr(explore_study, "study_cells", list)
+    explore.shipped.cache_clear()
+    words = f"explore --record --envs HigherLowerHard AutoencodeEasy --out {tmp_path}"
+    try:
+        assert run(capsys, f"{words} --file {tmp_path / 'page.html'}")[0] == 0
+        assert list(explore.shipped()) == ["AutoencodeEasy", "HigherLowerHard", "RepeatFirstEasy"]
+        assert explore.shipped()["RepeatFirstEasy"] == "kept"
+        fresh = explore.unpack(explore.shipped()["HigherLowerHard"])
+        assert fresh == {"env": "HigherLowerHard", "pair": None}
+    finally:
+        explore.shipped.cache_clear()
