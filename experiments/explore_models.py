@@ -31,22 +31,22 @@ class Budget:
 
 
 BUDGETS: dict[str, Budget] = {
-    "Autoencode": Budget(400, 600, gamma=0.0),
-    "Battleship": Budget(200, 300),
-    "Concentration": Budget(200, 300),
+    "Autoencode": Budget(2000, 1500, gamma=0.0),
+    "Battleship": Budget(800, 600),
+    "Concentration": Budget(800, 800),
     "CountRecall": Budget(400, 1000, gamma=0.0),
     "HigherLower": Budget(500, 1500, gamma=0.0),
-    "LabyrinthEscape": Budget(200, 300, episodes=8),
-    "LabyrinthExplore": Budget(200, 300, episodes=8),
-    "MineSweeper": Budget(200, 300),
-    "MultiarmedBandit": Budget(200, 300),
-    "NoisyPositionOnlyCartPole": Budget(200, 300),
-    "NoisyPositionOnlyPendulum": Budget(200, 300),
-    "PositionOnlyCartPole": Budget(200, 300),
-    "PositionOnlyPendulum": Budget(200, 300),
+    "LabyrinthEscape": Budget(400, 800, episodes=8),
+    "LabyrinthExplore": Budget(400, 800, episodes=8),
+    "MineSweeper": Budget(800, 600),
+    "MultiarmedBandit": Budget(1000, 800),
+    "NoisyPositionOnlyCartPole": Budget(400, 800),
+    "NoisyPositionOnlyPendulum": Budget(600, 800),
+    "PositionOnlyCartPole": Budget(400, 800),
+    "PositionOnlyPendulum": Budget(600, 800),
     "RepeatFirst": Budget(400, 1500, gamma=0.0),
-    "RepeatPrevious": Budget(500, 1200, gamma=0.0),
-    "VelocityOnlyCartPole": Budget(200, 300),
+    "RepeatPrevious": Budget(1200, 1500, gamma=0.0),
+    "VelocityOnlyCartPole": Budget(400, 800),
 }
 """Where cards come whatever is done, gamma = 0 has the same best policy and less noise."""
 
@@ -55,7 +55,8 @@ def pair(family: str) -> tuple[CellSpec, CellSpec]:
     """The agent's cell and the language model's, for the Easy level of a family.
 
     Both read the same: their own previous action where it changes what is seen, else not. The
-    language model learns from histories of random, good and slipping players.
+    language model learns from histories of random, good and slipping players, or, where actions
+    change nothing, of the reference player.
 
     >>> [spec.regime for spec in pair("RepeatFirst")]
     ['ppo', 'lm']

@@ -49,7 +49,7 @@ def test_both_costumes_of_every_family_have_the_same_backbone_and_inputs():
 
 @pytest.mark.slow
 def test_a_study_shows_its_own_networks(capsys, tmp_path):
-    small = f"--seeds 1 --network.features 8 --network.head-features 8 --out {tmp_path} --study s"
+    small = f"--seeds 1 --features 8 --head-features 8 --out {tmp_path} --study s"
     assert run(capsys, f"train HigherLowerEasy --total-steps 20000 {small}")[0] == 0
     assert run(capsys, f"train HigherLowerEasy --as lm --total-steps 20000 {small}")[0] == 0
     code, out, _ = run(capsys, f"explore s --out {tmp_path}")
