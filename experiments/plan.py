@@ -48,10 +48,7 @@ def make_plan(study: Path, specs: Sequence[CellSpec], measured: bool = True) -> 
             costs = [*fresh, *costs]
             if study.exists():
                 write_costs(study, costs)
-    groups: dict[str, list[CellSpec]] = {}
-    for spec in left:
-        groups.setdefault(program_code(spec), []).append(spec)
-    outcome = None
+    groups, outcome = grouped(left), None
     if costs:
         jobs = {code: job_of(group, costs) for code, group in groups.items()}
         order = sorted(groups, key=lambda code: jobs[code].seconds, reverse=True)
@@ -61,12 +58,17 @@ def make_plan(study: Path, specs: Sequence[CellSpec], measured: bool = True) -> 
     return Plan(Path(study), (*finished, *left), len(finished), tuple(costs), outcome)
 
 
+def grouped(specs: Sequence[CellSpec]) -> dict[str, list[CellSpec]]:
+    """Cells by the program that they share."""
+    groups: dict[str, list[CellSpec]] = {}
+    for spec in specs:
+        groups.setdefault(program_code(spec), []).append(spec)
+    return groups
+
+
 def jobs_of(plan: Plan) -> list[Job]:
     """What is left to do, one job a program."""
-    groups: dict[str, list[CellSpec]] = {}
-    for spec in plan.left:
-        groups.setdefault(program_code(spec), []).append(spec)
-    return [job_of(group, plan.costs) for group in groups.values()]
+    return [job_of(group, plan.costs) for group in grouped(plan.left).values()]
 
 
 def job_of(group: Sequence[CellSpec], costs: Sequence[Cost]) -> Job:
@@ -83,7 +85,7 @@ def job_of(group: Sequence[CellSpec], costs: Sequence[Cost]) -> Job:
 
 def print_plan(plan: Plan, console: Console) -> None:
     """One line of what there is to do, and one of how long it will take."""
-    programs = len({program_code(spec) for spec in plan.left})
+    programs = len(grouped(plan.left))
     steps = sum(spec.env_steps for spec in plan.left)
     console.print(
         f"{_many(len(plan.specs), 'cell')} in {plan.study}: {plan.finished} finished, "
