@@ -25,9 +25,7 @@ print(jax.devices()[0].device_kind, "jax", jax.__version__)
 
 # %%
 env = popjax.make("MineSweeperEasy")
-env
-
-# %%
+print(env)
 print(env.observation_space, env.action_space, "at most", env.max_steps, "steps")
 print(popjax.make("RepeatPreviousEasy", k=8))
 
