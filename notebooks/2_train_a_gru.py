@@ -67,8 +67,8 @@ panel.spines[["top", "right"]].set_visible(False)
 # Three lines bring the policy back.
 
 # %%
-policy = agents.load(study / spec.id / "policy")
-print(policy)
+policy = agents.load(study / spec.id / "policy.npz")
+print(policy.env, policy.network)
 
 # %% [markdown]
 # Does it remember? Show it the same deck twice, with one card changed, and see how long the

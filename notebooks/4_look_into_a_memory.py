@@ -33,7 +33,7 @@ settings = Settings(
 spec = cell("RepeatPreviousEasy", "gru", settings)
 study = Path(tempfile.mkdtemp())
 run_cell(study, spec)
-policy = agents.load(study / spec.id / "policy")
+policy = agents.load(study / spec.id / "policy.npz")
 env, network = build(spec)
 
 # %% [markdown]
