@@ -18,9 +18,11 @@ out = tempfile.mkdtemp()
 size = (
     ["--points", "4", "--total-steps", "16384", "--features", "8", "--head-features", "8"]
     if SMOKE
-    else ["--points", "16", "--total-steps", "98304", "--features", "32", "--head-features", "32"]
+    else ["--points", "16", "--total-steps", "49152", "--features", "32", "--head-features", "32"]
 )
-command = ["search", "RepeatPreviousEasy", "--memory", "gru", "--seeds", "1", "--out", out, *size]
+update = ["--num-envs", "8", "--num-steps", "64", "--num-minibatches", "4", "--num-segments", "2"]
+command = ["search", "RepeatPreviousEasy", "--memory", "gru", "--seeds", "1", "--out", out]
+command += size + update
 print("popjax", *command)
 
 # %%
@@ -31,8 +33,8 @@ print(run.stdout or run.stderr)
 assert run.returncode == 0
 
 # %% [markdown]
-# Which settings mattered? Left: every point as a line, the better the darker. Right: what each
-# hyper-parameter explains by itself.
+# Which settings mattered? Above: every point as a line from setting to return, those of the later
+# rungs in orange. Below: what each hyper-parameter explains by itself, and how much chance would.
 
 # %%
 from pathlib import Path
