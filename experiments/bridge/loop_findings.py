@@ -45,11 +45,11 @@ def copies(tables: Tables, setup: Setup) -> Finding:
             outcomes.append("inconclusive")
             words.append(f"{deck}: no seed foretold 99 %")
             continue
-        gap = difference(it.returns, it.as_copier)
-        outcomes.append(outcome_of(*gap[1:], -NEAR, NEAR))
+        gap = it.returns - it.as_copier  # of the same seed, whose errors foretell
+        outcomes.append(outcome_of(*interval([gap]), -NEAR, NEAR))
         words.append(
             f"{deck}: earns {with_interval(it.returns)}, a copier {iqm(it.as_copier):.2f}, one "
-            f"that remembers {iqm(it.as_rememberer):.2f}; off the copier by {words_of(gap)}"
+            f"that remembers {iqm(it.as_rememberer):.2f}; off the copier by {with_interval(gap)}"
         )
     claim = (
         "a clone that sees its own actions and foretells 99 % of the expert's earns by itself what "
