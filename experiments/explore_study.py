@@ -17,6 +17,7 @@ from experiments.explore_pairs import Pair, pair_of
 from experiments.explore_probes import readings
 from experiments.explore_record import record
 from experiments.results import Cell, open_study
+from experiments.specs import id_of
 from experiments.studies import Row, read_study
 from experiments.suite import run_cells
 from popjax import ENVS
@@ -26,12 +27,20 @@ SEED, POINTS = 1, 60  # of the episodes that are shown; of a learning curve
 
 def table_of(folder: Path) -> dict[str, Any]:
     """The finished cells of a study, with what they reached and how they learned."""
-    return {"name": folder.name, "cells": [_line(folder, row) for row in read_study(folder)]}
+    return {"name": folder.name, "cells": [_line(row) for row in read_study(folder)]}
 
 
-def _line(folder: Path, row: Row) -> dict[str, Any]:
-    spec = row.spec
-    metrics, _, _ = Cell(folder, spec).read()
+def cell_of(folder: Path, row: Row) -> Cell:
+    """The cell of a row, in the folder named by the spec as it was then: it may lack settings that
+    came later."""
+    cell = Cell(folder, row.spec)
+    cell.folder = folder / id_of(row.record["spec"])
+    cell.checkpoints = cell.folder / "checkpoint"
+    return cell
+
+
+def _line(row: Row) -> dict[str, Any]:
+    spec, metrics = row.spec, row.metrics
     measure = "return" if "return" in metrics else "nats" if "nats" in metrics else "loss"
     if row.final is not None:
         result = f"return {np.mean(row.final):.3f}"
@@ -72,7 +81,7 @@ def pairs_in(folder: Path) -> dict[str, tuple[Cell, Cell]]:
         size = row.spec.settings.network
         key = row.spec.env, row.spec.memory, size.features, size.num_layers
         kept = {"ppo": agents, "lm": models}.get(row.spec.regime, {})
-        kept.setdefault(key, Cell(folder, row.spec))
+        kept.setdefault(key, cell_of(folder, row))
     found: dict[str, tuple[Cell, Cell]] = {}
     for key in agents.keys() & models.keys():
         found.setdefault(key[0], (agents[key], models[key]))
