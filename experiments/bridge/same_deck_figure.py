@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def draw_overlap(panel: Axes, summary: Summary) -> None:
     for task, marker in zip(summary.setup.tasks, MARKERS, strict=False):
         panel.plot([], [], marker, color=GREY, markersize=5, label=task)
     panel.legend(fontsize=7.5, frameon=False, loc="lower right", handletextpad=0.1)
-    names(panel, 0.06, 0.92)
+    names(panel, 0.62, 0.5)
     title(panel, "share of each statistic that is told")
     panel.set_xlabel("foretold by the rules", fontsize=9, color=INK)
     panel.set_ylabel("measured (filled: of acting's)", fontsize=9, color=INK)
@@ -77,7 +78,8 @@ def draw_retention(panel: Axes, summary: Summary, task: str) -> None:
     exact = by_lag(t + 1, deck.each, deck.num_kinds)
     panel.plot(np.arange(t + 1), exact, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
     panel.axhline(math.log(deck.num_kinds), **DOTS)
-    panel.text(t * 0.5, exact[-1] + 0.04, "counts alone, exact", fontsize=8, color=INK)
+    dashed = "dashed: the counts alone, exact"
+    panel.text(0.42, 0.62, dashed, fontsize=8, color=INK, transform=panel.transAxes)
     title(panel, f"{task}: what is kept of each card after {t + 1}")
     panel.set_xlabel("cards ago", fontsize=9, color=INK)
     panel.set_ylabel("nats", fontsize=9, color=INK)
@@ -101,11 +103,9 @@ def draw_matrix(panel: Axes, summary: Summary, task: str) -> None:
         for j, other in enumerate(ALL):
             block = matrix[np.ix_(summary.places(one), summary.places(other))]
             mean = np.nanmean(block)
-            colour = "white" if mean > 0.6 else INK
-            panel.text(
-                middle[j], middle[i], f"{mean:.2f}", ha="center", va="center", color=colour,
-                fontsize=8.5,
-            )  # fmt: skip
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85}
+            place = {"ha": "center", "va": "center", "fontsize": 8.5, "color": INK, "bbox": box}
+            panel.text(middle[j], middle[i], f"{mean:.2f}", **place)
     panel.spines[:].set_visible(False)
     said = [f"NS({a}, {b}) {in_words(summary.likeness(task, a, b))}" for a, b in PAIRS]
     panel.set_xlabel("\n".join(said), fontsize=8, color=INK)
@@ -148,7 +148,7 @@ def draw_transplants(panel: Axes, summary: Summary) -> None:
             panel.plot([place] * 2, np.clip([low, high], -0.25, 1.2), color=INK, linewidth=0.8)
     panel.axhline(1, **DOTS)
     panel.axhline(0, color=INK, linewidth=0.6)
-    labels = [f"{host} in\n{task}" for task, host in hosts]
+    labels = [f"{host}\n" + re.sub(r"(?<=[a-z])(?=[A-Z])", "\n", task) for task, host in hosts]
     panel.set_xticks(range(len(hosts)), labels, fontsize=7)
     names(panel, 1.0, 0.93)
     title(panel, "recovery with a translated state, by its donor")

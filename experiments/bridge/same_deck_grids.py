@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from experiments.bridge.page import Grid
 from experiments.bridge.same_deck import KINDS, LEAST_COMPETENCE, MOST_EXCESS, UNTRAINED
 from experiments.bridge.same_deck_measures import ALL, STATISTICS
 from experiments.bridge.same_deck_summary import PAIRS, Summary, in_words, words
+
+NEARLY_ALL = 0.95
 
 
 def competences(summary: Summary) -> Grid:
@@ -37,10 +37,10 @@ def overlaps(summary: Summary) -> Grid:
             for who in STATISTICS:
                 share = summary.share(task, kind, who)
                 said = "" if kind == UNTRAINED else f"{summary.predicted(task, kind, who):.3f}"
-                before = summary.share(task, UNTRAINED, who)
-                gain = (
-                    "" if kind == UNTRAINED else f"{np.mean((share - before) / (1 - before)):+.2f}"
-                )
+                before = summary.share(task, UNTRAINED, who).mean()
+                gains = (share - before) / (1 - before)
+                known = kind != UNTRAINED and len(share) and before < NEARLY_ALL
+                gain = f"{gains.mean():+.2f}" if known else ""
                 row += [said, words(share, 3), gain]
             rows.append(row)
     return Grid(
@@ -48,7 +48,8 @@ def overlaps(summary: Summary) -> Grid:
         ["task", "told", "Z_RL predicted", "measured [95 %]", "gain", "Z_LM predicted",
          "measured [95 %]", "gain"],
         rows,
-        "gain: of what untrained networks of the same seeds left; below 0 where training erased.",
+        "gain: of what untrained networks of the same seeds left, if that is not next to nothing; "
+        "below 0 where training erased.",
     )  # fmt: skip
 
 
