@@ -135,17 +135,17 @@ def exchanges(summary: Summary) -> Grid:
         for host in KINDS:
             at = {d: {"host": host, "donor": d} for d in ALL}
 
-            def mean(column, donor, task=task, at=at):
+            def mean(column, donor, digits=2, task=task, at=at):
                 found = summary.by_seed(task, "exchanged", column, **at[donor])
-                return float(found.mean()) if len(found) else float("nan")
+                return f"{found.mean():.{digits}f}" if len(found) else "unmatched"
 
-            rows.append(
-                [task, host]
-                + [f"{mean('moved', d):.2f} ({mean('accuracy', d):.2f})" for d in ALL]
-                + [f"{mean('by_chance', host):.2f}"]
-                + [f"{mean('bayes_from_net', host):.2f}", f"{mean('net_from_bayes', host):.2f}"]
-                + [f"{mean('nats', host):.3f}"]
-            )
+            def both(donor, mean=mean):
+                moved, right = mean("moved", donor), mean("accuracy", donor)
+                return moved if moved == "unmatched" else f"{moved} ({right})"
+
+            alone = ("by_chance", "bayes_from_net", "net_from_bayes")
+            own = [mean(column, host) for column in alone]
+            rows.append([task, host, *map(both, ALL), *own, mean("nats", host, 3)])
     return Grid(
         "interchange of a statistic's part of the state, and the belief's round trip",
         ["task", "host", *(f"from {d}" for d in ALL), "random subspace", "belief from state",
