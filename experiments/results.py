@@ -31,7 +31,7 @@ import numpy as np
 
 from experiments.errors import UserError
 from experiments.lock import Hold, lock
-from experiments.specs import CellSpec
+from experiments.specs import CellSpec, as_before
 
 Table = dict[str, np.ndarray]
 
@@ -104,7 +104,7 @@ class Cell:
                 there = json.loads(path.read_text())["spec"]
             except (json.JSONDecodeError, KeyError):
                 raise UserError(f"{path} is damaged: remove {self.folder} to run it anew") from None
-            if there != json.loads(json.dumps(self.spec.resolved())):
+            if as_before(there) != as_before(json.loads(json.dumps(self.spec.resolved()))):
                 raise UserError(
                     f"{self.folder} holds another spec: choose another --study or --out"
                 )

@@ -152,10 +152,39 @@ class CellSpec:
         return id_of(self.resolved())
 
 
+SILENT = {  # what settings say that came after the first cells were written, where not asked for
+    "network": {"options": {}, "style": "residual", "squash": False},
+    "ppo": {"rise": 0.0, "precision": "default"},
+    "hyperparams": {"value_clip": "inf"},
+}
+WORDS = {  # and what others said before they were words
+    "anneal": {"linear": True, "constant": False},
+    "normalise_advantages": {"minibatch": True, "no": False},
+}
+
+
+def as_before(resolved: dict[str, Any]) -> dict[str, Any]:
+    """A resolved spec as it was written before there were settings that it does not use: cells of
+    older versions are found again.
+
+    >>> spec = {"settings": {"ppo": {"num_envs": 64, "anneal": "linear", "rise": 0.0}}}
+    >>> as_before(spec)
+    {'settings': {'ppo': {'num_envs': 64, 'anneal': True}}}
+    """
+    settings = dict(resolved["settings"])
+    for part in SILENT.keys() & settings.keys():
+        said = {k: v for k, v in settings[part].items() if SILENT[part].get(k, ...) != v}
+        settings[part] = {
+            k: WORDS[k].get(v, v) if k in WORDS and isinstance(v, str) else v
+            for k, v in said.items()
+        }
+    return resolved | {"settings": settings}
+
+
 def id_of(resolved: dict[str, Any]) -> str:
     """`<env>-<memory>-<hash of the resolved spec>`. The regime stands before the hash if it is not
     PPO."""
-    text = json.dumps(resolved, sort_keys=True)
+    text = json.dumps(as_before(resolved), sort_keys=True)
     regime = "" if resolved["regime"] == "ppo" else f"{resolved['regime']}-"
     code = hashlib.sha256(text.encode()).hexdigest()[:10]
     return f"{resolved['env']}-{resolved['memory']}-{regime}{code}"

@@ -5,6 +5,7 @@
 # Without memory the best return is about -0.49, perfect memory earns 1.
 
 # %%
+import dataclasses
 import os
 import tempfile
 from pathlib import Path
@@ -15,9 +16,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import agents
-from experiments.specs import NetworkConfig, Settings, build, cell
+from experiments.specs import build, cell
 from experiments.studies import read_study
 from experiments.train import run_cell
+from experiments.tuned import tuned
 from popjax import scores
 
 SMOKE = "POPJAX_SMOKE" in os.environ
@@ -26,24 +28,25 @@ print(jax.devices()[0].device_kind, "jax", jax.__version__)
 # %% [markdown]
 # A *cell* is an environment, a memory, a way of training and some seeds. `run_cell` trains all of
 # its seeds in one compiled program and stores metrics, evaluation and the policy. The command line
-# does the same: `popjax train RepeatPreviousEasy --memory gru`.
+# does the same: `popjax train RepeatPreviousEasy --memory gru --settings fast`, with the settings
+# that a search has found.
 
 # %%
-settings = Settings(
-    total_steps=16_384 if SMOKE else 800_000,
+settings = dataclasses.replace(
+    tuned("RepeatPreviousEasy", "gru"),
+    total_steps=16_384 if SMOKE else 163_840,
     seeds=2,
     num_segments=2 if SMOKE else 10,
-    network=NetworkConfig(features=16 if SMOKE else 64, head_features=16 if SMOKE else 64),
-    hyperparams={"gamma": 0.0, "gae_lambda": 0.0, "learning_rate": 2e-3},
 )
+print(settings.network, settings.hyperparams)
 spec = cell("RepeatPreviousEasy", "gru", settings)
 study = Path(tempfile.mkdtemp())
 (study / "study.json").write_text("{}")
 run_cell(study, spec, lambda news: print(news.get("update"), news.get("return")))
 
 # %% [markdown]
-# The action of this task never changes what comes next, so a discount of 0 loses nothing and takes
-# all noise of later rewards out of the gradient.
+# The action of this task never changes what comes next, so a discount near 0 loses nothing and
+# takes the noise of later rewards out of the gradient: the search found that by itself.
 
 # %%
 (row,) = read_study(study)

@@ -14,6 +14,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
+from agents.ppo import PPOConfig
 from experiments.specs import NetworkConfig, Settings, cell
 from experiments.statistics import interval, iqm
 from experiments.studies import read_study
@@ -29,11 +30,12 @@ SMOKE = "POPJAX_SMOKE" in os.environ
 ENVS = ("RepeatPreviousEasy",) if SMOKE else ("RepeatPreviousEasy", "CountRecallEasy")
 MEMORIES = ("mlp", "gru") if SMOKE else ("mlp", "gru", "fart")
 settings = Settings(
-    total_steps=16_384 if SMOKE else 300_000,
+    total_steps=16_384 if SMOKE else 131_072,
     seeds=2 if SMOKE else 3,
     num_segments=1 if SMOKE else 4,
     network=NetworkConfig(parameters=2_000 if SMOKE else 20_000, head_features=32),
-    hyperparams={"gamma": 0.0, "gae_lambda": 0.0, "learning_rate": 2e-3},
+    ppo=PPOConfig(num_envs=16, num_steps=64, num_minibatches=4),
+    hyperparams={"gamma": 0.0, "gae_lambda": 0.0, "learning_rate": 5e-3},
 )
 study = Path(tempfile.mkdtemp())
 (study / "study.json").write_text("{}")

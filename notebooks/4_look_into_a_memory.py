@@ -5,6 +5,7 @@
 # three cards ago: probes in nats, the Jacobian by lag, and the geometry of the state.
 
 # %%
+import dataclasses
 import os
 import tempfile
 from pathlib import Path
@@ -17,18 +18,15 @@ import numpy as np
 import agents
 from agents.rollout import agent_input
 from experiments.bridge.probes import ask, probe
-from experiments.specs import NetworkConfig, Settings, build, cell
+from experiments.specs import build, cell
 from experiments.train import run_cell
+from experiments.tuned import tuned
 
 SMOKE = "POPJAX_SMOKE" in os.environ
 
 # %%
-settings = Settings(
-    total_steps=16_384 if SMOKE else 800_000,
-    seeds=1,
-    num_segments=1,
-    network=NetworkConfig(features=16 if SMOKE else 48, head_features=32),
-    hyperparams={"gamma": 0.0, "gae_lambda": 0.0, "learning_rate": 2e-3},
+settings = dataclasses.replace(
+    tuned("RepeatPreviousEasy", "gru"), total_steps=16_384 if SMOKE else 163_840, seeds=1
 )
 spec = cell("RepeatPreviousEasy", "gru", settings)
 study = Path(tempfile.mkdtemp())

@@ -6,6 +6,7 @@
 # that names the suit of three cards ago, and as a language model that foretells the next card.
 
 # %%
+import dataclasses
 import os
 import tempfile
 from pathlib import Path
@@ -13,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from experiments.bridge.gears import gears
-from experiments.specs import NetworkConfig, Settings, backbone_of, cell
+from experiments.specs import Settings, backbone_of, cell
 from experiments.studies import read_study
 from experiments.train import run_cell
+from experiments.tuned import tuned
 
 SMOKE = "POPJAX_SMOKE" in os.environ
 
@@ -27,22 +29,18 @@ for gear in gears():
     print(f"{gear.concept:22} {gear.rl:38} {gear.lm:38} {gear.holds}")
 
 # %%
-network = NetworkConfig(features=16 if SMOKE else 48, head_features=32)
+fast = tuned("RepeatPreviousEasy", "gru")
 agent = cell(
     "RepeatPreviousEasy",
     "gru",
-    Settings(
-        total_steps=16_384 if SMOKE else 600_000,
-        seeds=1,
-        num_segments=1,
-        network=network,
-        hyperparams={"gamma": 0.0, "gae_lambda": 0.0, "learning_rate": 2e-3},
-    ),
+    dataclasses.replace(fast, total_steps=16_384 if SMOKE else 163_840, seeds=1, num_segments=4),
 )
 model = cell(
     "RepeatPreviousEasy",
     "gru",
-    Settings(total_steps=20_000 if SMOKE else 2_000_000, seeds=1, num_segments=1, network=network),
+    Settings(
+        total_steps=20_000 if SMOKE else 1_500_000, seeds=1, num_segments=4, network=fast.network
+    ),
     "lm",
 )
 assert backbone_of(agent) == backbone_of(model)  # the same object, field by field

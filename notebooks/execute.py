@@ -1,0 +1,36 @@
+"""Runs the notebooks and stores their outputs beside the sources.
+
+python notebooks/execute.py              all of them
+python notebooks/execute.py 2 5          some
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import jupytext
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def main(chosen: list[str]) -> None:
+    for source in sorted(FOLDER.glob("[0-9]_*.py")):
+        if chosen and source.name[0] not in chosen:
+            continue
+        began = time.perf_counter()
+        notebook = jupytext.read(source)
+        notebook.metadata["kernelspec"] = {
+            "name": "python3", "display_name": "Python 3", "language": "python"
+        }  # fmt: skip
+        NotebookClient(notebook, timeout=600, resources={"metadata": {"path": FOLDER}}).execute()
+        for cell in notebook.cells:
+            cell.metadata = {}
+        jupytext.write(notebook, source.with_suffix(".ipynb"))
+        print(f"{source.stem}  {time.perf_counter() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
