@@ -27,13 +27,13 @@ SMOKE = "POPJAX_SMOKE" in os.environ
 # Equal parameters, not equal widths: `parameters` chooses the width of each model.
 
 # %%
-ENVS = ("RepeatPreviousEasy",) if SMOKE else ("RepeatPreviousEasy", "CountRecallEasy")
-MEMORIES = ("mlp", "gru") if SMOKE else ("mlp", "gru", "fart")
+ENVS = ("RepeatPreviousEasy",)  # and as many as you like
+MEMORIES = ("mlp", "gru") if SMOKE else ("mlp", "gru", "lru")
 settings = Settings(
-    total_steps=16_384 if SMOKE else 131_072,
+    total_steps=16_384 if SMOKE else 98_304,
     seeds=2 if SMOKE else 3,
     num_segments=1 if SMOKE else 4,
-    network=NetworkConfig(parameters=2_000 if SMOKE else 20_000, head_features=32),
+    network=NetworkConfig(parameters=2_000 if SMOKE else 10_000, head_features=32),
     ppo=PPOConfig(num_envs=16, num_steps=64, num_minibatches=4),
     hyperparams={"gamma": 0.0, "gae_lambda": 0.0, "learning_rate": 5e-3},
 )

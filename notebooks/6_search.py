@@ -14,20 +14,23 @@ import tempfile
 from IPython.display import Image, display
 
 SMOKE = "POPJAX_SMOKE" in os.environ
-out = tempfile.mkdtemp()
+os.chdir(tempfile.mkdtemp())  # results go there
 size = (
     ["--points", "4", "--total-steps", "16384", "--features", "8", "--head-features", "8"]
     if SMOKE
     else ["--points", "16", "--total-steps", "49152", "--features", "32", "--head-features", "32"]
 )
 update = ["--num-envs", "8", "--num-steps", "64", "--num-minibatches", "4", "--num-segments", "2"]
-command = ["search", "RepeatPreviousEasy", "--memory", "gru", "--seeds", "1", "--out", out]
+command = ["search", "RepeatPreviousEasy", "--memory", "gru", "--seeds", "1"]
 command += size + update
 print("popjax", *command)
 
 # %%
 run = subprocess.run(
-    [sys.executable, "-m", "experiments.cli", *command], capture_output=True, text=True
+    [sys.executable, "-m", "experiments.cli", *command],
+    capture_output=True,
+    text=True,
+    env={k: v for k, v in os.environ.items() if "COLOR" not in k},  # plain text, no bars
 )
 print(run.stdout or run.stderr)
 assert run.returncode == 0
@@ -39,5 +42,5 @@ assert run.returncode == 0
 # %%
 from pathlib import Path
 
-for picture in sorted(Path(out).rglob("*.png")):
+for picture in sorted(Path("results").rglob("*.png")):
     display(Image(str(picture)))
