@@ -22,6 +22,17 @@ SHORT = {
     "rewards": "rewards",
 }
 
+PLACES = {
+    "win-stay, lose-shift": (2, -12),
+    "Thompson sampling": (6, -9),
+    "finite-horizon index": (8, -9),
+    "random": (6, -10),
+    "dagger": (6, 6),
+    "rewards": (8, -4),
+    "history": (8, 5),
+}
+"""Of names beside their points, which lie close."""
+
 
 def draw(tables: Tables, setup: Setup) -> Figure:
     """The summary: one panel each."""
@@ -67,14 +78,16 @@ def draw_bandit(panel: Axes, tables: Tables, setup: Setup) -> None:
     for name in stops(players):
         x, y = (iqm(pick(players, what, name)[:, 0]) for what in ("stayed", "return"))
         panel.plot(x, y, "o", color=GREY, markersize=5)
-        panel.annotate(name, (x, y), (5, -3), textcoords="offset points", fontsize=8, color=GREY)
+        panel.annotate(name, (x, y), PLACES.get(name, (6, -3)), textcoords="offset points",
+                       fontsize=8, color=GREY)  # fmt: skip
     for name in BANDIT_WAYS:
         x, y = (pick(tables["bandit", name], what, "end")[:, 0] for what in ("stayed", "return"))
         panel.plot(x, y, ".", color=OWN, markersize=4, alpha=0.5)
         panel.plot(iqm(x), iqm(y), "D", color=OWN, markersize=5)
-        side = (-5, 5) if iqm(x) > 0.5 else (5, 5)
-        panel.annotate(SHORT[name], (iqm(x), iqm(y)), side, textcoords="offset points",
-                       fontsize=8, color=OWN, ha="right" if iqm(x) > 0.5 else "left")  # fmt: skip
+        right = iqm(x) > 0.5
+        place = (-6, 6) if right else PLACES.get(name, (6, 5))
+        panel.annotate(SHORT[name], (iqm(x), iqm(y)), place, textcoords="offset points",
+                       fontsize=8, color=OWN, ha="right" if right else "left")  # fmt: skip
     panel.axhline(0, **DOTS)
     panel.set_xlim(-0.05, 1.05)
     panel.set_xlabel("share of episodes that never left the first arm", fontsize=9, color=INK)

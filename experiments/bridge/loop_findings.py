@@ -195,8 +195,8 @@ def lead(found: list[Finding]) -> str:
         "inconclusive": "the clone of an expert who sees more may or may not believe its guesses",
     }[by_name["H3b"]]
     dream = {
-        "holds": "and dreams break the deck long before a loss shows it",
-        "fails": "and dreams do not break the deck before a loss shows it",
-        "inconclusive": "and whether dreams break the deck before a loss shows it is open",
+        "holds": "and most dreamt decks are impossible before a loss shows anything",
+        "fails": "and where a loss shows little, most dreamt decks are still possible ones",
+        "inconclusive": "and how many dreamt decks are impossible before a loss shows it is open",
     }[by_name["H3c"]]
     return f"{copier}; {self_delusion}; {dream}."
