@@ -94,6 +94,33 @@ def unflat(rows: Float[np.ndarray, "N d"], like: Any) -> Any:
     return jax.tree.unflatten(tree, shaped)
 
 
+def exchanged(
+    theirs: Float[np.ndarray, "n p"],
+    own: Float[np.ndarray, "n q"],
+    worth: Callable[[Float[np.ndarray, "n q"]], Float[np.ndarray, " n"]],
+    fit: Callable[[np.ndarray, np.ndarray], Map],
+) -> float:
+    """The recovery with another's rows, translated by a map that is fitted on one half of them and
+    asked on the other; the null is the mean row, which tells nothing."""
+    half = len(own) // 2
+    weights = fit(theirs[:half], own[:half])
+    nothing = np.broadcast_to(own[:half].mean(axis=0), own.shape)
+    rows = (through(weights, theirs), nothing, own)
+    return recovery(*(float(np.mean(worth(states)[half:])) for states in rows))
+
+
+def stitch(
+    theirs: Float[np.ndarray, "n p"],
+    own: Float[np.ndarray, "n q"],
+    head: Head,
+    law: Float[np.ndarray, "n K"],
+    fit: Callable[[np.ndarray, np.ndarray], Map] = ridge,
+) -> float:
+    """The recovery of a head that reads another network's states of the same n histories: how much
+    nearer it comes to the exact law than from no state, its own states being 1."""
+    return exchanged(theirs, own, lambda states: -divergence(law, head(states)), fit)
+
+
 def transplant(
     donor: Any,
     own: Any,
@@ -103,18 +130,9 @@ def transplant(
     """The recovery of a network that goes on with another's state of N episodes.
 
     donor, own: both networks' states after the same steps. score: what the network earns in each
-    episode if it goes on from a state. The map is fitted on one half of the episodes and asked on
-    the other; the null is the mean state, which tells nothing.
+    episode if it goes on from a state.
     """
-    theirs, mine = flat(donor), flat(own)
-    half = len(mine) // 2
-    weights = fit(theirs[:half], mine[:half])
-    nothing = np.broadcast_to(mine[:half].mean(axis=0), mine.shape)
-    earned = [
-        float(np.mean(score(unflat(rows, own))[half:]))
-        for rows in (through(weights, theirs), nothing, mine)
-    ]
-    return recovery(*earned)
+    return exchanged(flat(donor), flat(own), lambda rows: score(unflat(rows, own)), fit)
 
 
 def divergence(

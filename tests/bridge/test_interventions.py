@@ -7,7 +7,14 @@ from scipy.linalg import orthogonal_procrustes
 from sklearn.linear_model import Ridge
 
 from experiments.bridge import interventions
-from experiments.bridge.interventions import interchange, ridge, rotation, through, transplant
+from experiments.bridge.interventions import (
+    interchange,
+    ridge,
+    rotation,
+    stitch,
+    through,
+    transplant,
+)
 
 N = 1200
 
@@ -83,6 +90,14 @@ def test_a_transplanted_state_is_worth_what_it_holds(cards, networks, fit):
     assert transplant((jnp.asarray(ignorant),), own, score, fit) < 0.05
     with pytest.raises(ValueError, match="real numbers"):
         transplant((jnp.arange(N),), own, score, fit)
+
+
+@pytest.mark.parametrize("fit", [ridge, rotation])
+def test_a_head_reads_what_anothers_states_hold(cards, networks, fit):
+    agent, other, ignorant, head = networks
+    law = np.eye(4)[cards[0]]
+    assert stitch(other, agent, head, law, fit) == pytest.approx(1, abs=0.1)
+    assert stitch(ignorant, agent, head, law, fit) < 0.05
 
 
 def test_states_go_flat_and_back():
