@@ -1,4 +1,5 @@
-"""Builds the documentation site from the README, the notebooks and the docstrings.
+"""Builds the documentation site from the README, the pages beside the notebooks, the notebooks and
+the docstrings.
 
     python notebooks/site/build.py            writes notebooks/site/html
 
@@ -33,15 +34,16 @@ def write(name: str, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def readme() -> str:
-    """The README with its pictures and links as the site has them."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for picture in re.findall(r"\]\((notebooks/[\w./-]+\.(?:png|svg))\)", text):
+def words(path: Path) -> str:
+    """A page of words, with its pictures and links as the site has them."""
+    text = path.read_text(encoding="utf-8")
+    for picture in re.findall(r"\]\(([\w./-]+\.(?:png|svg))\)", text):
         target = PAGES / "pictures" / Path(picture).name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / picture, target)
+        shutil.copy(path.parent / picture, target)
         text = text.replace(f"]({picture})", f"](pictures/{target.name})")
-    return re.sub(r"\]\(notebooks/(\d_\w+)\.(?:ipynb|py)\)", r"](notebooks/\1.md)", text)
+    text = re.sub(r"\]\(notebooks/(\d_\w+)\.(?:ipynb|py)\)", r"](notebooks/\1.md)", text)
+    return re.sub(r"\]\(notebooks/([a-z]+\.md)\)", r"](\1)", text)
 
 
 def notebook(path: Path) -> str:
@@ -62,7 +64,9 @@ def api(package: str) -> str:
 
 def main() -> int:
     shutil.rmtree(PAGES, ignore_errors=True)
-    write("index.md", readme())
+    write("index.md", words(ROOT / "README.md"))
+    for path in sorted(SITE.parent.glob("*.md")):
+        write(path.name, words(path))
     for path in sorted(SITE.parent.glob("[0-9]_*.py")):
         write(f"notebooks/{path.stem}.md", notebook(path))
     for package in PACKAGES:
