@@ -115,7 +115,7 @@ def told_ratio(suits: int, judged: int) -> float:
     """Nats a judged step of a verdict over those of a sum, to a learner whose belief is uniform.
 
     >>> round(told_ratio(4, 13), 1)
-    4.1
+    3.9
     """
     n, p = np.arange(judged + 1), 1 / suits
     logs = np.cumsum(np.log(np.maximum(n, 1)))
