@@ -18,14 +18,22 @@ class Flagship:
     preset: str = "mini"
     """How long: mini (minutes on two cores), gpu (hours on one), or smoke, which only shows that
     all of it works."""
-    memory: str = "gru"
-    """Memory model, such as gru."""
+    memory: str = ""
+    """Memory model, such as s5, or several with commas between them, each a study of its own; gru
+    if not given, and in the preset gpu all that the experiment was planned with."""
     seeds: int | None = None
     """How many seeds instead of the preset's."""
     out: Path = DEFAULT_OUT
     """Folder of all studies."""
     study: str = ""
     """Name of the study: a folder in `out`."""
+
+    def each(self, memories: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+        """Memory and study of all that is to be run. memories: of the presets that have several."""
+        names = self.memory.split(",") if self.memory else memories.get(self.preset, ("gru",))
+        if len(names) == 1:
+            return [(names[0], self.study)]
+        return [(name.strip(), f"{self.study}-{name.strip()}") for name in names]
 
 
 @dataclass(frozen=True)
@@ -44,13 +52,13 @@ class BridgeSameDeck(Flagship):
     """Name of the study: a folder in `out`."""
 
     def run(self, console: Console) -> None:
+        from experiments.bridge.same_deck import MEMORIES_OF
         from experiments.bridge.same_deck_study import present, same_deck
 
-        folder, summary = same_deck(
-            self.out, self.study, self.preset, self.memory, self.seeds, console
-        )
-        for path in present(folder, summary, console):
-            console.print(f"written to {path}")
+        for memory, study in self.each(MEMORIES_OF):
+            folder, summary = same_deck(self.out, study, self.preset, memory, self.seeds, console)
+            for path in present(folder, summary, console):
+                console.print(f"written to {path}")
 
 
 @dataclass(frozen=True)
@@ -68,45 +76,15 @@ class BridgeVerdict(Flagship):
     """Name of the study: a folder in `out`."""
 
     def run(self, console: Console) -> None:
-        from experiments.bridge import verdict_figure as figure
-        from experiments.bridge import verdict_report as report
-        from experiments.bridge.drawing import write
-        from experiments.bridge.page import (
-            Picture,
-            Section,
-            print_findings,
-            print_grid,
-            write_page,
-        )
-        from experiments.bridge.verdict import verdict
-        from experiments.bridge.verdict_findings import findings, lead
+        from experiments.bridge.presenting import show
+        from experiments.bridge.verdict import MEMORIES_OF
+        from experiments.bridge.verdict_shown import shown
+        from experiments.bridge.verdict_study import verdict
 
-        folder, setup, curves = verdict(
-            self.out, self.study, self.preset, self.memory, self.seeds, console
-        )
-        found = findings(curves, setup)
-        tables = [report.curve_table(curves, setup), report.parts_table(curves, setup)]
-        for table in tables:
-            print_grid(table, console)
-        print_findings(found, console)
-        console.print(lead(found), style="bold", soft_wrap=True)
-        summary = figure.draw(curves, setup)
-        pictures = [
-            Picture(summary, "Tokens to a criterion against the closed form, and learning curves"),
-            Picture(figure.draw_all_curves(curves, setup), "Learning curves on three axes"),
-            Picture(figure.draw_gradients(curves, setup), "Signal, noise and direction on the way"),
-        ]
-        page = write_page(
-            folder / "verdict.html",
-            "The price of a verdict",
-            lead(found),
-            found,
-            [Section("What it costs", report.WHAT, [pictures[0], *tables]),
-             Section("On the way", "", pictures[1:])],
-            {"preset": self.preset, **asdict(setup)},
-        )  # fmt: skip
-        for path in [*write(summary, folder, "verdict", dpi=110), page]:
-            console.print(f"written to {path}")
+        for memory, study in self.each(MEMORIES_OF):
+            asked = (self.out, study, self.preset, memory, self.seeds, console)
+            folder, setup, curves = verdict(*asked)
+            show(shown(curves, setup, self.preset), folder, console)
 
 
 @dataclass(frozen=True)
@@ -124,50 +102,14 @@ class BridgeLoop(Flagship):
     """Name of the study: a folder in `out`."""
 
     def run(self, console: Console) -> None:
-        from experiments.bridge import loop_figure as figure
-        from experiments.bridge import loop_report as report
-        from experiments.bridge.drawing import write
-        from experiments.bridge.loop import loop
-        from experiments.bridge.loop_findings import findings, lead
-        from experiments.bridge.page import (
-            Picture,
-            Section,
-            print_findings,
-            print_grid,
-            write_page,
-        )
+        from experiments.bridge.loop import MEMORIES_OF, loop
+        from experiments.bridge.loop_shown import shown
+        from experiments.bridge.presenting import show
 
-        folder, setup, tables = loop(
-            self.out, self.study, self.preset, self.memory, self.seeds, console
-        )
-        found = findings(tables, setup)
-        deck, bandit = report.deck_table(tables, setup), report.bandit_table(tables, setup)
-        dreams, frontier = report.dream_table(tables, setup), report.frontier_table(tables)
-        for table in (deck, bandit, dreams, frontier):
-            print_grid(table, console)
-        print_findings(found, console)
-        console.print(lead(found), style="bold", soft_wrap=True)
-        summary = figure.draw(tables, setup)
-        all_decks = figure.draw_decks(tables, setup)
-        page = write_page(
-            folder / "loop.html",
-            "Opening and closing the loop",
-            lead(found),
-            found,
-            [
-                Section(
-                    "In short",
-                    report.WHAT,
-                    [Picture(summary, "Both loops, lock-in, dreams and the frontier")],
-                ),
-                Section("Copying", "", [deck, Picture(all_decks, "Both loops, step by step")]),
-                Section("Believing one's own guesses, dreaming, forgetting", "",
-                        [bandit, dreams, frontier]),
-            ],
-            {"preset": self.preset, **asdict(setup)},
-        )  # fmt: skip
-        for path in [*write(summary, folder, "loop", dpi=100), page]:
-            console.print(f"written to {path}")
+        for memory, study in self.each(MEMORIES_OF):
+            asked = (self.out, study, self.preset, memory, self.seeds, console)
+            folder, setup, tables = loop(*asked)
+            show(shown(tables, setup, self.preset), folder, console)
 
 
 @dataclass(frozen=True)
@@ -196,24 +138,24 @@ class BridgeForgetting:
 
     def run(self, console: Console) -> None:
         from experiments.bridge import suite_forgetting_report as report
-        from experiments.bridge.drawing import write
-        from experiments.bridge.page import Picture, Section, print_grid, write_page
+        from experiments.bridge.page import Picture, Section
+        from experiments.bridge.presenting import Shown, show
         from experiments.bridge.suite_forgetting import suite_forgetting
 
         folder, preset, tables = suite_forgetting(
             self.out, self.study, self.preset, self.envs, self.memories, self.seeds, console
         )
         table, figure = report.suite_table(tables), report.draw(tables)
-        print_grid(table, console)
-        console.print(report.lead(tables), style="bold", soft_wrap=True)
         picture = Picture(figure, "Nats that can be read back, by lag, in both costumes")
-        page = write_page(
-            folder / "forgetting.html",
+        found = Shown(
+            "forgetting",
             "What each memory forgets, in both costumes",
             report.lead(tables),
             [],
+            [table],
             [Section("By lag", "", [picture, table])],
+            figure,
+            100,
             asdict(preset),
         )
-        for path in [*write(figure, folder, "forgetting", dpi=100), page]:
-            console.print(f"written to {path}")
+        show(found, folder, console)

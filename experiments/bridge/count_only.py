@@ -14,6 +14,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 from scipy.special import entr
+from scipy.stats import hypergeom
 
 
 def counts_after(t: int, each: int, suits: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -50,5 +51,17 @@ def by_lag(t: int, each: int, suits: int = 4) -> Float[np.ndarray, " lags"]:
     >>> by_lag(3, 13).round(3).tolist()
     [1.386, 0.856, 0.856]
     """
-    known = count_only(each, suits)[1]
-    return np.array([math.log(suits)] + [known[t - 2]] * (t - 1))
+    known = [nats_of_one(n, each, suits) for n in [t - 1] if n]
+    return np.array([math.log(suits)] + known * (t - 1))
+
+
+def nats_of_one(t: int, each: int, suits: int = 4) -> float:
+    """Nats known of one of t cards by who knows their counts: as `count_only` has it, but from the
+    law of one suit's count, for any number of suits.
+
+    >>> round(nats_of_one(2, 13), 3), round(nats_of_one(3, 4, suits=13), 3)
+    (0.856, 1.547)
+    """
+    c = np.arange(min(t, each) + 1)
+    chance = hypergeom.pmf(c, each * suits, each, t)
+    return math.log(suits) - float(suits * chance @ entr(c / t))

@@ -69,12 +69,12 @@ def through(weights: Map, x: Float[np.ndarray, "n p"]) -> Float[np.ndarray, "n q
 
 def recovery(stitched: float, null: float, own: float) -> float:
     """The share of what a state is worth that another's, translated, is worth: 0 as good as no
-    state, 1 as good as its own.
+    state, 1 as good as its own; not-a-number where its own is worth nothing.
 
     >>> recovery(stitched=-0.5, null=-1.0, own=-0.2)
     0.625
     """
-    return (stitched - null) / (own - null)
+    return (stitched - null) / (own - null) if own != null else float("nan")
 
 
 def flat(carry: Any) -> Float[np.ndarray, "N d"]:

@@ -119,6 +119,8 @@ class Setup:
         )
 
 
+MEMORIES_OF = {"gpu": ("gru", "s5", "transformer")}
+"""What a preset is run with if no memory is named, each a study of its own."""
 PRESETS = {
     "mini": Setup(),
     "gpu": Setup(

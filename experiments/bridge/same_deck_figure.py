@@ -17,19 +17,21 @@ from experiments.bridge.nulls import over_networks
 from experiments.bridge.overlap import deck_of
 from experiments.bridge.page import Picture
 from experiments.bridge.same_deck import UNTRAINED
-from experiments.bridge.same_deck_measures import ALL
-from experiments.bridge.same_deck_summary import PAIRS, Summary, in_words
+from experiments.bridge.same_deck_summary import Summary, in_words
 
-COLOURS = {"LM": "#1d4ed8", "label": "#0f766e", "verdict": "#c2410c", UNTRAINED: GREY}
+COLOURS = {
+    "LM": "#1d4ed8", "label": "#0f766e", "verdict": "#c2410c", "both": "#7c3aed",
+    "rewards": "#b45309", "sum": "#be185d", UNTRAINED: GREY,
+}  # fmt: skip
 EXACT = {"counter": "a counter, exact", "register": "a register, exact"}
-MARKERS = ("o", "s", "^", "D")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def title(panel: Axes, words: str) -> None:
     panel.set_title(words, loc="left", fontsize=9.5, color=INK)
 
 
-def names(panel: Axes, x: float, y: float, step: float = 0.075, kinds=ALL) -> None:
+def names(panel: Axes, x: float, y: float, kinds: tuple[str, ...], step: float = 0.075) -> None:
     """Of the kinds, in their colours."""
     for i, kind in enumerate(kinds):
         panel.text(
@@ -40,7 +42,7 @@ def names(panel: Axes, x: float, y: float, step: float = 0.075, kinds=ALL) -> No
 def draw_overlap(panel: Axes, summary: Summary) -> None:
     """Filled: what acting takes. Hollow: what predicting takes. Bars: 95 % over seeds."""
     panel.plot([0, 1], [0, 1], **DOTS)
-    shift = {"LM": -0.012, "label": 0.0, "verdict": 0.012}
+    shift = {kind: 0.012 * (i - 1) for i, kind in enumerate(summary.setup.kinds)}
     for task, kind, who, predicted, measured in summary.points():
         mean, low, high = over_networks(measured)
         marker = MARKERS[summary.setup.tasks.index(task)]
@@ -56,7 +58,7 @@ def draw_overlap(panel: Axes, summary: Summary) -> None:
     for task, marker in zip(summary.setup.tasks, MARKERS, strict=False):
         panel.plot([], [], marker, color=GREY, markersize=5, label=task)
     panel.legend(fontsize=7.5, frameon=False, loc="lower right", handletextpad=0.1)
-    names(panel, 0.62, 0.5)
+    names(panel, 0.62, 0.5, summary.setup.all)
     title(panel, "share of each statistic that is told")
     panel.set_xlabel("foretold by the rules", fontsize=9, color=INK)
     panel.set_ylabel("measured (filled: of acting's)", fontsize=9, color=INK)
@@ -68,7 +70,7 @@ def draw_overlap(panel: Axes, summary: Summary) -> None:
 def draw_retention(panel: Axes, summary: Summary, task: str) -> None:
     """Seeds thin, their mean thick, beside the exact curve of one who keeps the counts alone."""
     deck = deck_of(summary.setup.env(task))
-    for kind in reversed(ALL):
+    for kind in reversed(summary.setup.all):
         t, curves = summary.retention(task, kind)
         if not len(curves):
             continue
@@ -83,38 +85,38 @@ def draw_retention(panel: Axes, summary: Summary, task: str) -> None:
     title(panel, f"{task}: what is kept of each card after {t + 1}")
     panel.set_xlabel("cards ago", fontsize=9, color=INK)
     panel.set_ylabel("nats", fontsize=9, color=INK)
-    panel.set_ylim(-0.05, 1.5)
+    panel.set_ylim(-0.05, 1.08 * math.log(deck.num_kinds))
     furnish(panel)
 
 
 def draw_matrix(panel: Axes, summary: Summary, task: str) -> None:
     """Of all networks, and below it NS of each pair of kinds."""
-    matrix, seeds = summary.matrix(task), summary.setup.seeds
+    matrix, seeds, kinds = summary.matrix(task), summary.setup.seeds, summary.setup.all
     np.fill_diagonal(matrix, np.nan)
     panel.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
-    middle = seeds * (np.arange(len(ALL)) + 0.5) - 0.5
-    panel.set_xticks(middle, ALL, fontsize=8)
-    panel.set_yticks(middle, ALL, fontsize=8, rotation=90, va="center")
+    middle = seeds * (np.arange(len(kinds)) + 0.5) - 0.5
+    panel.set_xticks(middle, kinds, fontsize=8)
+    panel.set_yticks(middle, kinds, fontsize=8, rotation=90, va="center")
     panel.tick_params(length=0, colors=INK)
-    for edge in seeds * np.arange(1, len(ALL)) - 0.5:
+    for edge in seeds * np.arange(1, len(kinds)) - 0.5:
         panel.axhline(edge, color="white", linewidth=2)
         panel.axvline(edge, color="white", linewidth=2)
-    for i, one in enumerate(ALL):
-        for j, other in enumerate(ALL):
+    for i, one in enumerate(kinds):
+        for j, other in enumerate(kinds):
             block = matrix[np.ix_(summary.places(one), summary.places(other))]
             mean = np.nanmean(block)
             box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85}
             place = {"ha": "center", "va": "center", "fontsize": 8.5, "color": INK, "bbox": box}
             panel.text(middle[j], middle[i], f"{mean:.2f}", **place)
     panel.spines[:].set_visible(False)
-    said = [f"NS({a}, {b}) {in_words(summary.likeness(task, a, b))}" for a, b in PAIRS]
+    said = [f"NS({a}, {b}) {in_words(summary.likeness(task, a, b))}" for a, b in summary.pairs]
     panel.set_xlabel("\n".join(said), fontsize=8, color=INK)
     title(panel, f"{task}: residual CKA")
 
 
 def draw_order(panel: Axes, summary: Summary) -> None:
     """Order index of each kind and of the exact rules."""
-    rows = ["counter", "LM", "label", "verdict", "register", f"{UNTRAINED} action"]
+    rows = ["counter", *summary.setup.kinds, "register", f"{UNTRAINED} action"]
     width = 0.8 / max(1, len(summary.suits))
     for i, task in enumerate(summary.suits):
         for j, kind in enumerate(rows):
@@ -125,7 +127,8 @@ def draw_order(panel: Axes, summary: Summary) -> None:
             colour = COLOURS.get(kind, GREY if UNTRAINED in kind else INK)
             panel.bar(place, found.mean(), width * 0.9, color=colour, alpha=1 - 0.35 * i)
             panel.plot([place] * len(found), found, ".", color=INK, markersize=2.5)
-    labels = ["counter,\nexact", "LM", "label", "verdict", "register,\nexact", "untrained"]
+    exact = {"counter": "counter,\nexact", "register": "register,\nexact"}
+    labels = [exact.get(row, row.split()[0]) for row in rows]
     panel.set_xticks(range(len(rows)), labels, fontsize=8)
     title(panel, "order index: " + " (left), ".join(summary.suits) + " (right)")
     panel.set_ylabel("0: a multiset", fontsize=9, color=INK)
@@ -134,23 +137,25 @@ def draw_order(panel: Axes, summary: Summary) -> None:
 
 def draw_transplants(panel: Axes, summary: Summary) -> None:
     """Recovery of each host by the kind of its donor, of all tasks."""
-    hosts = [(task, host) for task in summary.setup.tasks for host in ("LM", "verdict")]
+    tasks = summary.having("transplanted")
+    hosts = [(task, host) for task in tasks for host in ("LM", "verdict")]
     for i, (task, host) in enumerate(hosts):
-        for j, donor in enumerate(ALL):
+        for j, donor in enumerate(summary.setup.all):
             found = summary.by_seed(
                 task, "transplanted", "recovery", host=host, donor=donor, map="any"
             )
             if not len(found):
                 continue
             mean, low, high = over_networks(found)
-            place = i + (j - 1.5) * 0.2
-            panel.bar(place, max(mean, -0.25), 0.18, color=COLOURS[donor])
+            width = 0.8 / len(summary.setup.all)
+            place = i + (j - (len(summary.setup.all) - 1) / 2) * width
+            panel.bar(place, max(mean, -0.25), 0.9 * width, color=COLOURS[donor])
             panel.plot([place] * 2, np.clip([low, high], -0.25, 1.2), color=INK, linewidth=0.8)
     panel.axhline(1, **DOTS)
     panel.axhline(0, color=INK, linewidth=0.6)
     labels = [f"{host}\n" + re.sub(r"(?<=[a-z])(?=[A-Z])", "\n", task) for task, host in hosts]
     panel.set_xticks(range(len(hosts)), labels, fontsize=7)
-    names(panel, 1.0, 0.93)
+    names(panel, 1.0, 0.93, summary.setup.all)
     title(panel, "recovery with a translated state, by its donor")
     panel.set_ylim(-0.3, 1.2)
     furnish(panel)
@@ -179,7 +184,9 @@ def pictures(summary: Summary) -> dict[str, list[Picture]]:
                 "it, more. Ticks at the left edge: untrained networks.",
             )
         ],
-        "retention": per_task(draw_retention, summary.suits, "Nats kept of each earlier card"),
+        "retention": per_task(
+            draw_retention, summary.having("retained"), "Nats kept of each earlier card"
+        ),
         "matrix": per_task(draw_matrix, summary.setup.tasks, "Likeness of all pairs of networks"),
         "order": [Picture(one(draw_order, summary), order)],
         "transplants": [
@@ -192,11 +199,13 @@ def pictures(summary: Summary) -> dict[str, list[Picture]]:
 
 
 def write_figure(summary: Summary, folder: Path) -> list[Path]:
-    """`same_deck.png` and `same_deck.svg`: the five in one."""
+    """`same_deck.png` and `same_deck.svg`: the five in one, if a suits game is among the tasks."""
+    suits = summary.suits
+    if not suits:
+        return []
     figure = Figure(figsize=(13.5, 8.2), layout="constrained")
     panels = figure.subplots(2, 3)
     draw_overlap(panels[0, 0], summary)
-    suits = summary.suits
     draw_retention(panels[0, 1], summary, suits[0])
     draw_retention(panels[0, 2], summary, suits[-1])
     draw_matrix(panels[1, 0], summary, suits[-1])

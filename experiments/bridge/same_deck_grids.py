@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from agents.positions import REWARDS_ARE_VERDICTS
 from experiments.bridge.page import Grid
 from experiments.bridge.same_deck import KINDS, LEAST_COMPETENCE, MOST_EXCESS, UNTRAINED
-from experiments.bridge.same_deck_measures import ALL, STATISTICS
-from experiments.bridge.same_deck_summary import PAIRS, Summary, in_words, words
+from experiments.bridge.same_deck_measures import STATISTICS
+from experiments.bridge.same_deck_summary import Summary, in_words, words
 
 NEARLY_ALL = 0.95
 
@@ -13,10 +14,11 @@ NEARLY_ALL = 0.95
 def competences(summary: Summary) -> Grid:
     rows = []
     for task in summary.setup.tasks:
-        for kind in KINDS:
+        for kind in summary.setup.kinds:
             raw = summary.last(task, kind, "raw")
             matched = summary.competent(task, kind)
-            unit = "nats/token above the floor" if kind == "LM" else "of right answers"
+            unit = "of right answers" if task in REWARDS_ARE_VERDICTS else "of return"
+            unit = "nats/token above the floor" if "token" in KINDS[kind].says else unit
             competence = words(summary.last(task, kind, "competence"), 3)
             which_is, compared = f"{raw.mean():.4f} {unit}", f"{matched.sum()} of {len(matched)}"
             rows.append([task, kind, competence, which_is, compared])
@@ -32,7 +34,7 @@ def competences(summary: Summary) -> Grid:
 def overlaps(summary: Summary) -> Grid:
     rows = []
     for task in summary.setup.tasks:
-        for kind in ALL:
+        for kind in summary.setup.all:
             row = [task, kind]
             for who in STATISTICS:
                 share = summary.share(task, kind, who)
@@ -56,7 +58,7 @@ def overlaps(summary: Summary) -> Grid:
 def likenesses(summary: Summary) -> Grid:
     rows = []
     for task in summary.setup.tasks:
-        for a, b in PAIRS:
+        for a, b in summary.pairs:
             row = [task, f"{a}, {b}"]
             for measure, version in (("CKA", "residual"), ("Procrustes", "residual"),
                                      ("CKA", "raw"), ("CKA", "fixed")):  # fmt: skip
@@ -82,7 +84,7 @@ def other_measures(summary: Summary) -> Grid:
         [task, f"{a}, {b}"]
         + [in_words(summary.likeness(task, a, b, name, "residual")) for name in measures]
         for task in summary.setup.tasks
-        for a, b in PAIRS
+        for a, b in summary.pairs
     ]
     return Grid("NS by other measures, residual, exploratory", ["task", "kinds", *measures], rows)
 
@@ -94,7 +96,7 @@ def controls(summary: Summary) -> Grid:
         for who in STATISTICS:
             for name in dict.fromkeys(table["control"]):
                 row = [task, f"Z_{who.upper()}", name]
-                for kind in (*ALL, "no network"):
+                for kind in (*summary.setup.all, "no network"):
                     at = (
                         (table["control"] == name) & (table["who"] == who) & (table["kind"] == kind)
                     )
@@ -103,7 +105,7 @@ def controls(summary: Summary) -> Grid:
                 rows.append(row)
     return Grid(
         "controls of the probes, in the middle of an episode: share of what there is to tell",
-        ["task", "of", "control", *ALL, "no network"],
+        ["task", "of", "control", *summary.setup.all, "no network"],
         rows,
         "last m: a probe of the last m observations themselves. description: saved by online "
         "coding. shuffled: labels of other decks. control task: random labels of first cards.",
@@ -113,17 +115,17 @@ def controls(summary: Summary) -> Grid:
 def transplants(summary: Summary) -> Grid:
     rows = []
     for task in summary.setup.tasks:
-        for host in KINDS:
+        for host in summary.setup.kinds:
             for kind in ("any", "rotation"):
                 found = [
                     summary.by_seed(task, "transplanted", "recovery", host=host, donor=d, map=kind)
-                    for d in ALL
+                    for d in summary.setup.all
                 ]
                 name = "any linear" if kind == "any" else "rotation only"
                 rows.append([task, host, name, *(words(v) for v in found)])
     return Grid(
         "recovery of a network that goes on with another's translated state",
-        ["task", "host", "map", *(f"from {d}" for d in ALL)],
+        ["task", "host", "map", *(f"from {d}" for d in summary.setup.all)],
         rows,
         "0: a state that tells nothing; 1: its own. The donor is always another seed.",
     )
@@ -131,9 +133,9 @@ def transplants(summary: Summary) -> Grid:
 
 def exchanges(summary: Summary) -> Grid:
     rows = []
-    for task in summary.setup.tasks:
-        for host in KINDS:
-            at = {d: {"host": host, "donor": d} for d in ALL}
+    for task in summary.having("exchanged"):
+        for host in summary.setup.kinds:
+            at = {d: {"host": host, "donor": d} for d in summary.setup.all}
 
             def mean(column, donor, digits=2, task=task, at=at):
                 found = summary.by_seed(task, "exchanged", column, **at[donor])
@@ -145,11 +147,11 @@ def exchanges(summary: Summary) -> Grid:
 
             alone = ("by_chance", "bayes_from_net", "net_from_bayes")
             own = [mean(column, host) for column in alone]
-            rows.append([task, host, *map(both, ALL), *own, mean("nats", host, 3)])
+            rows.append([task, host, *map(both, summary.setup.all), *own, mean("nats", host, 3)])
     return Grid(
         "interchange of a statistic's part of the state, and the belief's round trip",
-        ["task", "host", *(f"from {d}" for d in ALL), "random subspace", "belief from state",
-         "state from belief", "nats lost"],
+        ["task", "host", *(f"from {d}" for d in summary.setup.all), "random subspace",
+         "belief from state", "state from belief", "nats lost"],
         rows,
         "share of the way to the exact answer of the history that would have been (how often the "
         "likeliest answer is its); from another kind through a map fitted to states.",

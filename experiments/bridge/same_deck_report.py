@@ -6,10 +6,16 @@ import numpy as np
 
 from experiments.bridge.factorial_report import first_reached, slowdown
 from experiments.bridge.nulls import MARGIN, holm, over_networks
-from experiments.bridge.overlap import exact
 from experiments.bridge.page import Finding, outcome_of
-from experiments.bridge.same_deck import AGENTS, KINDS
-from experiments.bridge.same_deck_summary import Summary, difference, in_words, line, words
+from experiments.bridge.same_deck import THREE
+from experiments.bridge.same_deck_summary import (
+    Summary,
+    difference,
+    in_words,
+    line,
+    overlap_of,
+    words,
+)
 
 HALF = 0.5
 COUNTER_AT_MOST, LIST_AT_LEAST = 0.1, 0.3
@@ -18,7 +24,7 @@ COUNTER_AT_MOST, LIST_AT_LEAST = 0.1, 0.3
 
 def disjoint(summary: Summary) -> list[str]:
     """The tasks where acting and predicting take different things."""
-    return [t for t in summary.setup.tasks if exact(summary.setup.env(t)).kind == "disjoint"]
+    return [t for t in summary.setup.tasks if overlap_of(summary.setup.env(t)) == "disjoint"]
 
 
 def but(summary: Summary, *kinds: str) -> str:
@@ -67,7 +73,7 @@ def moderate(summary: Summary) -> Finding:
     miss = np.mean([abs(p[3] - p[4].mean()) for p in points])
     above = np.mean([p[4].mean() - p[3] for p in points if p[3] < 0.999])
     on_line = low <= 1 <= high
-    lacking = [f"{t} {k}" for k in KINDS for t in summary.unmatched(k)]
+    lacking = [f"{t} {k}" for k in summary.setup.kinds for t in summary.unmatched(k)]
     return Finding(
         name,
         claim,
@@ -103,14 +109,14 @@ def order(summary: Summary) -> Finding:
     """H1c."""
     told, outcomes = [], []
     for task in summary.suits:
-        if not summary.matched(task, *KINDS):
+        if not summary.matched(task, *THREE):
             outcomes.append("inconclusive")
             continue
-        index = {kind: summary.by_seed(task, "ordered", "order_index", kind=kind) for kind in KINDS}
+        index = {kind: summary.by_seed(task, "ordered", "order_index", kind=kind) for kind in THREE}
         told.append(f"{task} " + ", ".join(f"{kind} {words(v)}" for kind, v in index.items()))
         _, low, high = over_networks(index["LM"])
         outcomes.append(outcome_of(low, high, -1.0, COUNTER_AT_MOST))
-        for kind in AGENTS:
+        for kind in THREE[1:]:
             _, low, high = over_networks(index[kind])
             outcomes.append(outcome_of(low, high, LIST_AT_LEAST, 1.0))
     return Finding(
@@ -157,7 +163,7 @@ def weak(summary: Summary) -> Finding:
     told, outcomes = [], []
     for task in summary.suits:
         at = {}
-        for kind in AGENTS:
+        for kind in THREE[1:]:
             curve = summary.curves[task, kind]
             axis, competence = (
                 curve[name].reshape(-1, summary.setup.seeds).T for name in ("tokens", "competence")
@@ -182,9 +188,34 @@ def weak(summary: Summary) -> Finding:
     )
 
 
+def united(summary: Summary) -> Finding:
+    """H1b, where acting and predicting take the same."""
+    tasks = [t for t in summary.setup.tasks if overlap_of(summary.setup.env(t)) == "equal"]
+    agent = "rewards" if "rewards" in summary.setup.kinds else "verdict"
+    found = {task: summary.likeness(task, agent, "LM") for task in tasks}
+    p = holm([one.equivalence for one in found.values()])
+    outcome = "inconclusive"
+    if max(p) < 0.05:
+        outcome = "holds"
+    elif any(one.verdict == "different" for one in found.values()):
+        outcome = "fails"
+    return Finding(
+        "H1b'",
+        "where acting and predicting take the same, agent and language model are equivalent to two "
+        "seeds of one objective, at matched competence",
+        f"NS({agent}, LM) "
+        + "; ".join(f"{task} {in_words(one)}" for task, one in found.items())
+        + f"; largest p of non-equivalence {max(p):.3f} (Holm)",
+        outcome,
+    )
+
+
 def findings_of(summary: Summary) -> list[Finding]:
     """Where a kind lacks competent networks nothing is said of it."""
-    return [one(summary) for one in (strong, moderate, dissociation, order, feedback, weak)]
+    found = [one(summary) for one in (strong, moderate, dissociation, order, feedback, weak)]
+    if any(overlap_of(summary.setup.env(task)) == "equal" for task in summary.setup.tasks):
+        found.insert(3, united(summary))
+    return found
 
 
 SLOGAN = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -11,12 +11,18 @@ from rich.progress import track
 
 from experiments.bridge import same_deck_exchanges as exchanges
 from experiments.bridge import same_deck_figure as figure
+from experiments.bridge import same_deck_figure_more as figure_more
 from experiments.bridge import same_deck_grids as grids
+from experiments.bridge import same_deck_grids_more as grids_more
 from experiments.bridge import same_deck_measures as measures
+from experiments.bridge import same_deck_more as more
 from experiments.bridge import same_deck_report as report
+from experiments.bridge.overlap import CAUSAL, STATISTICS
 from experiments.bridge.page import Section, print_findings, print_grid, write_page
-from experiments.bridge.same_deck import PRESETS, Cell, Setup
+from experiments.bridge.same_deck import PRESETS
+from experiments.bridge.same_deck_networks import Networks
 from experiments.bridge.same_deck_summary import Summary
+from experiments.bridge.same_deck_train import Cell
 from experiments.bridge.store import tables_of
 from experiments.errors import UserError, positive
 from experiments.results import Table, open_study
@@ -31,9 +37,31 @@ MEASUREMENTS = {
     "ordered": measures.ordered,
     "transplanted": exchanges.transplanted,
     "exchanged": exchanges.exchanged,
+    "backwards": more.backwards,
+    "shaped": more.shaped,
+    "own-play": more.own_play,
 }
-OF_ONE_DECK = ("retained", "ordered")
-"""Measurements of single cards, for games of one deck."""
+NOT_OF = {
+    "retained": ("CountRecall", *CAUSAL),
+    "ordered": ("CountRecall", "Autoencode", *CAUSAL),
+    "exchanged": ("Autoencode", *CAUSAL),
+    "own-play": tuple(STATISTICS),
+}
+"""Measurements that a task has no room for. Single cards are asked for in games of one deck; cards
+are exchanged where all of them are there to act upon; statistics, where they are counts or short
+lists; and agents that read cards alone, which come whatever is done, have no histories of their
+own: theirs are those of everybody."""
+
+
+def measured_of(task: str) -> list[str]:
+    """The measurements of a task.
+
+    >>> measured_of("MultiarmedBandit")
+    ['probed', 'controlled', 'alike', 'transplanted', 'backwards', 'shaped', 'own-play']
+    """
+    return [name for name in MEASUREMENTS if task not in NOT_OF.get(name, ())]
+
+
 Part = tuple[str, str]
 
 
@@ -47,13 +75,12 @@ def same_deck(
     seeds = PRESETS[preset].seeds if seeds is None else seeds
     positive("seeds", seeds)
     setup = replace(PRESETS[preset], memory=memory_name(memory), seeds=seeds)
-    folder = open_study(out, study, {"kind": "same-deck", **plain(setup)})
+    folder = open_study(out, study, {"kind": "same-deck", **setup.plain})
     cells = {cell: folder / f"{'-'.join(cell)}.parquet" for cell in setup.cells}
     parts = {
         (task, name): folder / f"{task}-{name}.parquet"
         for task in setup.tasks
-        for name in MEASUREMENTS
-        if name not in OF_ONE_DECK or task != "CountRecall"
+        for name in measured_of(task)
     }
     done = sum(file.exists() for file in [*cells.values(), *parts.values()])
     console.print(
@@ -69,7 +96,7 @@ def same_deck(
     def last(table: Table) -> str:
         return f"competence {table['competence'][-seeds:].mean():.3f}, "
 
-    nets = cache(lambda task: measures.Networks(setup, task, folder))
+    nets = cache(lambda task: Networks(setup, task, folder))
     titles = {cell: f"{cell[0]}, {cell[1]}" for cell in [*cells, *parts]}
     curves = tables_of(cells, titles, train, console, last)
     found = tables_of(
@@ -81,42 +108,41 @@ def same_deck(
 def present(folder: Path, summary: Summary, console: Console) -> list[Path]:
     """Prints what was found, and writes the figure and the page."""
     findings = report.findings_of(summary)
-    pictures = figure.pictures(summary)
+    shown = figure.pictures(summary) | figure_more.pictures(summary)
     print_findings(findings, console)
-    tables = grids.all_of(summary)
+    tables = grids.all_of(summary) | grids_more.all_of(summary)
     for name in ("competence", "overlap", "likeness"):
         print_grid(tables[name], console)
     lead = report.lead_of(findings)
     console.print(lead, style="bold", soft_wrap=True)
     sections = [
-        Section(title, text, [*pictures.get(shown, []), *(tables[name] for name in names)])
-        for title, text, shown, names in SECTIONS
+        Section(title, text, [*shown.get(what, []), *(tables[n] for n in names if n in tables)])
+        for title, text, what, names in SECTIONS
     ]
     page = write_page(
-        folder / "same_deck.html", TITLE, lead, findings, sections, plain(summary.setup)
+        folder / "same_deck.html", TITLE, lead, findings, sections, summary.setup.plain
     )
     return [*figure.write_figure(summary, folder), page]
 
 
 TITLE = "Same deck, different memory"
 SECTIONS = (
-    ("Competence", "Networks are compared only where they do what they were trained for.", "",
-     ("competence",)),
+    ("Competence", "Networks are compared only where they do what they were trained for.",
+     "learning", ("competence",)),
     ("What is held, and what had to be",
      "For every statistic the share that a linear probe finds beyond the clock and the card on the "
      "table, beside the share that a network which keeps no more than it must would tell.",
      "overlap", ("overlap", "controls")),
     ("Forgetting", "Nats of each earlier card in the state. One who keeps the counts alone still "
      "knows what the dashed curve says.", "retention", ()),
+    ("The shape of beliefs",
+     "What may come next, as it is known exactly, and as a linear map finds it in states.",
+     "beliefs", ("shapes",)),
     ("Likeness", "Debiased linear CKA of what clock and card leave, beside its null (an untrained "
-     "network) and its ceiling (two seeds of one objective).", "matrix", ("likeness", "others")),
+     "network) and its ceiling (two seeds of one objective).", "matrix",
+     ("likeness", "others", "backwards", "own")),
     ("Order", "Two cards of the history are exchanged, or one is replaced; the order index is the "
-     "share of exchanges in how far the outputs move.", "order", ()),
+     "share of exchanges in how far the outputs move.", "order", ("orders",)),
     ("Exchange", "A network goes on with another's state, or with one statistic's part of it.",
      "transplants", ("transplants", "exchanges")),
 )  # fmt: skip
-
-
-def plain(setup: Setup) -> dict:
-    """As JSON gives it back."""
-    return asdict(setup) | {"tasks": list(setup.tasks)}

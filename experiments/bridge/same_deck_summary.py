@@ -10,7 +10,7 @@ from jaxtyping import Float
 from scipy.stats import spearmanr
 
 from experiments.bridge.nulls import Comparison, Likeness, compare, over_networks
-from experiments.bridge.overlap import deck_of, exact
+from experiments.bridge.overlap import CAUSAL, deck_of, exact
 from experiments.bridge.same_deck import (
     KINDS,
     LEAST_COMPETENCE,
@@ -18,13 +18,18 @@ from experiments.bridge.same_deck import (
     UNTRAINED,
     Setup,
 )
-from experiments.bridge.same_deck_measures import ALL, STATISTICS
+from experiments.bridge.same_deck_measures import STATISTICS
+from experiments.bridge.same_deck_questions import in_one, told_by_counts
 from experiments.results import Table
+from popjax.core import Environment
 
 Part = tuple[str, str]
 ENOUGH = 4
 """Networks of a kind: with 4 and 4 the least two-sided p is 2 / 70, with 3 and 3 it is 0.1."""
-PAIRS = (("verdict", "LM"), ("label", "LM"), ("verdict", "label"))
+PAIRS = (
+    ("verdict", "LM"), ("label", "LM"), ("verdict", "label"), ("rewards", "LM"), ("sum", "LM"),
+    ("both", "LM"), ("both", "label"), ("rewards", "verdict"), ("sum", "rewards"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,19 @@ class Summary:
     tables: dict[Part, Table]
 
     @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The kinds that are compared with one another."""
+        return [pair for pair in PAIRS if set(pair) <= set(self.setup.kinds)]
+
+    def having(self, name: str) -> list[str]:
+        """The tasks of which this was measured."""
+        return [task for task in self.setup.tasks if (task, name) in self.tables]
+
+    @property
     def suits(self) -> list[str]:
-        """The games of one deck."""
-        return [task for task in self.setup.tasks if (task, "ordered") in self.tables]
+        """The games of one deck in which acting takes cards in order."""
+        ordered = self.having("ordered")
+        return [task for task in ordered if deck_of(self.setup.env(task)).listed]
 
     def last(self, task: str, kind: str, column: str) -> Float[np.ndarray, " seeds"]:
         """Of each seed at the end of training."""
@@ -46,12 +61,17 @@ class Summary:
 
     def competent(self, task: str, kind: str) -> np.ndarray:
         """`[seeds]` bool, whether it may be compared."""
-        if kind == "LM":
-            return self.last(task, kind, "raw") <= MOST_EXCESS
-        return self.last(task, kind, "competence") >= LEAST_COMPETENCE
+        says, enough = KINDS[kind].says, np.ones(self.setup.seeds, bool)
+        if "token" in says:
+            enough = enough & (self.last(task, kind, "raw") <= MOST_EXCESS)
+        if "action" in says:
+            enough = enough & (self.last(task, kind, "competence") >= LEAST_COMPETENCE)
+        return enough
 
     def kept(self, task: str, kind: str) -> np.ndarray:
         """The seeds of a kind that are compared: the competent ones, of untrained networks all."""
+        if kind not in self.setup.all:
+            return np.arange(0)
         if kind not in KINDS:
             return np.arange(self.setup.seeds)
         return np.flatnonzero(self.competent(task, kind))
@@ -66,9 +86,12 @@ class Summary:
 
     def predicted(self, task: str, kind: str, who: str) -> float:
         """What a network that remembers no more than it must tells of a statistic."""
-        if who == ("lm" if kind == "LM" else "rl"):
+        env = self.setup.env(task)
+        if who in KINDS[kind].needs or overlap_of(env) == "equal":
             return 1.0
-        found, deck = exact(self.setup.env(task)), deck_of(self.setup.env(task))
+        if not in_one(env, who):
+            return told_by_counts(env, self.setup.times(task))
+        found, deck = exact(env), deck_of(env)
         at = [t + 1 - deck.steps[0] for t in self.setup.times(task)]
         at = [i for i in at if 0 <= i < len(found.shared)]
         of = found.of_rl if who == "rl" else found.of_lm
@@ -88,17 +111,19 @@ class Summary:
         return [
             (task, kind, who, self.predicted(task, kind, who), self.share(task, kind, who))
             for task in self.setup.tasks
-            for kind in KINDS
+            for kind in self.setup.kinds
             if self.matched(task, kind)
             for who in STATISTICS
         ]
 
-    def matrix(self, task: str, measure: str = "CKA", version: str = "residual") -> np.ndarray:
-        """`[networks, networks]`, in the order of `ALL`. Networks of one seed began as one, which
-        is likeness of another kind: pairs of them are not numbers."""
-        table = self.tables[task, "alike"]
+    def matrix(
+        self, task: str, measure: str = "CKA", version: str = "residual", name: str = "alike"
+    ) -> np.ndarray:
+        """`[networks, networks]`, in the order of `setup.all`. Networks of one seed began as one,
+        which is likeness of another kind: pairs of them are not numbers."""
+        table = self.tables[task, name]
         rows = (table["measure"] == measure) & (table["version"] == version)
-        n, seeds = len(ALL) * self.setup.seeds, self.setup.seeds
+        n, seeds = len(self.setup.all) * self.setup.seeds, self.setup.seeds
         matrix = np.full((n, n), np.nan)
         matrix[table["i"][rows], table["j"][rows]] = table["value"][rows]
         i, j = np.indices((n, n))
@@ -107,7 +132,7 @@ class Summary:
 
     def places(self, kind: str) -> range:
         """Of a kind in the matrix."""
-        first = ALL.index(kind) * self.setup.seeds
+        first = self.setup.all.index(kind) * self.setup.seeds
         return range(first, first + self.setup.seeds)
 
     def likeness(self, task: str, a: str, b: str, *version: str) -> Comparison:
@@ -136,6 +161,11 @@ class Summary:
         table = self.tables[task, "retained"]
         told = table["told"][table["kind"] == kind].reshape(self.setup.seeds, -1)
         return int(table["t"][0]), told[self.kept(task, kind)]
+
+
+def overlap_of(env: Environment) -> str:
+    """How what acting needs and what predicting needs relate."""
+    return "equal" if env.name in CAUSAL else exact(env).kind
 
 
 def line(points, repetitions: int = 2000, seed: int = 0) -> tuple[float, float, float, float]:

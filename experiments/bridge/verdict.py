@@ -4,41 +4,26 @@ The same network plays the same histories, its own, on decks of 16 cards with K 
 of each step the right action (R2), or whether its own was right, weighted so that the expected
 gradient is the label's (R3a), or plainly (R3b), or at the end of the episode how often it was (R5).
 At two sizes of the batch: a small one, where noise may rule, and a large one.
+
+The presets on a GPU and the one of sums add other games, sums beside a critic or beside others on
+the same deck, PPO, and longer episodes.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
-from itertools import pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
-from agents.hyperparams import Hyperparams
-from agents.lm import LMConfig, reading
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.regimes import REGIMES, Regime
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.data import own_labels
 from experiments.bridge.decks import ManySuits, rememberer
-from experiments.bridge.store import tables_of
-from experiments.bridge.told import AXES, make_advance, make_told
-from experiments.bridge.verdict_gradients import NAMES, make_measure
-from experiments.errors import UserError, positive
-from experiments.results import Table, open_study
-from experiments.specs import memory_name
-from experiments.train import lane_keys
-from popjax.players import play
-from popjax.words import nearest
+from popjax import make
+from popjax.core import Environment
+from popjax.players import Player, make_player
+from popjax.tokens import target_of
 
 RUNGS = {
     "label": "dagger",
@@ -46,16 +31,24 @@ RUNGS = {
     "verdict": "bandit",
     "sum": "sum_to_end",
 }
+BESIDE = {"sum, critic": "sum_to_end", "sum, group": "grpo", "PPO": "ppo"}
+"""More ways to be told: the sum beside a critic's value, or beside the mean of others on the same
+deck; and PPO on the rewards, several passes a batch. No part of the first studies."""
 ENOUGH = 0.97  # of the probability of the right action: a part whose seeds all have it is over
 Curves = dict[str, np.ndarray]  # [seeds, looks] each
 
 
 class Part(NamedTuple):
-    """One way to be told, of so many suits, in batches of so many episodes."""
+    """One way to be told, of so many suits, in batches of so many episodes.
+
+    game: "" for RepeatPrevious as the setup has it, or with another "k 2", or of "64 cards"; else
+    the id of an environment, whose actions are counted as suits.
+    """
 
     suits: int
     told: str
     batch: int
+    game: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +58,8 @@ class Setup:
     batches: episodes of an update. updates: how many at most, for each of them.
     suits_of_all_batches: other batches than the largest are made with these.
     num_looks: how often the learner is examined, at equal ratios of updates, on `num_decks` decks
-    that it does not read, and its gradients on `num_gradients` episodes.
+    that it does not read, and its gradients on `num_gradients` episodes. beside: more ways to be
+    told. games, lengths: more games and numbers of cards, in the largest batches.
     """
 
     memory: str = "gru"
@@ -82,22 +76,57 @@ class Setup:
     num_decks: int = 256
     num_gradients: int = 32
     learning_rate: float = 1e-3
+    beside: tuple[str, ...] = ()
+    games: tuple[str, ...] = ()
+    lengths: tuple[int, ...] = ()
 
-    def env(self, suits: int) -> ManySuits:
-        return ManySuits(suits=suits, cards_of_a_suit=self.cards // suits, k=self.k)
+    def env(self, suits: int, game: str = "") -> Environment:
+        if game and not game.startswith("k ") and not game.endswith(" cards"):
+            return make(game)
+        k = int(game.removeprefix("k ")) if game.startswith("k ") else self.k
+        cards = int(game.split()[0]) if game.endswith(" cards") else self.cards
+        return ManySuits(suits=suits, cards_of_a_suit=cards // suits, k=k)
 
-    def network(self, suits: int) -> LanguageModel:
+    def oracle(self, suits: int, game: str = "") -> Player:
+        env = self.env(suits, game)
+        return rememberer(env) if isinstance(env, ManySuits) else make_player(env)
+
+    def network(self, suits: int, game: str = "") -> LanguageModel:
         backbone = Backbone((MEMORIES[self.memory](features=self.features),))
-        return LanguageModel(backbone, (suits,), suits, self.head_features)
+        sizes = target_of(self.env(suits, game)).sizes
+        return LanguageModel(backbone, sizes, suits, self.head_features)
+
+    @property
+    def longer(self) -> list[tuple[int, str]]:
+        """Suits and game of each other length, at the middle number of suits."""
+        suits = self.suits[len(self.suits) // 2]
+        return [(suits, f"{cards} cards") for cards in self.lengths]
+
+    @property
+    def others(self) -> list[tuple[int, str]]:
+        """Choices and name of each other game."""
+        suits = self.suits[len(self.suits) // 2]
+        return [
+            (suits if game.startswith("k ") else make(game).action_space.num_values, game)
+            for game in self.games
+        ]
 
     @property
     def parts(self) -> list[Part]:
-        return [
+        large = max(self.batches)
+        first = [
             Part(k, told, b)
             for b in self.batches
-            for k in (self.suits if b == max(self.batches) else self.suits_of_all_batches)
+            for k in (self.suits if b == large else self.suits_of_all_batches)
             for told in RUNGS
         ]
+        more = [Part(k, told, large) for k in self.suits for told in self.beside]
+        apart = [
+            Part(k, told, large, game)
+            for k, game in [*self.longer, *self.others]
+            for told in ("label", "verdict", "sum", *self.beside)
+        ]
+        return [*first, *more, *apart]
 
     def looks(self, batch: int) -> list[int]:
         """After how many updates the learner is examined."""
@@ -105,7 +134,23 @@ class Setup:
         later = np.geomspace(1, longest, self.num_looks).round().astype(int)
         return [0, *np.unique(later).tolist()]
 
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As JSON gives it back, and as it was before there were settings it leaves alone."""
+        before = Setup()
+        silent = {n for n in SINCE if getattr(self, n) == getattr(before, n)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+            if name not in silent
+        }
 
+
+SINCE = ("beside", "games", "lengths")
+"""Settings that the first studies, whose folders go on, did not have."""
+
+MEMORIES_OF = {"gpu": ("gru", "s5")}
+"""What a preset is run with if no memory is named, each a study of its own."""
 PRESETS = {
     "mini": Setup(),
     "gpu": Setup(
@@ -118,6 +163,24 @@ PRESETS = {
         batches=(4096, 256, 16),
         updates=(2000, 6000, 20000),
         suits_of_all_batches=(2, 4, 8, 16),
+        beside=tuple(BESIDE),
+        games=(
+            "k 2",
+            "k 8",
+            "RepeatFirstEasy",
+            "CountRecallEasy",
+            "CountRecallMedium",
+            "CountRecallHard",
+        ),
+        lengths=(16, 64, 128, 256),
+    ),
+    "sums": Setup(
+        suits=(4,),
+        batches=(64,),
+        updates=(1200,),
+        num_looks=25,
+        beside=tuple(BESIDE),
+        lengths=(8, 32),
     ),
     "smoke": Setup(
         suits=(2, 4),
@@ -140,112 +203,3 @@ def rung(told: str) -> Regime:
 
 
 ALL = {told: rung(told) for told in RUNGS}
-
-
-class Programs(NamedTuple):
-    """What is compiled once for all rungs. begin: `keys -> states`. advance: see `make_advance`.
-    examine: `params -> [seeds]` the probability of the right action on decks that are not read."""
-
-    begin: Callable[..., Any]
-    advance: Callable[..., Any]
-    examine: Callable[..., Any]
-
-
-@cache
-def measure_of(setup: Setup, suits: int) -> Callable[..., Any]:
-    """What the gradients of any rung are like at the parameters of all seeds."""
-    env = setup.env(suits)
-    one = make_measure(env, setup.network(suits), ALL, rememberer(env), setup.num_gradients)
-    return jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
-
-
-@cache
-def programs_of(setup: Setup, suits: int, batch: int) -> Programs:
-    """For so many suits and so large batches."""
-    env, network = setup.env(suits), setup.network(suits)
-    oracle = rememberer(env)
-    config = LMConfig(batch, previous_action="off", schedule="constant", warmup=0.0)
-    init, step = make_told(env, network, config, ALL, oracle)
-    hyperparams = Hyperparams(learning_rate=setup.learning_rate, max_grad_norm=1.0)
-    decks = play(env, oracle, jax.random.key(2**31), setup.num_decks)
-    x, start = reading(env, decks, "obs")
-    label, judged = own_labels(env, decks)
-
-    def examine(params):
-        policy = network.apply(params, network.initial_carry(setup.num_decks), x, start)[2]
-        right = jnp.exp(of(log_probs(sizes_of(env), policy), label))
-        return jnp.mean(right, where=judged)
-
-    longest = setup.looks(batch)[-1]
-    return Programs(
-        jax.jit(jax.vmap(lambda key: init(key, hyperparams, longest))),
-        make_advance(step, hyperparams),
-        jax.jit(jax.vmap(examine)),
-    )
-
-
-def run_part(setup: Setup, part: Part, watch: Callable[..., Iterable]) -> Table:
-    """Trains all seeds side by side until all are done or time is over: one line a look and seed.
-
-    right: the mean probability of the right action at the judged steps of the held-out decks.
-    """
-    clock = time.perf_counter()
-    programs, measure = programs_of(setup, part.suits, part.batch), measure_of(setup, part.suits)
-    told, seeds = list(ALL).index(part.told), np.arange(setup.seeds)
-    state = programs.begin(lane_keys(tuple(range(setup.seeds)))[0])
-    sums, rows = dict.fromkeys(AXES, 0.0), []
-    for before, update in watch(list(pairwise([0, *setup.looks(part.batch)]))):
-        state, news = programs.advance(state, told, 0.0, update - before)
-        sums = {name: sums[name] + np.float64(news[name]) for name in AXES}
-        right = np.float64(programs.examine(state.params))
-        keys = jax.vmap(jax.random.fold_in)(state.key, -1 - state.update)
-        found = measure(state.params, keys, told)
-        rows.append(
-            {
-                "seed": seeds,
-                "update": np.full(setup.seeds, update),
-                "seconds": np.full(setup.seeds, time.perf_counter() - clock),
-                "right": right,
-                **sums,
-                **{name: np.float64(found[name]) for name in NAMES},
-            }
-        )
-        if (right > ENOUGH).all():
-            break
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-
-
-def verdict(
-    out: Path, study: str, preset: str, memory: str, seeds: int | None, console: Console
-) -> tuple[Path, Setup, dict[Part, Curves]]:
-    """Trains the parts that are not there yet, one file each. The folder of the study, what was
-    set, and the curves of all parts."""
-    if preset not in PRESETS:
-        raise UserError(nearest(preset, PRESETS, "preset"))
-    setup = replace(PRESETS[preset], memory=memory_name(memory))
-    if seeds is not None:
-        positive("seeds", seeds)
-        setup = replace(setup, seeds=seeds)
-    settings = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(setup).items()}
-    folder = open_study(out, study, {"kind": "verdict", **settings})
-    names = {part: f"{part.suits}-{RUNGS[part.told]}-{part.batch}" for part in setup.parts}
-    files = {part: folder / f"{name}.parquet" for part, name in names.items()}
-    console.print(
-        f"{len(files)} parts of {setup.seeds} seeds in {folder}: "
-        f"{sum(file.exists() for file in files.values())} finished"
-    )
-
-    def make(part: Part, title: str) -> Table:
-        shown = {"console": console, "disable": not console.is_terminal}
-        return run_part(setup, part, partial(track, description=title, transient=True, **shown))
-
-    def about(table: Table) -> str:
-        return f"right {table['right'][-setup.seeds :].mean():.3f}, "
-
-    titles = {p: f"{p.suits} suits by {p.told}, {p.batch} episodes a batch" for p in files}
-    tables = tables_of(files, titles, make, console, about)
-    curves = {
-        part: {name: column.reshape(-1, setup.seeds).T for name, column in table.items()}
-        for part, table in tables.items()
-    }
-    return folder, setup, curves

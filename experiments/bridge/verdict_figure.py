@@ -14,11 +14,15 @@ from experiments.bridge.verdict import RUNGS, Curves, Part, Setup
 from experiments.bridge.verdict_report import HALF, MOST, foretold, reached
 
 COLOURS = dict(zip(RUNGS, ("#1d4ed8", "#7c3aed", "#0f766e", "#c2410c"), strict=True))
+BESIDE = {"sum, critic": "#b45309", "sum, group": "#be185d", "PPO": "#4d7c0f"}
 NAMES = {
     "label": "label (R2)",
     "unbiased verdict": "verdict, label's gradient (R3a)",
     "verdict": "verdict (R3b)",
     "sum": "one sum (R5)",
+    "sum, critic": "one sum, with a critic (R5)",
+    "sum, group": "one sum, beside others' (R7)",
+    "PPO": "PPO, four passes (R4)",
 }
 TITLES = ("environment tokens", "gradient tokens", "nats told, as the learner expects")
 SHAPES = {HALF: "o", MOST: "s"}
@@ -79,10 +83,12 @@ def draw_price(panel: Axes, curves: dict[Part, Curves], setup: Setup) -> None:
     furnish(panel)
 
 
-def draw_curves(panel: Axes, curves: dict[Part, Curves], suits: int, batch: int, axis: str) -> None:
+def draw_curves(
+    panel: Axes, curves: dict[Part, Curves], suits: int, batch: int, axis: str, game: str = ""
+) -> None:
     """Seeds thin, their mean thick."""
-    for told, colour in COLOURS.items():
-        curve = curves.get(Part(suits, told, batch))
+    for told, colour in (COLOURS | BESIDE).items():
+        curve = curves.get(Part(suits, told, batch, game))
         if curve is None:
             continue
         x, y = curve[axis][:, 1:], curve["right"][:, 1:]  # the first look is at zero
@@ -96,24 +102,24 @@ def draw_curves(panel: Axes, curves: dict[Part, Curves], suits: int, batch: int,
     furnish(panel)
 
 
-def name_lines(panel: Axes, top: float = 0.94) -> None:
-    for i, (told, colour) in enumerate(COLOURS.items()):
-        panel.text(0.02, top - 0.075 * i, NAMES[told], color=colour, fontsize=8.5,
-                   transform=panel.transAxes)  # fmt: skip
+def name_lines(panel: Axes, top: float = 0.94, names: tuple[str, ...] = tuple(COLOURS)) -> None:
+    for i, told in enumerate(names):
+        panel.text(0.02, top - 0.075 * i, NAMES[told], color=(COLOURS | BESIDE)[told],
+                   fontsize=8.5, transform=panel.transAxes)  # fmt: skip
 
 
 def draw_all_curves(curves: dict[Part, Curves], setup: Setup) -> Figure:
     """One row for each number of suits and size of the batch, one column for each axis."""
-    rows = list(dict.fromkeys((part.suits, part.batch) for part in curves))
+    rows = list(dict.fromkeys((part.suits, part.batch, part.game) for part in curves))
     figure = Figure(figsize=(10, 2.3 * len(rows) + 0.4), layout="constrained")
     panels = figure.subplots(len(rows), 3, sharey="row", squeeze=False)
-    for line, (suits, batch) in zip(panels, rows, strict=True):
+    for line, (suits, batch, game) in zip(panels, rows, strict=True):
         for panel, axis in zip(line, AXES, strict=True):
-            draw_curves(panel, curves, suits, batch, axis)
-        line[0].set_ylabel(f"{suits} suits,\n{batch} a batch", fontsize=9, color=INK)
+            draw_curves(panel, curves, suits, batch, axis, game)
+        line[0].set_ylabel(f"{suits} {game or 'suits'},\n{batch} a batch", fontsize=9, color=INK)
     for panel, title in zip(panels[-1], TITLES, strict=True):
         panel.set_xlabel(title, fontsize=9, color=INK)
-    name_lines(panels[0, 0])
+    name_lines(panels[0, 0], names=(*COLOURS, *setup.beside))
     return figure
 
 
@@ -131,6 +137,11 @@ def draw_gradients(curves: dict[Part, Curves], setup: Setup) -> Figure:
         ratio.plot(update, signal / curve["noise"].mean(axis=0), color=colour, linewidth=1.5)
         towards.plot(update, curve["cos_expected"].mean(axis=0), color=colour, linewidth=1.5)
         apart.plot(update, curve["cos_labels"].mean(axis=0), color=colour, linewidth=1.5)
+        if told == "verdict" and "cos_ppo" in curve:
+            mean = curve["cos_ppo"].mean(axis=0)
+            apart.plot(update, mean, color=BESIDE["PPO"], linewidth=1.5, linestyle=(0, (4, 2)))
+            apart.text(0.98, 0.03, "dashed: PPO's first pass", color=BESIDE["PPO"], fontsize=8,
+                       ha="right", transform=apart.transAxes)  # fmt: skip
     ratio.set_yscale("log")
     titles = (
         "signal to noise of an episode's gradient",

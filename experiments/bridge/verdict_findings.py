@@ -125,7 +125,7 @@ def told_ratio(suits: int, judged: int) -> float:
 
 def direction(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding:
     """H2d: a verdict's gradient is the weighted label's, the nearer the larger the batch."""
-    parts = [part for part in curves if part.told == "verdict" and part.batch == batch]
+    parts = [part for part in curves if part[1:] == ("verdict", batch, "")]
     early = {
         name: np.concatenate([curves[p][name][curves[p]["right"] <= MOST] for p in parts]).mean()
         for name in ("cos_quarter", "cos_expected", "cos_labels")

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, Key
 
+from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig
 from agents.networks import LanguageModel
 from agents.regimes import Regime
@@ -27,10 +28,11 @@ from agents.regimes.choices import log_probs, of, sizes_of
 from agents.regimes.data import Batch
 from agents.regimes.rungs import mean, read
 from experiments.bridge.told import make_reads, pairs
+from experiments.bridge.told_ppo import first_gradient
 from popjax.core import Environment
 from popjax.players import Player
 
-NAMES = ("signal", "noise", "cos_expected", "cos_quarter", "cos_labels")
+NAMES = ("signal", "noise", "cos_expected", "cos_quarter", "cos_labels", "cos_ppo")
 
 
 def gradients(
@@ -70,7 +72,8 @@ def make_measure(
 
     signal, noise: `|E g|^2` without the share that noise has in the square of a mean, and tr Cov.
     cos_expected, cos_quarter: of the gradient of all episodes, and of a quarter of them, with the
-        weighted labels'. cos_labels: with the labels'.
+        weighted labels'. cos_labels: with the labels'. cos_ppo: of the gradient of
+        PPO's first pass on these episodes with the labels', whatever the rung.
     """
     config = LMConfig(num_episodes, previous_action="off")
     reads = make_reads(env, network, config, oracle)
@@ -86,6 +89,7 @@ def make_measure(
 
         plain, weighted = (ravel_pytree(jax.grad(labels)(params, w))[0] for w in (False, True))
         word, weight = (part[told] for part in pairs(env, rungs, batch))
+        ppo = ravel_pytree(first_gradient(params, env, network, batch, Hyperparams()))[0]
         own = gradients(env, network, params, batch, word, weight * num_episodes)
         g, noise = own.mean(axis=0), jnp.sum(jnp.var(own, axis=0, ddof=1))
         return {
@@ -94,6 +98,7 @@ def make_measure(
             "cos_expected": cosine(g, weighted),
             "cos_quarter": cosine(own[: num_episodes // 4].mean(axis=0), weighted),
             "cos_labels": cosine(g, plain),
+            "cos_ppo": cosine(ppo, plain),
         }
 
     return measure

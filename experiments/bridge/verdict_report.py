@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from experiments.bridge.factorial_report import Reached, first_reached, short, slowdown
 from experiments.bridge.page import Grid
 from experiments.bridge.told import AXES
@@ -16,7 +18,10 @@ WHAT = (
     "was right (sum). Without noise, gradient flow on one softmax foretells the price of a verdict "
     "in closed form."
 )
-TELLS = {"label": "R2", "unbiased verdict": "R3a", "verdict": "R3b", "sum": "R5"}
+TELLS = {
+    "label": "R2", "unbiased verdict": "R3a", "verdict": "R3b", "sum": "R5",
+    "sum, critic": "R5", "sum, group": "R7", "PPO": "R4",
+}  # fmt: skip
 
 
 def reached(curves: dict[Part, Curves], axis: str, level: float) -> Reached:
@@ -62,10 +67,11 @@ def parts_table(curves: dict[Part, Curves], setup: Setup) -> Grid:
                 reach.append(("" if r.everywhere(part) else "> ") + short(r.mean(part)))
         rows.append(
             (
-                f"{part.suits} suits, {part.told} ({TELLS[part.told]}), {part.batch} a batch",
+                f"{part.suits} {part.game or 'suits'}, {part.told} ({TELLS[part.told]}), "
+                f"{part.batch} a batch",
                 f"{curve['right'][:, -1].mean():.3f}",
                 *reach,
-                short(noise_scale(curve, MOST)),
+                "-" if np.isnan(curve["noise"]).all() else short(noise_scale(curve, MOST)),
                 f"{curve['seconds'].max():.0f}",
             )
         )

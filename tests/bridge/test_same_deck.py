@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from experiments.bridge import same_deck_figure, same_deck_grids, same_deck_report
-from experiments.bridge.same_deck import PRESETS, Setup, exam, judged
-from experiments.bridge.same_deck_measures import ALL, STATISTICS
+from experiments.bridge.same_deck import PRESETS, Setup
+from experiments.bridge.same_deck_exam import exam, judged
+from experiments.bridge.same_deck_measures import STATISTICS
 from experiments.bridge.same_deck_study import present
 from experiments.bridge.same_deck_summary import Summary
 from experiments.bridge.similarity import MEASURES
@@ -15,6 +16,7 @@ from tests.experiments.command import assert_one_line, run
 
 SETUP = Setup(seeds=5, tasks=("RepeatFirst", "RepeatPrevious"))
 KINDS = ("LM", "label", "verdict")
+ALL = (*KINDS, "untrained")
 
 
 def world(shares, alike, index, speed=2.0, competence=0.99):
@@ -168,7 +170,8 @@ def test_competence_of_a_network_that_knows_nothing():
     network = setup.network("RepeatPrevious")
     carry = network.initial_carry(512)
     params = jax.jit(network.init)(jax.random.key(0), carry, test.x, test.start)
-    found = jax.jit(lambda params: judged(network, "LM", test, params))(params)
+    env = setup.env("RepeatPrevious")
+    found = jax.jit(lambda params: judged(env, network, "LM", test, params, "obs"))(params)
     assert -0.1 < found["competence"] < 0.02
     assert 0.26 < test.worth < 0.30 and test.floor == pytest.approx(1.105, abs=1e-3)
     assert test.without == pytest.approx(4 / 15, abs=0.01)
@@ -190,5 +193,5 @@ def test_the_smallest_study_runs_and_goes_on(capsys, tmp_path):
     folder = tmp_path / "same-deck"
     (folder / "RepeatFirst-alike.parquet").unlink()
     code, again, _ = run(capsys, words)
-    assert code == 0 and "18 finished" in again and again.count("finished before") == 18
+    assert code == 0 and "22 finished" in again and again.count("finished before") == 22
     assert (folder / "same_deck.html").stat().st_size > 100_000

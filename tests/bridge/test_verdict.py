@@ -4,10 +4,10 @@ numbers."""
 import numpy as np
 import pytest
 
-from experiments.bridge import verdict as study
+from experiments.bridge import verdict_study as study
 from experiments.bridge.factorial_report import slowdown
 from experiments.bridge.told import AXES
-from experiments.bridge.verdict import PRESETS, RUNGS, Part
+from experiments.bridge.verdict import PRESETS, RUNGS, Part, Setup
 from experiments.bridge.verdict_findings import findings, told_ratio
 from experiments.bridge.verdict_gradients import NAMES
 from experiments.bridge.verdict_report import foretold, noise_scale
@@ -66,7 +66,7 @@ def invented(setup, part, price, scale=4.0):
         columns = {"seed": seed, "update": np.arange(60), "seconds": 1.0, "right": right}
         columns |= dict.fromkeys(AXES[:2], tokens) | {AXES[2]: tokens / price}
         columns |= {"signal": 1.0, "noise": scale, "cos_expected": 0.9, "cos_quarter": 0.6}
-        columns |= {"cos_labels": 0.8}
+        columns |= {"cos_labels": 0.8, "cos_ppo": 0.5 - 0.1 * right}
         rows.append({k: np.broadcast_to(v, 60) for k, v in columns.items()})
     assert set(NAMES) <= set(columns)
     return {
@@ -145,7 +145,7 @@ def test_a_mistake_gets_one_line(capsys, tmp_path):
 @pytest.mark.slow
 def test_every_way_of_being_told_learns():
     """One program trains all four: labels fastest; and a part ends when all seeds are done."""
-    setup = study.Setup(seeds=2, suits=(2,), features=16, head_features=16, batches=(16,),
+    setup = Setup(seeds=2, suits=(2,), features=16, head_features=16, batches=(16,),
                         updates=(300,), num_looks=6, num_decks=64, num_gradients=8)  # fmt: skip
     right = {}
     for told in RUNGS:

@@ -1,0 +1,41 @@
+"""The page of `popjax bridge verdict`: its findings, figures and tables."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from experiments.bridge import verdict_figure as figure
+from experiments.bridge import verdict_more as more
+from experiments.bridge import verdict_report as report
+from experiments.bridge.page import Picture, Section
+from experiments.bridge.presenting import Shown
+from experiments.bridge.verdict import Curves, Part, Setup
+from experiments.bridge.verdict_findings import findings, lead
+
+
+def shown(curves: dict[Part, Curves], setup: Setup, preset: str) -> Shown:
+    """All that the curves of a study say."""
+    found = findings(curves, setup)
+    tables = [report.curve_table(curves, setup), report.parts_table(curves, setup)]
+    beside = more.beside_table(curves, setup)
+    tables += [beside] if beside else []
+    summary = figure.draw(curves, setup)
+    price = Picture(summary, "Tokens to a criterion against the closed form, and learning curves")
+    on_the_way = [
+        Picture(figure.draw_all_curves(curves, setup), "Learning curves on three axes"),
+        Picture(figure.draw_gradients(curves, setup), "Signal, noise and direction on the way"),
+    ]
+    return Shown(
+        "verdict",
+        "The price of a verdict",
+        lead(found),
+        [*found, *more.findings(curves, setup)],
+        tables,
+        [
+            Section("What it costs", report.WHAT, [price, *tables]),
+            Section("On the way", "", on_the_way),
+        ],
+        summary,
+        110,
+        {"preset": preset, **asdict(setup)},
+    )

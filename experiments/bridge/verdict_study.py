@@ -1,0 +1,183 @@
+"""Trains the parts of `popjax bridge verdict` that are not there yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cache, partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from agents.hyperparams import Hyperparams
+from agents.lm import LMConfig, reading
+from agents.regimes import REGIMES, make_train
+from agents.regimes.choices import log_probs, of, sizes_of
+from agents.regimes.data import own_labels
+from experiments.bridge.store import tables_of
+from experiments.bridge.told import AXES, make_advance, make_told
+from experiments.bridge.told_ppo import make_ppo
+from experiments.bridge.verdict import ALL, BESIDE, ENOUGH, PRESETS, RUNGS, Curves, Part, Setup
+from experiments.bridge.verdict_gradients import NAMES, make_measure
+from experiments.errors import UserError, positive
+from experiments.results import Table, open_study
+from experiments.specs import memory_name
+from experiments.train import lane_keys
+from popjax.players import play
+from popjax.words import nearest
+
+
+class Programs(NamedTuple):
+    """What is compiled once for all rungs. begin: `keys -> states`. advance: see `make_advance`.
+    examine: `params -> [seeds]` the probability of the right action on decks that are not read."""
+
+    begin: Callable[..., Any]
+    advance: Callable[..., Any]
+    examine: Callable[..., Any]
+
+
+@cache
+def measure_of(setup: Setup, suits: int, game: str) -> Callable[..., Any]:
+    """What the gradients of any rung are like at the parameters of all seeds."""
+    env, oracle = setup.env(suits, game), setup.oracle(suits, game)
+    one = make_measure(env, setup.network(suits, game), ALL, oracle, setup.num_gradients)
+    return jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
+
+
+@cache
+def programs_of(setup: Setup, suits: int, batch: int, game: str, beside: str = "") -> Programs:
+    """For so many suits and so large batches. beside: of one of these ways alone."""
+    env, network, oracle = (make(suits, game) for make in (setup.env, setup.network, setup.oracle))
+    config = LMConfig(batch, previous_action="off", schedule="constant", warmup=0.0)
+    hyperparams = Hyperparams(learning_rate=setup.learning_rate, max_grad_norm=1.0)
+    if not beside:
+        init, step = make_told(env, network, config, ALL, oracle)
+    elif beside == "PPO":
+        init, one = make_ppo(env, network, config, oracle)
+        step = ignoring(one)
+    else:
+        init, segment = make_train(env, network, config, REGIMES[BESIDE[beside]], oracle)
+        step = ignoring(partial(first_row, segment))
+    decks = play(env, oracle, jax.random.key(2**31), setup.num_decks)
+    x, start = reading(env, decks, "obs")
+    label, judged = own_labels(env, decks)
+
+    def examine(params):
+        policy = network.apply(params, network.initial_carry(setup.num_decks), x, start)[2]
+        right = jnp.exp(of(log_probs(sizes_of(env), policy), label))
+        return jnp.mean(right, where=judged)
+
+    longest = setup.looks(batch)[-1]
+    return Programs(
+        jax.jit(jax.vmap(lambda key: init(key, hyperparams, longest))),
+        make_advance(step, hyperparams),
+        jax.jit(jax.vmap(examine)),
+    )
+
+
+def first_row(segment, state, hyperparams):
+    """One update of a rung of the ladder, and its axes."""
+    state, metrics = segment(state, hyperparams, 1)
+    return state, {name: jnp.float32(metrics[name][0]) for name in AXES}
+
+
+def ignoring(one):
+    """A step that is told in one way alone, as `make_advance` asks for it."""
+
+    def step(state, hyperparams, told, share):
+        state, news = one(state, hyperparams)
+        return state, {name: jnp.float32(news[name]) for name in AXES}
+
+    return step
+
+
+def run_part(setup: Setup, part: Part, watch: Callable[..., Iterable]) -> Table:
+    """Trains all seeds side by side until all are done or time is over: one line a look and seed.
+
+    right: the mean probability of the right action at the judged steps of the held-out decks.
+    """
+    clock = time.perf_counter()
+    beside = part.told if part.told in BESIDE else ""
+    programs = programs_of(setup, part.suits, part.batch, part.game, beside)
+    told, seeds = 0 if beside else list(ALL).index(part.told), np.arange(setup.seeds)
+    state = programs.begin(lane_keys(tuple(range(setup.seeds)))[0])
+    sums, rows = dict.fromkeys(AXES, 0.0), []
+    for before, update in watch(list(pairwise([0, *setup.looks(part.batch)]))):
+        state, news = programs.advance(state, told, 0.0, update - before)
+        sums = {name: sums[name] + np.float64(news[name]) for name in AXES}
+        right = np.float64(programs.examine(state.params))
+        found = dict.fromkeys(NAMES, np.full(setup.seeds, np.nan))
+        if not beside:
+            keys = jax.vmap(jax.random.fold_in)(state.key, -1 - state.update)
+            found = measure_of(setup, part.suits, part.game)(state.params, keys, told)
+        rows.append(
+            {
+                "seed": seeds,
+                "update": np.full(setup.seeds, update),
+                "seconds": np.full(setup.seeds, time.perf_counter() - clock),
+                "right": right,
+                **sums,
+                **{name: np.float64(found[name]) for name in NAMES},
+            }
+        )
+        if (right > ENOUGH).all():
+            break
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+def verdict(
+    out: Path, study: str, preset: str, memory: str, seeds: int | None, console: Console
+) -> tuple[Path, Setup, dict[Part, Curves]]:
+    """Trains the parts that are not there yet, one file each. The folder of the study, what was
+    set, and the curves of all parts."""
+    if preset not in PRESETS:
+        raise UserError(nearest(preset, PRESETS, "preset"))
+    setup = replace(PRESETS[preset], memory=memory_name(memory))
+    if seeds is not None:
+        positive("seeds", seeds)
+        setup = replace(setup, seeds=seeds)
+    folder = open_study(out, study, {"kind": "verdict", **setup.plain})
+    names = {part: name_of(part) for part in setup.parts}
+    files = {part: folder / f"{name}.parquet" for part, name in names.items()}
+    console.print(
+        f"{len(files)} parts of {setup.seeds} seeds in {folder}: "
+        f"{sum(file.exists() for file in files.values())} finished"
+    )
+
+    def make(part: Part, title: str) -> Table:
+        shown = {"console": console, "disable": not console.is_terminal}
+        return run_part(setup, part, partial(track, description=title, transient=True, **shown))
+
+    def about(table: Table) -> str:
+        return f"right {table['right'][-setup.seeds :].mean():.3f}, "
+
+    titles = {p: title_of(p) for p in files}
+    tables = tables_of(files, titles, make, console, about)
+    curves = {
+        part: {name: column.reshape(-1, setup.seeds).T for name, column in table.items()}
+        for part, table in tables.items()
+    }
+    return folder, setup, curves
+
+
+def name_of(part: Part) -> str:
+    """Of a part's file.
+
+    >>> name_of(Part(4, "verdict", 64)), name_of(Part(4, "sum, critic", 64, "8 cards"))
+    ('4-bandit-64', '4-sum-critic-64-8-cards')
+    """
+    told = RUNGS.get(part.told) or part.told.replace(", ", "-")
+    game = f"-{part.game.replace(' ', '-')}" if part.game else ""
+    return f"{part.suits}-{told}-{part.batch}{game}"
+
+
+def title_of(part: Part) -> str:
+    game = f" ({part.game})" if part.game else ""
+    return f"{part.suits} suits{game} by {part.told}, {part.batch} episodes a batch"

@@ -1,0 +1,148 @@
+"""The presets that want a GPU: every cell of them can be built, and their new parts run in small.
+
+No test here trains at the size of such a preset."""
+
+import jax
+import numpy as np
+import pytest
+from rich.console import Console
+
+from agents.regimes import make_train
+from experiments.bridge import same_deck, verdict, verdict_study
+from experiments.bridge.same_deck import KINDS, THREE
+from experiments.bridge.same_deck_questions import in_one
+from experiments.bridge.same_deck_study import measured_of, present
+from experiments.bridge.same_deck_study import same_deck as run_study
+from experiments.bridge.told import AXES
+from experiments.bridge.told_ppo import PASSES
+from experiments.bridge.verdict import BESIDE, Part
+from experiments.bridge.verdict_findings import findings
+from experiments.bridge.verdict_more import findings as more
+from popjax.tokens import target_of
+
+SMALL = same_deck.Setup(
+    decks="easy", seeds=2, features=8, num_episodes=4, num_tokens=800, num_looks=2, num_decks=60,
+    num_steps=2, rows=48, edits=16, layers=2, judged=16, longer=2,
+)  # fmt: skip
+
+
+def test_the_same_deck_plan_holds_what_was_asked():
+    setup = same_deck.PRESETS["gpu"]
+    families = {"RepeatFirst", "RepeatPrevious", "Autoencode", "CountRecall", "HigherLower"}
+    assert set(setup.tasks) == families | {"MultiarmedBandit", "Concentration"}
+    rungs = {KINDS[kind].rung.rung for kind in setup.kinds}
+    assert rungs == {"R0", "R1", "R-all", "R3b", "R4", "R5"}
+    assert same_deck.MEMORIES_OF["gpu"] == ("gru", "s5", "mamba", "transformer")
+    assert len(setup.cells) == 7 * 6 - 1, "one language model for both suits games"
+    for task, kind in setup.cells:
+        assert setup.looks(task, kind)[-1] == setup.num_updates(task, kind) > 100
+        make_train(setup.env(task), setup.network(task), setup.config(task), KINDS[kind].rung)
+    for task in setup.tasks:
+        assert len(measured_of(task)) >= 6
+        assert 0 < setup.times(task)[0] < setup.times(task)[-1] < setup.env(task).max_steps
+    assert setup.num_updates("RepeatFirst", "sum") > 4.9 * setup.num_updates("RepeatFirst")
+
+
+@pytest.mark.parametrize("memory", same_deck.MEMORIES_OF["gpu"])
+def test_every_memory_of_the_plan_fits_every_task(memory):
+    from dataclasses import replace
+
+    from agents.lm import init_params, inputs_of
+
+    setup = replace(same_deck.PRESETS["gpu"], memory=memory)
+    for task in setup.tasks:
+        env, network = setup.env(task), setup.network(task)
+        inputs = inputs_of(env, setup.config(task))
+        assert inputs == ("obs+action" if target_of(env).needs_action else "obs")
+        shapes = jax.eval_shape(lambda key: init_params(env, network, key, inputs),  # noqa: B023
+                                jax.random.key(0))  # fmt: skip
+        assert len(network.backbone.memories) == 2 and jax.tree.leaves(shapes)
+
+
+def test_old_studies_keep_their_names():
+    plain = same_deck.PRESETS["mini"].plain
+    assert not {"kinds", "layers", "longer", "judged"} & set(plain)
+    assert set(same_deck.PRESETS["gpu"].plain) > set(plain)
+    assert not set(verdict.SINCE) & set(verdict.PRESETS["mini"].plain)
+    assert set(verdict.SINCE) <= set(verdict.PRESETS["gpu"].plain)
+
+
+def studied(tmp_path, monkeypatch, **changed):
+    from dataclasses import replace
+
+    from experiments.bridge import same_deck_summary
+
+    monkeypatch.setitem(same_deck.PRESETS, "small", replace(SMALL, **changed))
+    for name, value in (("LEAST_COMPETENCE", -1e9), ("MOST_EXCESS", 1e9), ("ENOUGH", 2)):
+        monkeypatch.setattr(same_deck_summary, name, value)
+    console = Console(quiet=True)
+    memory = changed.get("memory", "gru")
+    folder, summary = run_study(tmp_path, "s", "small", memory, None, console)
+    return summary, present(folder, summary, console)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # so few rows that nothing is left of them
+def test_a_new_task_on_another_memory(tmp_path, monkeypatch, quickly_compiled):
+    """HigherLower, whose counts are asked for rank by rank, on s5."""
+    summary, paths = studied(
+        tmp_path, monkeypatch, tasks=("HigherLower",), kinds=THREE, memory="s5"
+    )
+    assert not in_one(SMALL.env("HigherLower"), "lm")
+    curve = summary.curves["HigherLower", "verdict"]
+    assert np.isfinite(curve["gradient_tokens"]).all() and curve["gradient_tokens"][-1] > 0
+    page = paths[-1].read_text()
+    assert "backwards" in page and "H1b&#39;" in page and "Learning curves over tokens" in page
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "task, kinds",
+    [
+        ("MultiarmedBandit", THREE),
+        ("Concentration", ("LM", "rewards", "sum")),
+        ("Autoencode", ("LM", "verdict", "both")),
+    ],
+)
+def test_every_other_new_task_and_rung(task, kinds, tmp_path, monkeypatch, quickly_compiled):
+    summary, paths = studied(tmp_path, monkeypatch, tasks=(task,), kinds=kinds)
+    assert set(summary.having("probed")) == {task} and paths[-1].stat().st_size
+    if task != "Autoencode":
+        assert summary.tables[task, "own-play"]["version"].size
+
+
+def test_the_verdict_plan_holds_what_was_asked():
+    setup = verdict.PRESETS["gpu"]
+    parts = set(setup.parts)
+    assert {part.batch for part in parts} == {4096, 256, 16} and setup.suits == (2, 4, 8, 16)
+    games = {part.game for part in parts}
+    assert {"k 2", "k 8", "RepeatFirstEasy", "256 cards", ""} <= games
+    assert {f"CountRecall{level}" for level in ("Easy", "Medium", "Hard")} <= games
+    for part in parts:
+        env, oracle = (of(part.suits, part.game) for of in (setup.env, setup.oracle))
+        assert env.action_space.num_values == part.suits and oracle.sees == "history"
+        assert setup.network(part.suits, part.game).num_actions == part.suits
+    assert len({verdict_study.name_of(part) for part in parts}) == len(parts)
+    assert {part.told for part in parts} >= set(BESIDE)
+
+
+@pytest.mark.slow
+def test_sums_beside_others_and_ppo_run(quickly_compiled):
+    setup = verdict.Setup(
+        seeds=2, suits=(2,), cards=8, features=8, head_features=8, batches=(8,), updates=(4,),
+        suits_of_all_batches=(2,), num_looks=2, num_decks=16, num_gradients=8,
+        beside=tuple(BESIDE), lengths=(12,),
+    )  # fmt: skip
+    curves = {}
+    for part in setup.parts:
+        if part.told == "unbiased verdict" or (part.game and part.told in BESIDE):
+            continue
+        table = verdict_study.run_part(setup, part, list)
+        curves[part] = {name: column.reshape(-1, 2).T for name, column in table.items()}
+    ppo = curves[Part(2, "PPO", 8)]
+    np.testing.assert_allclose(ppo[AXES[1]], PASSES * ppo[AXES[0]])
+    assert np.isnan(ppo["cos_labels"]).all()
+    told = curves[Part(2, "verdict", 8)]
+    assert (np.abs(told["cos_ppo"]) <= 1 + 1e-5).all()
+    names = [one.name for one in more(curves, setup)]
+    assert names == ["H2c'", "H2c''", "H2d'"] and findings
