@@ -132,4 +132,4 @@ def told_by_counts(env: Environment, times: tuple[int, ...]) -> float:
         left = deck.num_kinds * hypergeom.pmf(c, deck.num_cards, deck.each, t) @ entr(c / t)
         told += number * (of_card - left)
         known += number * of_card
-    return told / known
+    return float(told / known)
