@@ -127,26 +127,30 @@ def ppo(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding | None:
         return None
 
     def mean(name, low, high):
-        """`[seeds]` over looks at which the right action is so likely."""
-        values = []
-        for part in parts:
-            right = curves[part]["right"]
-            where = (right > low) & (right <= high)
-            values.append(np.where(where, curves[part][name], np.nan))
-        return np.nanmean(np.concatenate(values, axis=1), axis=1)
+        """`[seeds]` over looks at which the right action is so likely, if there are any."""
+        right = np.concatenate([curves[part]["right"] for part in parts], axis=1)
+        values = np.concatenate([curves[part][name] for part in parts], axis=1)
+        where = (right > low) & (right <= high)
+        number = where.sum(axis=1)
+        total = np.sum(np.where(where, values, 0.0), axis=1)
+        return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
     early, late = mean("cos_ppo", 0, HALF), mean("cos_ppo", HALF, MOST)
     plain = mean("cos_labels", 0, HALF), mean("cos_labels", HALF, MOST)
-    gap = late - early
-    low, high = mean_interval(gap[np.isfinite(gap)]) if np.isfinite(gap).any() else (-1.0, 1.0)
-    found = (
-        f"cosine with the labels' gradient {np.nanmean(early):.2f} until the right action has "
-        f"probability {HALF}, {np.nanmean(late):.2f} from there to {MOST} (change "
-        f"{np.nanmean(gap):.2f}, {low:.2f} to {high:.2f}); of a verdict's, {plain[0].mean():.2f} "
-        f"and {np.nanmean(plain[1]):.2f}"
-    )
+    both = np.isfinite(late - early)
     claim = (
         "the gradient of PPO's first pass turns away from the labels' as the learner gets better"
+    )
+    if not both.any():
+        found = f"no seed was looked at both below {HALF} and between it and {MOST}"
+        return Finding("H2d'", claim, found, "inconclusive")
+    gap = (late - early)[both]
+    low, high = mean_interval(gap)
+    found = (
+        f"cosine with the labels' gradient {early[both].mean():.2f} until the right action has "
+        f"probability {HALF}, {late[both].mean():.2f} from there to {MOST} (change "
+        f"{gap.mean():.2f}, {low:.2f} to {high:.2f}); of a verdict's, {plain[0][both].mean():.2f} "
+        f"and {plain[1][both].mean():.2f}"
     )
     return Finding("H2d'", claim, found, outcome_of(low, high, -np.inf, 0.0))
 
