@@ -1,8 +1,9 @@
 """The page with the toggle: one self-contained HTML file.
 
 The built page is `explorer/built/page.html` (Lit and Observable Plot, bundled by Vite to one file;
-sources in `explorer/`), and the recorded episodes are `explorer/episodes.json`, written by
-`popjax explore --record`. `page` puts the second into the first.
+sources in `explorer/`); the recorded episodes are `explorer/episodes.json`, and what trained pairs
+forget `explorer/forgetting.json`, both written by `popjax explore --record`. `page` puts these into
+the first.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from experiments.bridge.gears import gears, sentences
 from popjax import FAMILIES
 
 FOLDER = Path(__file__).with_name("explorer")
-BUILT, EPISODES, FIGURES = (
-    FOLDER / name for name in ("built/page.html", "episodes.json", "figures")
+BUILT, EPISODES, FORGETTING, FIGURES = (
+    FOLDER / name for name in ("built/page.html", "episodes.json", "forgetting.json", "figures")
 )
 PLACE = "{{popjax-data}}"
 
@@ -34,11 +35,13 @@ def page(
     episodes: Mapping[str, str] | None = None,
     study: Mapping[str, Any] | None = None,
     command: str = "popjax explore",
+    forgotten: Mapping[str, Any] | None = None,
 ) -> str:
     """The page as one string of HTML, which loads nothing from anywhere.
 
     episodes: packed recordings by id, in place of those that are shipped. study: a study's table,
         see `experiments.explore_study`. command: what made the page, as it tells.
+    forgotten: forgetting curves by id, in place of those that are shipped.
 
     >>> text = page()
     >>> text[:15], PLACE in text
@@ -52,6 +55,7 @@ def page(
         "ladder": ladder(),
         "figures": figures(),
         "episodes": shipped() | dict(episodes or {}),
+        "forgetting": shipped_forgetting() | dict(forgotten or {}),
         "study": study,
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
@@ -78,6 +82,16 @@ class Embedded:
 def shipped() -> dict[str, str]:
     """The recordings that come with the package, packed, by id."""
     return json.loads(EPISODES.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def shipped_forgetting() -> dict[str, Any]:
+    """What the pairs that come with the package forget, by id; see `experiments.explore_forgetting`.
+
+    >>> sorted(shipped_forgetting()["RepeatPreviousEasy"])[:3]
+    ['agent', 'half_life', 'language_model']
+    """
+    return json.loads(FORGETTING.read_text(encoding="utf-8"))
 
 
 def pack(recorded: Mapping[str, Any]) -> str:

@@ -43,7 +43,13 @@ class Explore:
 
     def run(self, console: Console) -> None:
         from experiments import explore
-        from experiments.explore_study import pairs_in, record_shipped, recordings, table_of
+        from experiments.explore_study import (
+            forgotten,
+            pairs_in,
+            record_shipped,
+            recordings,
+            table_of,
+        )
         from experiments.specs import env_name
 
         names = [env_name(name) for name in self.envs]
@@ -64,7 +70,9 @@ class Explore:
         if not table["cells"]:
             raise UserError(f"no cell of {folder} is finished yet")
         own = recordings(pairs, pairs, console)
-        write(self.file or folder / "explore.html", explore.page(own, table, command), console)
+        curves = forgotten(pairs, pairs, console)
+        text = explore.page(own, table, command, curves)
+        write(self.file or folder / "explore.html", text, console)
 
 
 def write(path: Path, text: str, console: Console) -> None:

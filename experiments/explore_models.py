@@ -16,39 +16,46 @@ from popjax.tokens import target_of
 
 STUDY = "explorer"
 FEATURES = 48
+LM_RATE = 3e-3
 NETWORK = NetworkConfig(features=FEATURES, head_features=FEATURES)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Steps of each costume, in thousands; and what the agent needs to learn within them."""
+    """Steps of each costume, in thousands; and what each needs to learn within them."""
 
     agent: int
     language_model: int
-    learning_rate: float = 1e-3
+    learning_rate: float = 2.5e-3
     gamma: float = 0.99
-    episodes: int = 64
+    gae_lambda: float = 0.95
+    envs: int = 16
+    """Environments of the agent side by side: few, so that there are many updates."""
+    episodes: int = 32
+    """Whole episodes between two steps of the language model."""
 
+
+CARDS = {"gamma": 0.1, "gae_lambda": 0.5}
+"""Where cards come whatever is done, later rewards are noise."""
 
 BUDGETS: dict[str, Budget] = {
-    "Autoencode": Budget(2000, 1500, gamma=0.0),
-    "Battleship": Budget(800, 600),
-    "Concentration": Budget(800, 800),
-    "CountRecall": Budget(400, 1000, gamma=0.0),
-    "HigherLower": Budget(500, 1500, gamma=0.0),
-    "LabyrinthEscape": Budget(400, 800, episodes=8),
-    "LabyrinthExplore": Budget(400, 800, episodes=8),
-    "MineSweeper": Budget(800, 600),
-    "MultiarmedBandit": Budget(1000, 800),
-    "NoisyPositionOnlyCartPole": Budget(400, 800),
-    "NoisyPositionOnlyPendulum": Budget(600, 800),
-    "PositionOnlyCartPole": Budget(400, 800),
-    "PositionOnlyPendulum": Budget(600, 800),
-    "RepeatFirst": Budget(400, 1500, gamma=0.0),
-    "RepeatPrevious": Budget(1200, 1500, gamma=0.0),
-    "VelocityOnlyCartPole": Budget(400, 800),
+    "Autoencode": Budget(600, 1500, **CARDS, episodes=16),
+    "Battleship": Budget(500, 1000, gamma=0.5),
+    "Concentration": Budget(500, 1200, gamma=0.5, episodes=16),
+    "CountRecall": Budget(800, 1500, **CARDS),
+    "HigherLower": Budget(400, 1500, **CARDS),
+    "LabyrinthEscape": Budget(500, 800, episodes=4),
+    "LabyrinthExplore": Budget(500, 800, gamma=0.9, episodes=4),
+    "MineSweeper": Budget(600, 800, gamma=0.5, episodes=64),
+    "MultiarmedBandit": Budget(500, 1000, gamma=0.9, episodes=8),
+    "NoisyPositionOnlyCartPole": Budget(500, 1200, episodes=8),
+    "NoisyPositionOnlyPendulum": Budget(600, 1200, gamma=0.95, episodes=8),
+    "PositionOnlyCartPole": Budget(400, 1200, episodes=8),
+    "PositionOnlyPendulum": Budget(600, 1200, gamma=0.95, episodes=8),
+    "RepeatFirst": Budget(400, 1500, 4e-3, **CARDS),
+    "RepeatPrevious": Budget(300, 1500, 8e-3, envs=8, **CARDS),
+    "VelocityOnlyCartPole": Budget(400, 1200, episodes=8),
 }
-"""Where cards come whatever is done, gamma = 0 has the same best policy and less noise."""
 
 
 def pair(family: str) -> tuple[CellSpec, CellSpec]:
@@ -66,13 +73,23 @@ def pair(family: str) -> tuple[CellSpec, CellSpec]:
     common = {"seeds": 1, "num_segments": 4, "eval_episodes": 128, "network": NETWORK}
     agent = Settings(
         total_steps=1000 * budget.agent,
-        ppo=PPOConfig(inputs="obs+action" if acts_matter else "obs"),
-        hyperparams={"learning_rate": budget.learning_rate, "gamma": budget.gamma},
+        ppo=PPOConfig(
+            num_envs=budget.envs,
+            num_steps=64,
+            num_minibatches=4,
+            inputs="obs+action" if acts_matter else "obs",
+        ),
+        hyperparams={
+            "learning_rate": budget.learning_rate,
+            "gamma": budget.gamma,
+            "gae_lambda": budget.gae_lambda,
+        },
         **common,
     )
     language_model = Settings(
         total_steps=1000 * budget.language_model,
         lm=LMConfig(num_episodes=budget.episodes, player="mixture" if acts_matter else "reference"),
+        hyperparams={"learning_rate": LM_RATE},
         **common,
     )
     name = f"{family}Easy"

@@ -12,6 +12,7 @@ import numpy as np
 from rich.console import Console
 
 from experiments import explore
+from experiments.explore_forgetting import forgetting
 from experiments.explore_models import STUDY, study_cells
 from experiments.explore_pairs import Pair, pair_of
 from experiments.explore_probes import readings
@@ -110,6 +111,20 @@ def recordings(
     return found
 
 
+def forgotten(
+    names: Iterable[str], pairs: Mapping[str, tuple[Cell, Cell]], console: Console
+) -> dict[str, Any]:
+    """The forgetting curves of the trained pairs among the names, where there are such, by id."""
+    found = {}
+    for name in [name for name in names if name in pairs]:
+        curves = forgetting(name, pair_of(*pairs[name]), jax.random.key(SEED + 2))
+        if curves:
+            found[name] = curves
+            console.print(f"asked what {name}'s pair forgets", highlight=False)
+        jax.clear_caches()
+    return found
+
+
 def record_shipped(out: Path, names: Iterable[str], console: Console) -> Path:
     """Trains what the page ships with, records it, and puts it into the package's file.
 
@@ -120,9 +135,17 @@ def record_shipped(out: Path, names: Iterable[str], console: Console) -> Path:
     outcomes = run_cells(folder, [spec for spec in study_cells() if spec.env in names], console)
     if "failed" in outcomes:
         console.print("what failed is recorded without networks; run it again to go on")
-    table = explore.shipped() if explore.EPISODES.exists() else {}
-    table = table | recordings(names, pairs_in(folder), console)
-    lines = [json.dumps({name: table[name]})[1:-1] for name in ENVS if name in table]
-    explore.EPISODES.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    pairs = pairs_in(folder)
+    _put(explore.EPISODES, recordings(names, pairs, console))
+    _put(explore.FORGETTING, forgotten(names, pairs, console))
     explore.shipped.cache_clear()
+    explore.shipped_forgetting.cache_clear()
     return explore.EPISODES
+
+
+def _put(path: Path, fresh: Mapping[str, Any]) -> None:
+    """Into a file of one line an environment, keeping those of others."""
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    table = kept | fresh
+    lines = [json.dumps({name: table[name]})[1:-1] for name in ENVS if name in table]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

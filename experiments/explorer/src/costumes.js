@@ -12,6 +12,10 @@ export const costumes = {
     stream: "The episode. Marked is what is judged: the agent’s own actions, by their reward.",
     surprise: "Surprise at each observation, in nats",
     memory: "What its memory holds",
+    forgetting: "What an agent forgets",
+    forgotten:
+      "An agent fails by forgetting what it saw. How many nats a linear probe reads, from its memory, of the observation that came so many steps before. What it must not lose is decided by the reward.",
+    lag: "steps since the observation",
   },
   lm: {
     title: "Language model",
@@ -24,6 +28,10 @@ export const costumes = {
     stream: "The document. Marked is what carries loss: the tokens that came, each with its surprise.",
     surprise: "Loss of each token, in nats",
     memory: "What its context holds",
+    forgetting: "What a language model forgets",
+    forgotten:
+      "A language model fails by forgetting what it read. How many nats a linear probe reads, from its state, of the token that came so many positions before. What it must not lose is decided by the tokens still to come.",
+    lag: "positions since the token",
   },
 };
 

@@ -1,16 +1,24 @@
-// The disanalogies as experiments: figures with what they show; and the study at hand, if any.
+// The disanalogies as experiments: what is forgotten, figures with what they show; and the study at
+// hand, if any.
 
 import { LitElement, html, nothing } from "lit";
 import * as Plot from "@observablehq/plot";
+import { costumes } from "./costumes.js";
 import { data } from "./data.js";
+import { forgetting } from "./forgetting.js";
 
 class Experiments extends LitElement {
+  static properties = { costume: {} };
+
   createRenderRoot() {
     return this;
   }
 
   render() {
     return html`
+      ${Object.keys(data.forgetting).length
+        ? forgetting(data.forgetting, costumes[this.costume])
+        : nothing}
       ${data.figures.length
         ? html`<section class="wide" aria-labelledby="experiments">
             <h2 id="experiments">Where they part, measured</h2>

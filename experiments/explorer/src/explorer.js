@@ -74,7 +74,7 @@ class Explorer extends LitElement {
           @arrived=${() => this.arrived()}
         ></popjax-task>
         <popjax-ladder .costume=${costume}></popjax-ladder>
-        <popjax-experiments></popjax-experiments>
+        <popjax-experiments .costume=${costume}></popjax-experiments>
       </main>
       <footer class="wide">
         <p>

@@ -164,15 +164,37 @@ function said(episode, step, words) {
 function who(episode) {
   const shown =
     episode.length > episode.steps ? html` Shown are the first ${episode.steps} of ${episode.length} steps.` : nothing;
-  const { agent } = episode;
+  const { agent, language_model: model, scores } = episode;
   if (!agent)
     return html`No pair of networks was trained at this level: the reference player
       (${episode.player}) plays, and a uniform guess stands where a model would.${shown}`;
   return html`A ${agent.memory.toUpperCase()} of width ${agent.features} plays (PPO,
-    ${(agent.steps / 1000).toFixed(0)} thousand steps, mean return ${agent.return}; the reference
-    player earns ${episode.scores.reference}, the best player without memory
-    ${episode.scores.memoryless}). Beside it the same network as a language model reads the very same
-    episode.${shown}`;
+    ${(agent.steps / 1000).toFixed(0)} thousand steps, mean return ${agent.return.toFixed(3)};
+    the reference player earns ${scores.reference}, the best player without memory
+    ${scores.memoryless}, chance ${scores.random}).${earned(agent, scores)} Beside it the same network
+    as a language model reads the very same episode (${(model.steps / 1000).toFixed(0)} thousand
+    tokens, ${model.nats.toFixed(3)} nats a token on new episodes, where the
+    ${episode.floor.kind === "exact" ? "floor" : "best law known"} is at
+    ${model.floor.toFixed(3)}).${expected(model, episode.token.uniform)}${shown}`;
+}
+
+/** What must be said of an agent that was trained for minutes: whether it uses a memory. */
+function earned(agent, { reference, memoryless, random }) {
+  if (agent.return <= random + 0.1 * Math.max(memoryless - random, 0))
+    return html` <strong>It has learned next to nothing.</strong>`;
+  if (memoryless < reference && agent.return <= memoryless)
+    return html` <strong>It is undertrained: a player without memory does as well or better.</strong>`;
+  if (agent.return < memoryless + 0.5 * (reference - memoryless))
+    return html` <strong>It is undertrained: less than half of what a memory is worth.</strong>`;
+  return nothing;
+}
+
+/** And of a model, whether it has come near the floor. */
+function expected(model, uniform) {
+  return model.nats - model.floor > 0.1 * (uniform - model.floor)
+    ? html` <strong>The model is undertrained: over a tenth of the way from the floor to a uniform
+        guess is left.</strong>`
+    : nothing;
 }
 
 customElements.define("popjax-replay", Replay);
