@@ -86,7 +86,7 @@ def shipped() -> dict[str, str]:
 
 @functools.cache
 def shipped_forgetting() -> dict[str, Any]:
-    """What the pairs that come with the package forget, by id; see `experiments.explore_forgetting`.
+    """What the shipped pairs forget, by id; see `experiments.explore_forgetting`.
 
     >>> sorted(shipped_forgetting()["RepeatPreviousEasy"])[:3]
     ['agent', 'half_life', 'language_model']

@@ -62,6 +62,7 @@ def test_recording_some_environments_keeps_the_others(capsys, tmp_path, monkeypa
     stored = tmp_path / "episodes.json"
     stored.write_text('{"RepeatFirstEasy": "kept", "HigherLowerHard": "old"}')
     monkeypatch.setattr(explore, "EPISODES", stored)
+    monkeypatch.setattr(explore, "FORGETTING", tmp_path / "forgetting.json")
     monkeypatch.setattr(explore_study, "recorded", lambda name, pair: {"env": name, "pair": pair})
     monkeypatch.setattr(explore_study, "study_cells", list)
     explore.shipped.cache_clear()
@@ -74,3 +75,4 @@ def test_recording_some_environments_keeps_the_others(capsys, tmp_path, monkeypa
         assert fresh == {"env": "HigherLowerHard", "pair": None}
     finally:
         explore.shipped.cache_clear()
+        explore.shipped_forgetting.cache_clear()

@@ -150,6 +150,17 @@ def test_the_ladder_says_what_each_rung_changes(visit, path):
     assert page.locator(".rung h3").inner_text().startswith("R8-sum")
 
 
+def test_what_is_forgotten_is_told_in_both_costumes(visit, path):
+    curves = explore.shipped_forgetting()
+    page = visit(path)
+    assert page.locator("[data-forgetting]").count() == len(curves) == 5
+    assert page.locator("#forgetting").inner_text() == "What an agent forgets"
+    total = curves["RepeatPreviousEasy"]["total"]["agent"]
+    assert f"{total:.1f}" in page.locator('[data-forgetting="RepeatPreviousEasy"]').inner_text()
+    page.get_by_label("Language model", exact=True).check()
+    assert page.locator("#forgetting").inner_text() == "What a language model forgets"
+
+
 @pytest.mark.parametrize("costume", ["rl", "lm"])
 def test_it_fits_a_phone(visit, path, costume):
     page = visit(path, f"#{costume}/NoisyPositionOnlyCartPoleEasy/4", viewport=PHONE)
