@@ -182,7 +182,8 @@ function who(episode) {
 function earned(agent, { reference, memoryless, random }) {
   if (agent.return <= random + 0.1 * Math.max(memoryless - random, 0))
     return html` <strong>It has learned next to nothing.</strong>`;
-  if (memoryless < reference && agent.return <= memoryless)
+  if (reference <= memoryless) return nothing; // a memory is worth nothing there
+  if (agent.return <= memoryless)
     return html` <strong>It is undertrained: a player without memory does as well or better.</strong>`;
   if (agent.return < memoryless + 0.5 * (reference - memoryless))
     return html` <strong>It is undertrained: less than half of what a memory is worth.</strong>`;
