@@ -64,6 +64,7 @@ class BenchPPO:
     out: Path | None = None
     """Write the numbers to this JSON file as well."""
     ppo: tyro.conf.OmitArgPrefixes[PPOConfig] = field(default_factory=PPOConfig)
+    """The training that is measured."""
 
     def run(self, console: Console) -> None:
         from experiments.bench_ppo import bench_ppo
@@ -156,7 +157,10 @@ BENCHES = {"envs": BenchEnvs, "memories": BenchMemories, "ppo": BenchPPO, "lm": 
 
 @dataclass(frozen=True)
 class Bench:
-    """Measure speed on this machine: popjax bench envs, memories, ppo or lm."""
+    """Measure speed on this machine: popjax bench envs, memories, ppo or lm.
+
+    Example: popjax bench envs --envs RepeatPreviousEasy
+    """
 
     what: (
         Annotated[BenchEnvs, tyro.conf.subcommand("envs")]

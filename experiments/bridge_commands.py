@@ -215,7 +215,10 @@ BRIDGES = {
 
 @dataclass(frozen=True)
 class Bridge:
-    """Reinforcement learning beside language modelling: gears, floors, tokens and experiments."""
+    """Reinforcement learning beside language modelling: gears, floors, tokens and experiments.
+
+    Example: popjax bridge floors --envs HigherLowerEasy
+    """
 
     what: (
         Annotated[BridgeGears, tyro.conf.subcommand("gears")]

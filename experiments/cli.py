@@ -38,6 +38,12 @@ COMMANDS = {
     "explore": Explore,
 }
 GROUPS = {"bench": BENCHES, "bridge": BRIDGES}
+ABOUT = """POPGym in pure JAX, and the memory models that play it.
+
+Example: popjax sweep
+
+Example: popjax train RepeatPreviousEasy --settings fast
+"""
 
 
 def parse(argv: list[str]):
@@ -63,7 +69,7 @@ def _read(argv: list[str], default: dict[str, object]):
             return tyro.cli(
                 tyro.conf.OmitSubcommandPrefixes[Union[kinds]],  # noqa: UP007
                 prog="popjax",
-                description="POPGym in pure JAX, and the memory models that play it.",
+                description=ABOUT,
                 args=argv,
             )
     except SystemExit as leave:

@@ -56,8 +56,11 @@ class Train:
     """Train one memory model on one environment, as an agent or as a language model.
 
     Example: popjax train RepeatPreviousEasy --memory gru --total-steps 1000000
+
     Example: popjax train HigherLowerEasy --as lm --memory s5
+
     Example: popjax train CountRecallEasy --memory gru --settings fast --total-steps 1000000
+
     Example: popjax train RepeatPreviousEasy --settings paper --profile
     """
 
@@ -71,6 +74,7 @@ class Train:
     """Settings to begin with, which the options below change: default, fast (found by search for
     this environment and memory), paper or popjaxrl (as published)."""
     settings: tyro.conf.OmitArgPrefixes[Settings] = field(default_factory=Settings)
+    """How to train."""
     out: Path = DEFAULT_OUT
     """Folder of all studies."""
     study: str = "train"
@@ -114,6 +118,7 @@ class Report:
     """Print the tables of a study, and write them with figures to one page, `report.html`.
 
     Example: popjax report quick
+
     Example: popjax report quick --format csv > quick.csv
     """
 

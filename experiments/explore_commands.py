@@ -27,6 +27,7 @@ class Explore:
     in the replays wherever it trained an agent (ppo) and a language model (lm) of one memory.
 
     Example: popjax explore
+
     Example: popjax explore quick
     """
 
@@ -89,6 +90,7 @@ class BridgeGears:
     """Every concept under its name in each costume, and whether the likeness holds.
 
     Example: popjax bridge gears
+
     Example: popjax bridge gears --only supervision --as lm
     """
 

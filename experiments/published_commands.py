@@ -15,7 +15,9 @@ class Published:
     """Print the table of the results that are kept with the sources, or add those of a study.
 
     Example: popjax published
+
     Example: popjax published --add results/fast --name fast
+
     Example: popjax published --add results/paper --name paper --against-paper
     """
 

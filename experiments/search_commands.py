@@ -32,6 +32,7 @@ class Search:
     point 0 on seeds that no rung has used. Run it again to go on.
 
     Example: popjax search RepeatPreviousEasy --memory gru --points 64 --seeds 2 --features 32
+
     Example: popjax search CountRecallEasy --settings fast --vary features=64,128 --write
     """
 
@@ -62,6 +63,7 @@ class Search:
     settings: tyro.conf.OmitArgPrefixes[Settings] = field(
         default_factory=lambda: Settings(**SILENT)
     )
+    """How to train."""
     out: Path = DEFAULT_OUT
     """Folder of all studies."""
     study: str | None = None

@@ -25,7 +25,9 @@ class Sweep:
     """Train many memory models on many environments; run it again to go on.
 
     Example: popjax sweep --preset quick --memories gru mlp
+
     Example: popjax sweep --preset paper --plan --devices 8xH100
+
     Example: popjax sweep --preset paper --launcher slurm --gpus 1 --partition gpu
     """
 
