@@ -20,6 +20,11 @@ class Backbone(nn.Module):
 
     memories: the blocks, bottom first. feed_forward: width of a two-layer residual block after
     each memory, 0 for none. The parameters are the same tree in every costume.
+
+    >>> from agents.memory import MEMORIES
+    >>> backbone = Backbone((MEMORIES["gru"](8), MEMORIES["lstm"](8)), feed_forward=16)
+    >>> backbone.state_size()  # the GRU's 8 and the LSTM's 16
+    24
     """
 
     memories: tuple[Memory, ...]
@@ -56,6 +61,12 @@ class Head(nn.Module):
 
     scale: of the last layer. gain: of the dense layers. law: of the last layer's weights,
     "orthogonal", or "normal" with the deviation `scale`.
+
+    >>> import jax
+    >>> head = Head(num_outputs=4, features=8, scale=0.01)
+    >>> y, params = head.init_with_output(jax.random.key(0), jnp.ones((2, 3)))
+    >>> y.shape, bool(abs(y).max() < 0.1)
+    ((2, 4), True)
     """
 
     num_outputs: int
@@ -74,7 +85,11 @@ class Head(nn.Module):
 
 @dataclass(frozen=True)
 class HeadStart:
-    """What the weights of an agent's two heads begin as, see `Head`."""
+    """What the weights of an agent's two heads begin as, see `Head`.
+
+    >>> HeadStart(policy=0.1)
+    HeadStart(policy=0.1, value=1.0, gain=1.4142135623730951, law='orthogonal')
+    """
 
     policy: float = 0.01
     value: float = 1.0
@@ -89,6 +104,14 @@ class ActorCritic(nn.Module):
     critic: the value's own backbone; None shares the actor's. start: what the heads begin as.
     squash: reals are drawn from a Gaussian squashed into their box, see `agents.distributions`.
     free: so many of the last outputs are parameters that no input changes (log deviations).
+
+    >>> import jax
+    >>> from agents.small import small
+    >>> _, network, params = small("RepeatFirstEasy")
+    >>> x, start = jnp.ones((5, 2, 9)), jnp.zeros((5, 2), bool)
+    >>> carry, policy, value = jax.jit(network.apply)(params, network.initial_carry(2), x, start)
+    >>> policy.shape, value.shape
+    ((5, 2, 4), (5, 2))
     """
 
     backbone: Backbone
@@ -134,6 +157,16 @@ class LanguageModel(nn.Module):
     p(token) = prod_i p(component i | features, action, components before i).
 
     num_actions: raw outputs of the action head, 0 for none: the policy half of the stream.
+
+    >>> import jax
+    >>> from agents.memory import MEMORIES
+    >>> model = LanguageModel(Backbone((MEMORIES["gru"](8),)), sizes=(4,), head_features=8)
+    >>> x, start = jnp.ones((5, 2, 9)), jnp.zeros((5, 2), bool)
+    >>> carry = model.initial_carry(2)
+    >>> params = jax.jit(model.init)(jax.random.key(0), carry, x, start)
+    >>> carry, logits, _ = jax.jit(model.apply)(params, carry, x, start)
+    >>> logits.shape
+    (5, 2, 4)
     """
 
     backbone: Backbone

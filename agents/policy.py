@@ -31,7 +31,13 @@ FILE = "policy.npz"
 
 
 class PolicyError(ValueError):
-    """A policy cannot be read; the message is one line that says why."""
+    """A policy cannot be read; the message is one line that says why.
+
+    >>> load("nowhere")
+    Traceback (most recent call last):
+        ...
+    agents.policy.PolicyError: there is no policy in nowhere
+    """
 
 
 class PolicyCarry(struct.PyTreeNode):
@@ -50,6 +56,14 @@ class Policy(struct.PyTreeNode):
     """A trained agent. A pytree: `params` are its leaves.
 
     env: the id of the environment it was trained on. seed: that it was trained with.
+
+    >>> from agents.small import small
+    >>> env, network, params = small("RepeatFirstEasy")
+    >>> spaces = env.observation_space, env.action_space
+    >>> policy = Policy(params, network, *spaces, "obs+action", "RepeatFirstEasy", seed=0)
+    >>> carry, actions = policy.act(jax.random.key(0), policy.initial_carry(2), jnp.array([1, 3]))
+    >>> actions.shape, carry.start.tolist()
+    ((2,), [False, False])
     """
 
     params: Any
@@ -129,6 +143,17 @@ def load(path: str | Path, seed: int | None = None) -> Policy:
         policy = agents.load("results/train/<cell>/policy.npz")
         carry = policy.initial_carry(1)
         carry, action = policy.act(jax.random.key(0), carry, timesteps.obs)
+
+    >>> import tempfile
+    >>> from agents.small import small
+    >>> env, network, params = small("RepeatFirstEasy")
+    >>> each_seed = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), params)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "policy.npz"
+    ...     save(path, env, network, each_seed, "obs+action", "RepeatFirstEasy", seeds=(0, 1))
+    ...     policy = load(folder, seed=1)
+    >>> policy.env, policy.seed, policy.action_space
+    ('RepeatFirstEasy', 1, Discrete(sizes=4))
     """
     path = Path(path)
     path = path / FILE if path.is_dir() else path

@@ -30,7 +30,11 @@ from popjax.core import Environment
 
 @dataclass(frozen=True)
 class PPOConfig:
-    """What changes shapes or the program."""
+    """What changes shapes or the program.
+
+    >>> PPOConfig(num_envs=8, num_steps=16).steps_per_update
+    128
+    """
 
     num_envs: int = 64
     """Environments side by side."""
@@ -75,6 +79,13 @@ class TrainState(struct.PyTreeNode):
 
     update: `[]` updates made. num_updates: `[]` the run's length (for annealing).
     kl: `[]` the present coefficient of the KL penalty.
+
+    >>> from agents.small import small
+    >>> env, network, _ = small()
+    >>> init, _ = make_train(env, network, PPOConfig(num_envs=8, num_steps=16))
+    >>> state = jax.eval_shape(lambda key: init(key, Hyperparams(), 100), jax.random.key(0))
+    >>> state.actor.obs.shape, state.update.dtype.name
+    ((8,), 'int32')
     """
 
     params: Any
@@ -92,6 +103,14 @@ def axes(env: Environment, config: PPOConfig, data: Transition) -> dict[str, Arr
 
     A reward tells whether the action was right where the environment pays for nothing else, and
     where it pays; in other families the nats are not-a-number.
+
+    >>> from types import SimpleNamespace
+    >>> from popjax import make
+    >>> chance = jnp.log(jnp.full((1, 1), 0.25))
+    >>> data = SimpleNamespace(reward=-chance, policy=jnp.zeros((1, 1, 4)), log_prob=chance)
+    >>> seen = axes(make("RepeatFirstEasy"), PPOConfig(num_epochs=4), data)
+    >>> seen["gradient_tokens"].item(), round(seen["told_nats"].item(), 3)  # ln 4
+    (4, 1.386)
     """
     expected = told = jnp.nan
     if env.name in REWARDS_ARE_VERDICTS:
@@ -122,6 +141,18 @@ def passes(
     one row a minibatch. The key is consumed.
 
     carry: the memory at the first step. data: `[T, B]` transitions, advantages, targets.
+
+    >>> from agents.small import small
+    >>> env, network, _ = small(memory="mlp")
+    >>> config = PPOConfig(num_envs=4, num_steps=3, num_epochs=2, num_minibatches=2)
+    >>> def one_update(key):
+    ...     state = make_train(env, network, config)[0](key, Hyperparams(), 1)
+    ...     actor, data, _ = collect(env, network, state.params, state.actor, key, config.num_steps)
+    ...     rows = (data, data.reward, data.value)
+    ...     return passes(env, network, config, state, Hyperparams(), actor.carry, rows, key)
+    >>> _, metrics = jax.eval_shape(one_update, jax.random.key(0))
+    >>> metrics["loss"].shape
+    (4,)
     """
     held_back = slow_down(config.anneal, config.rise, state.update / state.num_updates)
     step = optimiser(hyperparams, held_back).update
@@ -147,7 +178,11 @@ def passes(
 def adapted(coefficient: Any, kl: Any, target: Any) -> Float[Array, ""]:
     """The coefficient of the KL penalty after an update (Schulman et al. 2017, section 4, with
     RLlib's factors): half as much where the divergence fell below half its target, 1.5 times as
-    much where it rose above twice that."""
+    much where it rose above twice that.
+
+    >>> [adapted(0.2, kl, target=0.01).item() < 0.2 for kl in (0.001, 0.01, 0.1)]
+    [True, False, False]
+    """
     coefficient = jnp.where(kl > 2 * target, 1.5 * coefficient, coefficient)
     return jnp.where(kl < 0.5 * target, 0.5 * coefficient, coefficient)
 
@@ -160,6 +195,15 @@ def make_train(
 
     `segment`'s `num_updates` is static; each metric has one row an update. `return` is the mean
     return of the episodes that ended during the update, not-a-number where none did.
+
+    >>> from agents.small import small
+    >>> env, network, _ = small(memory="mlp")
+    >>> init, segment = make_train(env, network, PPOConfig(num_envs=8, num_steps=4))
+    >>> def train(key, updates=5):
+    ...     return segment(init(key, Hyperparams(), updates), Hyperparams(), updates)
+    >>> state, metrics = jax.eval_shape(train, jax.random.key(0))  # jax.jit to run it
+    >>> metrics["return"].shape
+    (5,)
     """
 
     def init(key: Key[Array, ""], hyperparams: Hyperparams, num_updates: Any) -> TrainState:

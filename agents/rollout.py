@@ -22,6 +22,12 @@ class Actor(struct.PyTreeNode):
 
     start: obs begins an episode. previous_action: meaningless where `start`.
     episode_return, episode_length: of the episode under way.
+
+    >>> from agents.small import small
+    >>> env, network, _ = small()
+    >>> actor = begin(env, network, jax.random.key(0), num_envs=2)
+    >>> actor.start.tolist(), actor.episode_length.tolist()
+    ([True, True], [0, 0])
     """
 
     states: State
@@ -40,6 +46,11 @@ class Transition(struct.PyTreeNode):
     agent did and thought there (policy: raw outputs). reward, terminated, truncated: what the
     action led to. final_value: the value of the observation an episode was truncated in, 0
     elsewhere and unless it was asked for.
+
+    >>> row = jnp.zeros((1, 1))
+    >>> ended = Transition(row, row, row, row, row, row, row, row > 0, row == 0, row)
+    >>> ended.last.tolist()
+    [[True]]
     """
 
     x: Float[Array, "T B d"]
@@ -59,7 +70,12 @@ class Transition(struct.PyTreeNode):
 
 
 class EpisodeStats(struct.PyTreeNode):
-    """Sums over the episodes that ended: how many, their returns, their lengths."""
+    """Sums over the episodes that ended: how many, their returns, their lengths.
+
+    >>> stats = EpisodeStats(count=4, return_sum=2.0, length_sum=204)
+    >>> stats.return_sum / stats.count
+    0.5
+    """
 
     count: Int[Array, ""]
     return_sum: Float[Array, ""]
@@ -67,7 +83,13 @@ class EpisodeStats(struct.PyTreeNode):
 
 
 def input_size(env: Environment, inputs: Inputs) -> int:
-    """Width of `agent_input`."""
+    """Width of `agent_input`.
+
+    >>> from popjax import make
+    >>> env = make("RepeatPreviousEasy")  # 4 suits to see, 4 to name
+    >>> input_size(env, "obs"), input_size(env, "obs+action")
+    (5, 9)
+    """
     previous = env.action_space.flat_size if inputs == "obs+action" else 0
     return env.observation_space.flat_size + previous + 1
 
@@ -76,7 +98,13 @@ def agent_input(
     env: Environment, obs: Array, previous_action: Array, start: Array, inputs: Inputs
 ) -> Float[Array, "... d"]:
     """`concat(flatten(obs), flatten(previous_action) * ~start, start)`: the paper's PreviousAction
-    and Antialias wrappers in one. `inputs="obs"` leaves the previous action out."""
+    and Antialias wrappers in one. `inputs="obs"` leaves the previous action out.
+
+    >>> from popjax import make
+    >>> env = make("RepeatPreviousEasy")
+    >>> agent_input(env, jnp.array(2), jnp.array(1), jnp.array(False), "obs+action").tolist()
+    [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
+    """
     flag = start[..., None].astype(jnp.float32)
     parts = [env.observation_space.flatten(obs), flag]
     if inputs == "obs+action":
@@ -86,7 +114,13 @@ def agent_input(
 
 
 def begin(env: Environment, network: ActorCritic, key: Key[Array, ""], num_envs: int) -> Actor:
-    """`num_envs` agents at the first observation of an episode each. The key is consumed."""
+    """`num_envs` agents at the first observation of an episode each. The key is consumed.
+
+    >>> from agents.small import small
+    >>> env, network, _ = small()
+    >>> begin(env, network, jax.random.key(0), num_envs=3).obs.shape
+    (3,)
+    """
     states, timesteps = batch.reset(env, key, num_envs)
     action = env.action_space
     return Actor(
@@ -102,7 +136,15 @@ def begin(env: Environment, network: ActorCritic, key: Key[Array, ""], num_envs:
 
 def think(env: Environment, network: ActorCritic, params: Any, actor: Actor, inputs: Inputs):
     """One step of the network at the actor's observation: x `[B, d]`, carry, policy `[B, n]`,
-    value `[B]`."""
+    value `[B]`.
+
+    >>> from agents.small import small
+    >>> env, network, params = small()
+    >>> actor = begin(env, network, jax.random.key(0), num_envs=3)
+    >>> x, carry, policy, value = think(env, network, params, actor, "obs+action")
+    >>> x.shape, policy.shape, value.shape
+    ((3, 9), (3, 4), (3,))
+    """
     x = agent_input(env, actor.obs, actor.previous_action, actor.start, inputs)
     carry, policy, value = network.apply(params, actor.carry, x[None], actor.start[None])
     return x, carry, policy[0], value[0]
@@ -118,7 +160,16 @@ def collect(
     inputs: Inputs = "obs+action",
     with_final_value: bool = False,
 ) -> tuple[Actor, Transition, EpisodeStats]:
-    """`num_steps` steps of every agent with automatic reset. The key is consumed."""
+    """`num_steps` steps of every agent with automatic reset. The key is consumed.
+
+    >>> from agents.small import small
+    >>> env, network, params = small(memory="mlp")
+    >>> def run(key):
+    ...     return collect(env, network, params, begin(env, network, key, num_envs=2), key, 60)
+    >>> actor, data, episodes = jax.jit(run)(jax.random.key(0))
+    >>> data.x.shape, episodes.count.item()  # an episode has 51 steps
+    ((60, 2, 9), 2)
+    """
 
     def one_step(actor: Actor, key):
         key_action, key_step, key_renew = jax.random.split(key, 3)

@@ -40,6 +40,12 @@ def open_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
     """The folder of a study, made if need be.
 
     Raises UserError if it cannot be written, is no study, or is a study of other settings.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     folder = open_study(Path(out), "mine", {"kind": "train"})
+    ...     sorted(path.name for path in folder.iterdir())
+    ['study.json']
     """
     if not study or study != Path(study).name or study.startswith("."):
         raise UserError(f"a study needs a plain folder name, not {study!r}")
@@ -66,7 +72,11 @@ def open_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
 
 def check_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
     """Where a study is or would be, without making it; a UserError if it is one of other
-    settings."""
+    settings.
+
+    >>> check_study(Path("nowhere"), "mine", {"kind": "train"}).as_posix()
+    'nowhere/mine'
+    """
     folder = Path(out) / study
     with suppress(OSError, json.JSONDecodeError):
         _same(folder, json.loads((folder / "study.json").read_text()), asked)
@@ -83,7 +93,13 @@ def _same(folder: Path, there: dict[str, Any], asked: dict[str, Any]) -> None:
 
 
 class Cell:
-    """The folder of one cell of a study."""
+    """The folder of one cell of a study.
+
+    >>> from experiments.specs import Settings, cell
+    >>> one = Cell(Path("nowhere"), cell("RepeatFirstEasy", "gru", Settings()))
+    >>> one.folder.name.startswith("RepeatFirstEasy-gru-"), one.finished
+    (True, False)
+    """
 
     def __init__(self, study: Path, spec: CellSpec):
         self.spec = spec
@@ -163,7 +179,19 @@ class Cell:
 
 
 def read_results(folder: Path) -> tuple[Table, Table, dict[str, Any]]:
-    """The metrics, evaluation and summary in the folder of a finished cell."""
+    """The metrics, evaluation and summary in the folder of a finished cell.
+
+    >>> import tempfile
+    >>> from experiments.specs import Settings, cell
+    >>> table = {"seed": np.array([0, 1]), "return": np.array([0.5, 1.0])}
+    >>> with tempfile.TemporaryDirectory() as study:
+    ...     one = Cell(Path(study), cell("RepeatFirstEasy", "gru", Settings()))
+    ...     one.open()
+    ...     one.finish(table, table, {"parameters": 100})
+    ...     metrics, evaluation, summary = read_results(one.folder)
+    >>> metrics["return"].tolist(), summary
+    ([0.5, 1.0], {'parameters': 100})
+    """
     path = folder / "summary.json"
     try:
         summary = json.loads(path.read_text())
@@ -176,13 +204,21 @@ def read_results(folder: Path) -> tuple[Table, Table, dict[str, Any]]:
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong, in one line."""
+    """What went wrong, in one line.
+
+    >>> reason(ValueError("no such level")), reason(UserError("give a name"))
+    ('ValueError: no such level', 'give a name')
+    """
     words = (str(error).strip().splitlines() or [""])[0][:200]
     return words if isinstance(error, UserError) else f"{type(error).__name__}: {words}"
 
 
 def machine() -> dict[str, Any]:
-    """What a result depends on beside its spec."""
+    """What a result depends on beside its spec.
+
+    >>> sorted(machine()), "jax" in machine()["versions"]
+    (['cores', 'device', 'versions'], True)
+    """
     devices = jax.devices()
     packages = ("popjax", "jax", "jaxlib", "flax", "optax", "distrax")
     return {
@@ -194,7 +230,14 @@ def machine() -> dict[str, Any]:
 
 
 def write_parquet(path: Path, table: Table) -> None:
-    """Writes equally long columns as one Parquet file, whole or not at all."""
+    """Writes equally long columns as one Parquet file, whole or not at all.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_parquet(Path(folder) / "t.parquet", {"seed": np.array([0, 1])})
+    ...     read_parquet(Path(folder) / "t.parquet")["seed"].tolist()
+    [0, 1]
+    """
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     with _whole_or_gone(temporary), duckdb.connect() as connection:
         names = ", ".join(f'unnest($c{i}) AS "{name}"' for i, name in enumerate(table))
@@ -205,7 +248,16 @@ def write_parquet(path: Path, table: Table) -> None:
 
 
 def read_parquet(path: Path) -> Table:
-    """The columns of a Parquet file; a UserError if it is damaged."""
+    """The columns of a Parquet file; a UserError if it is damaged.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     try:
+    ...         read_parquet(Path(file.name))
+    ...     except UserError as error:
+    ...         print("is damaged" in str(error))
+    True
+    """
     try:
         with _reader(os.getpid()).cursor() as connection:
             query = connection.execute(f"SELECT * FROM read_parquet('{_quoted(path)}')")
@@ -228,7 +280,14 @@ def _quoted(path: Path) -> str:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all."""
+    """Writes a file whole or not at all.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomically(Path(folder) / "a.txt", b"whole")
+    ...     [(path.name, path.read_text()) for path in Path(folder).iterdir()]
+    [('a.txt', 'whole')]
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with _whole_or_gone(temporary):
         with open(temporary, "wb") as file:

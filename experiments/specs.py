@@ -29,7 +29,11 @@ DEFAULT_HYPERPARAMS = {
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """The sizes of the network."""
+    """The sizes of the network.
+
+    >>> memory_of("gru", NetworkConfig(parameters=10_000)).features
+    40
+    """
 
     features: int = 128
     """Width of the encoder and of the memory."""
@@ -55,7 +59,12 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train, the same for every cell of a sweep."""
+    """How to train, the same for every cell of a sweep.
+
+    >>> settings = Settings(seeds=2, hyperparams={"gamma": 0.9})
+    >>> sorted(settings.plain("ppo").keys() & {"ppo", "lm"})
+    ['ppo']
+    """
 
     total_steps: int | None = None
     """Environment steps of each seed; 2 million for an agent, what it needs for a language model,
@@ -69,8 +78,11 @@ class Settings:
     eval_episodes: int = 256
     """Episodes of the evaluation of the final policy."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
+    """The sizes of the network."""
     ppo: PPOConfig = field(default_factory=PPOConfig)
+    """How an agent is trained: what changes shapes or the program."""
     lm: LMConfig = field(default_factory=LMConfig)
+    """How a language model is trained: what changes shapes or the program."""
     hyperparams: dict[str, float] = field(default_factory=dict)
     """Hyper-parameters that differ from their defaults, by name."""
 
@@ -91,13 +103,22 @@ class Settings:
 
 
 def own_part(regime: str) -> str:
-    """The name of the part of `Settings` that says how a regime gets its data."""
+    """The name of the part of `Settings` that says how a regime gets its data.
+
+    >>> own_part("ppo"), own_part("lm")
+    ('ppo', 'lm')
+    """
     return "ppo" if regime == "ppo" else "lm"
 
 
 @dataclass(frozen=True)
 class CellSpec:
-    """One cell, fully resolved: equal specs give equal results on an equal machine."""
+    """One cell, fully resolved: equal specs give equal results on an equal machine.
+
+    >>> spec = cell("RepeatFirstEasy", "gru", Settings(total_steps=100_000, seeds=2))
+    >>> spec.seeds, spec.num_updates, spec.env_steps  # 12 updates are paid for, of 64 x 128 steps
+    ((0, 1), 12, 196608)
+    """
 
     env: str
     memory: str
@@ -183,7 +204,12 @@ def as_before(resolved: dict[str, Any]) -> dict[str, Any]:
 
 def id_of(resolved: dict[str, Any]) -> str:
     """`<env>-<memory>-<hash of the resolved spec>`. The regime stands before the hash if it is not
-    PPO."""
+    PPO.
+
+    >>> spec = cell("RepeatFirstEasy", "gru", Settings())
+    >>> id_of(spec.resolved()) == spec.id, len(spec.id.split("-")[-1])
+    (True, 10)
+    """
     text = json.dumps(as_before(resolved), sort_keys=True)
     regime = "" if resolved["regime"] == "ppo" else f"{resolved['regime']}-"
     code = hashlib.sha256(text.encode()).hexdigest()[:10]
@@ -192,7 +218,12 @@ def id_of(resolved: dict[str, Any]) -> str:
 
 def cell(env: str, memory: str, settings: Settings, regime: str = "ppo") -> CellSpec:
     """A cell from names as a person writes them, and what its regime sets where `settings` are
-    silent; a UserError names the nearest right word."""
+    silent; a UserError names the nearest right word.
+
+    >>> spec = cell("popgym-RepeatFirstEasy-v0", "GRU", Settings(seeds=2))
+    >>> spec.env, spec.memory, spec.regime
+    ('RepeatFirstEasy', 'gru', 'ppo')
+    """
     from experiments.regimes import regime_name, settled  # which build cells' networks
 
     regime = regime_name(regime)
@@ -200,7 +231,11 @@ def cell(env: str, memory: str, settings: Settings, regime: str = "ppo") -> Cell
 
 
 def env_name(name: str) -> str:
-    """The canonical id of an environment."""
+    """The canonical id of an environment.
+
+    >>> env_name("popgym-RepeatFirstEasy-v0")
+    'RepeatFirstEasy'
+    """
     try:
         return canonical(name)
     except ValueError as error:
@@ -208,14 +243,22 @@ def env_name(name: str) -> str:
 
 
 def memory_name(name: str) -> str:
-    """The canonical name of a memory model."""
+    """The canonical name of a memory model.
+
+    >>> memory_name("LSTM")
+    'lstm'
+    """
     if name.lower() not in MEMORIES:
         raise UserError(nearest(name, MEMORIES, "memory"))
     return name.lower()
 
 
 def memory_of(name: str, size: NetworkConfig) -> Memory:
-    """One memory block, at the width asked for or the widest within the budget."""
+    """One memory block, at the width asked for or the widest within the budget.
+
+    >>> memory_of("lstm", NetworkConfig(state=128)).state_size()
+    128
+    """
     if size.parameters and size.state:
         raise UserError("give a budget of parameters or of state, not both")
     kind = partial(MEMORIES[name], **memory_options(name, size.options))
@@ -241,7 +284,12 @@ def memory_options(name: str, options: dict[str, int]) -> dict[str, Any]:
 
 
 def backbone_of(spec: CellSpec) -> Backbone:
-    """The part of the network that every regime trains."""
+    """The part of the network that every regime trains.
+
+    >>> settings = Settings(network=NetworkConfig(features=16, num_layers=2))
+    >>> backbone_of(cell("RepeatFirstEasy", "gru", settings)).state_size()
+    32
+    """
     size = spec.settings.network
     memory = memory_of(spec.memory, size)
     blocks = tuple(memory.clone() for _ in range(size.num_layers))
@@ -257,7 +305,12 @@ def backbone_of(spec: CellSpec) -> Backbone:
 
 
 def build(spec: CellSpec) -> tuple[Any, ActorCritic]:
-    """The environment and the agent of a cell."""
+    """The environment and the agent of a cell.
+
+    >>> env, network = build(cell("RepeatFirstEasy", "gru", Settings()))
+    >>> env.name, network.num_actions
+    ('RepeatFirst', 4)
+    """
     env = make(spec.env)
     size, outputs = spec.settings.network, num_outputs(env.action_space)
     free = size.style == "popjaxrl" and isinstance(env.action_space, Box)

@@ -58,17 +58,31 @@ def chance_of_more(xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
 
 
 def probability_of_improvement(xs: Strata, ys: Strata) -> np.ndarray:
-    """`chance_of_more`, averaged over the strata; both sides have the same ones, in one order."""
+    """`chance_of_more`, averaged over the strata; both sides have the same ones, in one order.
+
+    >>> better, worse = np.array([1.0, 2.0]), np.array([0.0, 1.0])
+    >>> float(probability_of_improvement([better, worse], [worse, worse]))  # 0.875 and 0.5
+    0.6875
+    """
     return np.mean([chance_of_more(x, y) for x, y in zip(xs, ys, strict=True)], axis=0)
 
 
 def pooled(strata: Strata) -> np.ndarray:
-    """All runs of all strata: `[..., runs]`."""
+    """All runs of all strata: `[..., runs]`.
+
+    >>> pooled([np.array([1.0, 2.0]), np.array([3.0])]).tolist()
+    [1.0, 2.0, 3.0]
+    """
     return np.concatenate(strata, axis=-1)
 
 
 def resampled(strata: Strata, repetitions: int, generator: np.random.Generator) -> list[np.ndarray]:
-    """Each stratum drawn anew from its own seeds: `[repetitions, seeds]` each."""
+    """Each stratum drawn anew from its own seeds: `[repetitions, seeds]` each.
+
+    >>> [draws] = resampled([np.array([1.0, 2.0, 3.0])], 5, np.random.default_rng(0))
+    >>> draws.shape, set(draws.ravel().tolist()) <= {1.0, 2.0, 3.0}
+    ((5, 3), True)
+    """
     return [
         np.asarray(stratum)[generator.integers(len(stratum), size=(repetitions, len(stratum)))]
         for stratum in strata
@@ -76,7 +90,11 @@ def resampled(strata: Strata, repetitions: int, generator: np.random.Generator) 
 
 
 def bounds(values: np.ndarray, level: float = 0.95) -> np.ndarray:
-    """The percentile interval of `[repetitions, ...]` bootstrap values: `[2, ...]`."""
+    """The percentile interval of `[repetitions, ...]` bootstrap values: `[2, ...]`.
+
+    >>> bounds(np.linspace(0, 1, 101), level=0.9).round(3).tolist()
+    [0.05, 0.95]
+    """
     tail = (1 - level) / 2
     return np.quantile(values, [tail, 1 - tail], axis=0)
 
@@ -92,6 +110,12 @@ def interval(
 
     runs: for each stratum (environment) the scores of its seeds, `[seeds]`.
     measure: of `[repetitions, runs]` scores, along the last axis; the interquartile mean.
+
+    >>> interval([np.ones(5), np.ones(5)])
+    (1.0, 1.0)
+    >>> low, high = interval([np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])])
+    >>> low < 0.5 < high
+    True
     """
     draws = resampled(runs, repetitions, np.random.default_rng(seed))
     low, high = bounds(measure(pooled(draws)), level)
@@ -101,7 +125,11 @@ def interval(
 def profile_band(
     runs: Strata, thresholds: np.ndarray, repetitions: int = 2000, seed: int = 0
 ) -> np.ndarray:
-    """The pointwise 95 % interval of `profile`: `[2, thresholds]`."""
+    """The pointwise 95 % interval of `profile`: `[2, thresholds]`.
+
+    >>> profile_band([np.array([0.0, 1.0, 1.0, 1.0])], np.array([-0.5, 0.5])).shape
+    (2, 2)
+    """
     draws = resampled(runs, repetitions, np.random.default_rng(seed))
     return bounds(profile(pooled(draws), thresholds))
 
@@ -109,7 +137,11 @@ def profile_band(
 def improvement_interval(
     xs: Strata, ys: Strata, repetitions: int = 2000, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
-    """Interval of the probability of improvement; the seeds of both sides are drawn apart."""
+    """Interval of the probability of improvement; the seeds of both sides are drawn apart.
+
+    >>> improvement_interval([np.array([2.0, 3.0])], [np.array([0.0, 1.0])])
+    (1.0, 1.0)
+    """
     generator = np.random.default_rng(seed)
     draws = (resampled(side, repetitions, generator) for side in (xs, ys))
     low, high = bounds(probability_of_improvement(*draws), level)

@@ -29,6 +29,11 @@ class Row:
     What the regime does not train is None.
     metrics: the columns of `metrics.parquet`, a row an update and seed.
     record: `spec.json`: the resolved spec, versions, device, cores.
+
+    >>> from experiments.specs import cell
+    >>> spec = cell("HigherLowerEasy", "s5", Settings(), regime="lm")
+    >>> Row(spec, None, None, None, None, {}, {}, {}).who
+    's5 as lm'
     """
 
     spec: CellSpec
@@ -51,6 +56,12 @@ def read_study(folder: Path) -> list[Row]:
     """All finished cells of a study, in the order of `ENVS` and of the memories' names.
 
     Those of older versions too, whose specs lack settings that came later.
+
+    >>> import tempfile
+    >>> from experiments.results import open_study
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     read_study(open_study(Path(out), "mine", {}))  # nothing is finished
+    []
     """
     if not (folder / "study.json").exists():
         raise UserError(f"there is no study in {folder}: run popjax sweep first")
@@ -82,7 +93,18 @@ def read_study(folder: Path) -> list[Row]:
 
 def unfinished(folder: Path) -> list[tuple[str, str]]:
     """The cells of a study that have no result: their names, and why the last attempt failed, ""
-    if none did."""
+    if none did.
+
+    >>> import tempfile
+    >>> from experiments.results import Cell
+    >>> from experiments.specs import cell
+    >>> with tempfile.TemporaryDirectory() as study:
+    ...     one = Cell(Path(study), cell("RepeatFirstEasy", "gru", Settings()))
+    ...     one.open()
+    ...     one.fail(MemoryError("too wide"))
+    ...     [why for _, why in unfinished(Path(study))]
+    ['MemoryError: too wide']
+    """
     found = []
     for path in sorted(folder.glob("*/spec.json")):
         if not (path.parent / "metrics.parquet").exists():
@@ -94,7 +116,14 @@ def unfinished(folder: Path) -> list[tuple[str, str]]:
 
 def labels(rows: Sequence[Row]) -> list[str]:
     """Names that tell the rows of one environment apart: who, and where several cells are of the
-    same environment and memory, the settings in which those differ."""
+    same environment and memory, the settings in which those differ.
+
+    >>> from experiments.specs import cell
+    >>> specs = [cell("RepeatFirstEasy", "gru", Settings(seeds=n)) for n in (2, 3)]
+    >>> nothing = [None] * 4 + [{}, {}]
+    >>> labels([Row(spec, *nothing, {"spec": spec.resolved()}) for spec in specs])
+    ['gru, seeds 2', 'gru, seeds 3']
+    """
     settings = [flat(row.record["spec"]["settings"]) for row in rows]
     groups: dict[tuple[str, str], list[int]] = {}
     for i, row in enumerate(rows):
@@ -121,7 +150,17 @@ def flat(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_spec(folder: Path) -> CellSpec:
-    """The spec stored in a cell's folder."""
+    """The spec stored in a cell's folder.
+
+    >>> import tempfile
+    >>> from experiments.results import Cell
+    >>> from experiments.specs import cell
+    >>> spec = cell("RepeatFirstEasy", "gru", Settings(seeds=2))
+    >>> with tempfile.TemporaryDirectory() as study:
+    ...     Cell(Path(study), spec).open()
+    ...     read_spec(Path(study) / spec.id).id == spec.id
+    True
+    """
     try:
         plain = json.loads((folder / "spec.json").read_text())["spec"]
         settings = plain.pop("settings")

@@ -23,7 +23,11 @@ Report = Callable[[dict[str, Any]], None]
 
 
 class LostError(Exception):
-    """Another process has taken the cell over from this one, which slept too long."""
+    """Another process has taken the cell over from this one, which slept too long.
+
+    >>> issubclass(LostError, UserError)  # nobody's mistake: the other process goes on
+    False
+    """
 
 
 def run_cell(
@@ -39,6 +43,15 @@ def run_cell(
     work on it, else "finished". A run that was cut off goes on after its last finished segment.
     `report` is called with a dict of news after each stage; `log` names `experiments.sinks`;
     `compiled` gives the program, which may have been made ahead.
+
+    >>> import tempfile
+    >>> from experiments.specs import Settings, cell
+    >>> spec = cell("RepeatFirstEasy", "gru", Settings())
+    >>> with tempfile.TemporaryDirectory() as study:
+    ...     Cell(Path(study), spec).open()
+    ...     Cell(Path(study), spec).finish({"step": np.arange(2)}, {"seed": np.arange(2)}, {})
+    ...     run_cell(Path(study), spec)  # trains, unless it was finished before
+    'skipped'
     """
     cell = Cell(study, spec)
     if cell.finished:
@@ -140,14 +153,24 @@ def _check(cell: Cell, ours: Hold) -> None:
 
 
 def true_lanes(state: Any, lanes: int) -> Any:
-    """The state without the lanes that only fill up the devices."""
+    """The state without the lanes that only fill up the devices.
+
+    >>> from collections import namedtuple
+    >>> state = namedtuple("State", "update params")(np.zeros(4), np.arange(4))
+    >>> true_lanes(state, 3).params.tolist()
+    [0, 1, 2]
+    """
     if len(state.update) == lanes:
         return state
     return jax.tree.map(lambda leaf: leaf[:lanes], state)
 
 
 def finite_lanes(params: Any) -> np.ndarray:
-    """`[lanes]` bool: all parameters of the lane are numbers."""
+    """`[lanes]` bool: all parameters of the lane are numbers.
+
+    >>> finite_lanes({"w": jnp.array([[1.0, 2.0], [jnp.nan, 0.0]])}).tolist()
+    [True, False]
+    """
     leaves = [
         np.asarray(jnp.all(jnp.isfinite(leaf), axis=tuple(range(1, leaf.ndim))))
         for leaf in jax.tree.leaves(params)

@@ -33,7 +33,11 @@ Entries = dict[str, dict[str, dict[str, Any]]]
 
 
 def read_tuned(path: Path = TUNED) -> Entries:
-    """All of the file; a UserError if it is damaged or knows a word that does not exist."""
+    """All of the file; a UserError if it is damaged or knows a word that does not exist.
+
+    >>> sorted(read_tuned()["*"]["*"])
+    ['settings', 'source']
+    """
     try:
         entries = json.loads(path.read_text())
         for env, by_memory in entries.items():
@@ -53,7 +57,11 @@ def read_tuned(path: Path = TUNED) -> Entries:
 
 
 def settings_from(plain: dict[str, Any]) -> Settings:
-    """The defaults with what differs from them, which is plain JSON data."""
+    """The defaults with what differs from them, which is plain JSON data.
+
+    >>> settings_from({"total_steps": 1000, "ppo": {"num_steps": 32}}).ppo.num_steps
+    32
+    """
     known = {f.name for f in dataclasses.fields(Settings)} - {"lm"}
     changed = {}
     for name, value in plain.items():
@@ -71,14 +79,25 @@ def settings_from(plain: dict[str, Any]) -> Settings:
 
 
 def check_choice(part: str, name: str, value: object) -> None:
-    """A UserError if a field of the network or of PPO has its choices, and the value is none."""
+    """A UserError if a field of the network or of PPO has its choices, and the value is none.
+
+    >>> check_choice("ppo", "anneal", "cosine")
+    >>> check_choice("ppo", "anneal", "cosines")
+    Traceback (most recent call last):
+        ...
+    experiments.errors.UserError: no choice of anneal is called 'cosines': did you mean 'cosine'?
+    """
     kind = get_type_hints(PARTS[part])[name]
     if get_origin(kind) is Literal and value not in get_args(kind):
         raise UserError(nearest(str(value), get_args(kind), f"choice of {name}"))
 
 
 def differences(settings: Settings) -> dict[str, Any]:
-    """What differs from the defaults, as plain JSON data: `settings_from` backwards."""
+    """What differs from the defaults, as plain JSON data: `settings_from` backwards.
+
+    >>> differences(Settings(seeds=5, ppo=PPOConfig(num_steps=32)))
+    {'seeds': 5, 'ppo': {'num_steps': 32}}
+    """
     plain, silent = dataclasses.asdict(settings), dataclasses.asdict(Settings())
     changed = {k: v for k, v in plain.items() if v != silent[k] and k != "lm"}
     for name in PARTS.keys() & changed.keys():
@@ -87,13 +106,21 @@ def differences(settings: Settings) -> dict[str, Any]:
 
 
 def family_of(env: str) -> str:
-    """The family of an environment's id."""
+    """The family of an environment's id.
+
+    >>> family_of("NoisyPositionOnlyCartPoleHard")
+    'NoisyPositionOnlyCartPole'
+    """
     return next(family for family, levels in FAMILIES.items() if env in map(family.__add__, levels))
 
 
 def entry_of(env: str, memory: str, path: Path = TUNED) -> dict[str, Any]:
     """The entry of a cell, or the nearest more general one: of the environment with any memory,
-    of its family, of any environment."""
+    of its family, of any environment.
+
+    >>> sorted(entry_of("RepeatPreviousEasy", "gru").keys() & {"settings", "source"})
+    ['settings', 'source']
+    """
     entries = read_tuned(path)
     for place in (env, family_of(env), "*"):
         for name in (memory, "*"):
@@ -112,7 +139,11 @@ def tuned(env: str, memory: str, path: Path = TUNED) -> Settings:
 
 
 def best_memory(env: str, path: Path = TUNED) -> str:
-    """The memory that is marked as the best for an environment, its family, or any."""
+    """The memory that is marked as the best for an environment, its family, or any.
+
+    >>> best_memory("RepeatPreviousEasy") in MEMORIES
+    True
+    """
     entries = read_tuned(path)
     for place in (env, family_of(env), "*"):
         for memory, entry in entries.get(place, {}).items():
@@ -127,6 +158,14 @@ def write_tuned(
     """Puts the settings of a cell into the file, whole or not at all; what is marked stays so.
 
     Returns the new entry.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "tuned.json"
+    ...     _ = path.write_text("{}")
+    ...     _ = write_tuned("RepeatFirstEasy", "gru", Settings(seeds=5), "by hand", path)
+    ...     tuned("RepeatFirstEasy", "gru", path).seeds
+    5
     """
     entries = read_tuned(path)
     by_memory = entries.setdefault(env, {})

@@ -33,6 +33,13 @@ def step(
 
     Where `timesteps.last`, reward and flags are those of the episode that ended, while state and
     observation are the first of the next.
+
+    >>> import popjax
+    >>> env = popjax.make("RepeatFirstEasy")
+    >>> states, timesteps = reset(env, jax.random.key(0), 3)
+    >>> states, timesteps = step(env, jax.random.key(1), states, timesteps.obs)
+    >>> (timesteps.reward > 0).tolist()
+    [True, True, True]
     """
     key_renew = jax.random.fold_in(key, actions.shape[0])  # beyond those that `advance` makes
     states, timesteps = advance(env, key, states, actions)
@@ -42,7 +49,15 @@ def step(
 def advance(
     env: Environment, key: Key[Array, ""], states: State, actions: Array
 ) -> tuple[State, TimeStep]:
-    """One action in each of `[B]` episodes, no reset. The key is consumed."""
+    """One action in each of `[B]` episodes, no reset. The key is consumed.
+
+    >>> import popjax
+    >>> env = popjax.make("RepeatFirstEasy")
+    >>> states, timesteps = reset(env, jax.random.key(0), 2)
+    >>> states, timesteps = advance(env, jax.random.key(1), states, (timesteps.obs + 1) % 4)
+    >>> (timesteps.reward < 0).tolist(), timesteps.last.tolist()
+    ([True, True], [False, False])
+    """
     keys = jax.random.split(key, actions.shape[0])
     return jax.vmap(env.step)(keys, states, actions)
 
@@ -50,7 +65,16 @@ def advance(
 def renew(
     env: Environment, key: Key[Array, ""], states: State, timesteps: TimeStep
 ) -> tuple[State, TimeStep]:
-    """Begins anew the episodes of `[B]` that are over. The key is consumed."""
+    """Begins anew the episodes of `[B]` that are over. The key is consumed.
+
+    >>> import popjax
+    >>> env = popjax.make("RepeatFirstEasy")
+    >>> states, timesteps = reset(env, jax.random.key(0), 2)
+    >>> over = timesteps.replace(truncated=jnp.array([True, False]))
+    >>> fresh, _ = renew(env, jax.random.key(1), states.replace(asked=jnp.array([9, 9])), over)
+    >>> (fresh.asked == 9).tolist()
+    [False, True]
+    """
     last = timesteps.last
     num_envs = last.shape[0]
     if num_envs == 1:

@@ -21,6 +21,11 @@ class TimeStep(struct.PyTreeNode):
     reward: `[]` float32, what the action that led here earned; 0 after a reset.
     terminated: `[]` bool, that action ended the task itself.
     truncated: `[]` bool, that action met the time limit. Both flags may be true together.
+
+    >>> import jax, popjax
+    >>> _, timestep = popjax.make("RepeatFirstEasy").reset(jax.random.key(0))
+    >>> timestep.obs.shape, timestep.reward.item(), timestep.last.item()
+    ((), 0.0, False)
     """
 
     obs: Array
@@ -35,12 +40,22 @@ class TimeStep(struct.PyTreeNode):
 
 
 def first(obs: Array) -> TimeStep:
-    """The time step of a reset: no reward yet, nothing ended."""
+    """The time step of a reset: no reward yet, nothing ended.
+
+    >>> timestep = first(3)
+    >>> timestep.obs.item(), timestep.reward.item(), timestep.last.item()
+    (3, 0.0, False)
+    """
     return then(obs, 0.0)
 
 
 def then(obs: Array, reward: Any, terminated: Any = False, truncated: Any = False) -> TimeStep:
-    """The time step after an action."""
+    """The time step after an action.
+
+    >>> timestep = then(3, reward=1, truncated=True)
+    >>> timestep.reward.item(), timestep.terminated.item(), timestep.last.item()
+    (1.0, False, True)
+    """
     return TimeStep(
         obs=jnp.asarray(obs),
         reward=jnp.asarray(reward, jnp.float32),

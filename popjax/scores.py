@@ -113,11 +113,18 @@ def measure(env_id: str, kind: str, num_episodes: int, seed: int = 0) -> dict[st
     }
 
 
-def store(env_id: str, kind: str, entry: dict[str, Any]) -> None:
-    """Puts an entry into `scores.json`, beside the sources."""
+def store(env_id: str, kind: str, entry: dict[str, Any], path: Path | None = None) -> None:
+    """Puts an entry into `scores.json` beside the sources, or into a copy of it at `path`.
+
+    >>> import tempfile
+    >>> copied = Path(tempfile.mkdtemp(), "scores.json")
+    >>> store("RepeatFirstEasy", "random", {"mean": -0.5}, copied)
+    >>> read_entries(copied)["RepeatFirstEasy"]["random"]
+    {'mean': -0.5}
+    """
     table = copy.deepcopy(_table())
     table[canonical(env_id)][kind] = entry
-    write_entries(TABLE, table)
+    write_entries(path or TABLE, table)
     _table.cache_clear()
 
 

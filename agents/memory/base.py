@@ -18,6 +18,14 @@ class Memory(nn.Module):
 
     Time first, batch second; one step is a sequence of length 1. Wherever `start[t, b]`, the carry
     of sequence `b` is the initial one before `x[t, b]` is read.
+
+    >>> from agents.memory import MEMORIES
+    >>> gru = MEMORIES["gru"](features=4)
+    >>> x, start = jnp.ones((10, 2, 3)), jnp.zeros((10, 2), bool)
+    >>> params = jax.jit(gru.init)(jax.random.key(0), gru.initial_carry(2), x, start)
+    >>> carry, y = jax.jit(gru.apply)(params, gru.initial_carry(2), x, start)
+    >>> y.shape, gru.state_size()
+    ((10, 2, 4), 4)
     """
 
     features: int

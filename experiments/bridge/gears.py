@@ -26,6 +26,10 @@ class Gear:
     module: where it lives in the code, a full dotted name.
     holds: whether the likeness is exact, an analogy, or breaks; caveat: what to mind.
     experiment: the command that shows it. test: `file::function` that holds it.
+
+    >>> floor = next(gear for gear in gears() if gear.id == "floor")
+    >>> floor.holds in HOLDS
+    True
     """
 
     id: str
@@ -74,7 +78,11 @@ def sentences(family: str) -> dict[str, str]:
 
 def resolve(name: str) -> Any:
     """The module or the member of one that a full dotted name stands for; an AttributeError or
-    ModuleNotFoundError if there is none."""
+    ModuleNotFoundError if there is none.
+
+    >>> resolve("popjax.registry.make").__name__
+    'make'
+    """
     module, _, member = name.rpartition(".")
     try:
         return importlib.import_module(name)

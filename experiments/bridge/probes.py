@@ -35,6 +35,9 @@ class Question(NamedTuple):
     target: `[n, K]` the belief, one-hot where the statistic is known.
     prior: `[n, K]` log-probabilities without the state, `NEVER` where impossible.
     parts: `[K, F]`.
+
+    >>> Question(np.eye(2), np.log([[0.5, 0.5], [0.9, 0.1]]), np.eye(2)).known.round(3).tolist()
+    [0.693, 2.303]
     """
 
     target: Float[np.ndarray, "n K"]
@@ -53,6 +56,10 @@ class Answer(NamedTuple):
     nats: `[L]` cross-entropy of the probe. entropy: `[]` cross-entropy of the prior on the same
     rows. floor: `[]` entropy of the targets themselves, 0 where the statistic is known.
     penalty: `[L]` chosen. accuracy: `[L]` how often the likeliest value is the target's.
+
+    >>> found = Answer(np.array([0.5]), 1.5, 0.0, np.array([0.1]), np.array([0.9]))
+    >>> found.information.tolist(), found.share.round(3).tolist()
+    ([1.0], [0.667])
     """
 
     nats: Float[np.ndarray, " L"]
@@ -84,7 +91,12 @@ def ask(
     parts: Float[np.ndarray, "K F"] | None = None,
 ) -> Question:
     """The question for a statistic known at every row. Without a prior nothing is known before, and
-    an unpenalised constant of the probe finds how often each value comes."""
+    an unpenalised constant of the probe finds how often each value comes.
+
+    >>> question = ask(np.array([0, 2]), num_values=3)
+    >>> question.target.tolist(), question.known.round(3).tolist()  # ln 3
+    ([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], [1.099, 1.099])
+    """
     if prior is None:
         prior = np.full((len(values), num_values), -np.log(num_values))
     return Question(
@@ -136,7 +148,12 @@ def probe(
 def parts_of_rows(
     n: int, episodes: Int[np.ndarray, " n"] | None, folds: int, test_share: float, seed: int
 ) -> Int[np.ndarray, " n"]:
-    """-1 for the rows of the episodes left out, else the fold of the row's episode."""
+    """-1 for the rows of the episodes left out, else the fold of the row's episode.
+
+    >>> part = parts_of_rows(6, np.array([0, 0, 1, 1, 2, 2]), folds=2, test_share=1 / 3, seed=0)
+    >>> sorted(part.tolist()), bool(part[0] == part[1])
+    ([-1, -1, 0, 0, 1, 1], True)
+    """
     groups = np.arange(n) if episodes is None else np.unique(episodes, return_inverse=True)[1]
     number = groups.max() + 1
     order = np.random.default_rng(seed).permutation(number)
@@ -149,7 +166,12 @@ def whitened(
     states: Float[np.ndarray, "... n d"], fitted: np.ndarray | None = None, least: float = 1e-7
 ) -> Float[np.ndarray, "... n d"]:
     """Without correlations and with unit variance on the fitted rows. Directions with less than
-    `least` of the largest variance, which 32-bit numbers do not carry, are zero."""
+    `least` of the largest variance, which 32-bit numbers do not carry, are zero.
+
+    >>> x = np.random.default_rng(0).normal(size=(100, 2)) @ np.array([[3.0, 1.0], [0.0, 0.1]])
+    >>> np.allclose(np.cov(whitened(x).T, bias=True), np.eye(2))
+    True
+    """
     x = np.asarray(states, np.float64)
     rows = x if fitted is None else x[..., fitted, :]
     middle = rows.mean(axis=-2, keepdims=True)
@@ -187,12 +209,20 @@ def _choose_and_fit(x, target, prior, parts, masks, penalties, steps):
 
 
 def blank(x: Float[Array, "n d"], parts: Float[Array, "K F"]) -> Float[Array, "d1 F"]:
-    """The weights of a probe that says what the prior says; the last row is the constant."""
+    """The weights of a probe that says what the prior says; the last row is the constant.
+
+    >>> blank(jnp.ones((10, 3)), jnp.eye(4)).shape
+    (4, 4)
+    """
     return jnp.zeros((x.shape[1] + 1, parts.shape[1]))
 
 
 def row_nats(target, logits):
-    """Cross-entropy of each row."""
+    """Cross-entropy of each row.
+
+    >>> row_nats(jnp.eye(4), jnp.zeros((4, 4))).round(3).tolist()[0]  # ln 4
+    1.3860000371932983
+    """
     return -jnp.sum(target * jnp.maximum(jax.nn.log_softmax(logits), NEVER), axis=-1)
 
 
@@ -213,6 +243,14 @@ def fit(
     by `steps` steps of nonlinear conjugate gradients (Polak and Ribiere) from `weights`. The step
     is Newton's along the direction, which a linear model gives without another pass; one that
     makes it worse is not taken, and the next is a quarter as long.
+
+    >>> x = jnp.array([[1.0], [-1.0], [1.0], [-1.0]])
+    >>> target, parts = jnp.eye(2)[jnp.array([0, 1, 0, 1])], jnp.eye(2)
+    >>> begin, mask = blank(x, parts), jnp.ones(4)
+    >>> data = x, target, jnp.zeros((4, 2)), parts, mask
+    >>> _, logits = jax.jit(partial(fit, steps=10))(*data, 0.01, begin)
+    >>> bool(row_nats(target, logits).max() < 0.1)
+    True
     """
     x = jnp.concatenate([x, jnp.ones((len(x), 1))], axis=1)
     share = mask / jnp.sum(mask)

@@ -27,13 +27,25 @@ spaces = neighbour("gymnax.environments.spaces", extra="gymnax")
 
 
 class GymnaxParams(struct.PyTreeNode):
-    """max_steps_in_episode: a smaller number cuts episodes short; a larger one changes nothing."""
+    """max_steps_in_episode: a smaller number cuts episodes short; a larger one changes nothing.
+
+    >>> import popjax
+    >>> to_gymnax(popjax.make("RepeatFirstEasy")).default_params
+    GymnaxParams(max_steps_in_episode=51)
+    """
 
     max_steps_in_episode: int
 
 
 class GymnaxState(struct.PyTreeNode):
-    """hidden: the environment's own state. timestep: the last one. time: `[]` steps taken."""
+    """hidden: the environment's own state. timestep: the last one. time: `[]` steps taken.
+
+    >>> import popjax
+    >>> env = to_gymnax(popjax.make("RepeatFirstEasy"))
+    >>> obs, state = env.reset(jax.random.key(0))
+    >>> state.time.item(), bool(state.timestep.obs == obs)
+    (0, True)
+    """
 
     hidden: State
     timestep: TimeStep
@@ -69,7 +81,13 @@ def action_space(space: Discrete | Box) -> Any:
 
 
 class GymnaxEnvironment(environment.Environment):
-    """An environment under gymnax's contract. Equal ones share their compiled programs."""
+    """An environment under gymnax's contract. Equal ones share their compiled programs.
+
+    >>> import popjax
+    >>> env = GymnaxEnvironment(popjax.make("RepeatFirstEasy"), flat_obs=True)
+    >>> env.name, env.num_actions, env.observation_space().shape
+    ('RepeatFirst', 4, (4,))
+    """
 
     def __init__(self, env: Environment, flat_obs: bool = False):
         self.env = env

@@ -20,7 +20,13 @@ stoa = neighbour("stoa", extra="stoa")
 
 class StoaState(struct.PyTreeNode):
     """hidden: the environment's own state. rng_key: for the steps to come (Stoa's own wrappers
-    look for it under this name)."""
+    look for it under this name).
+
+    >>> import popjax
+    >>> state, _ = to_stoa(popjax.make("RepeatFirstEasy")).reset(jax.random.key(0))
+    >>> state.hidden.deck.shape
+    (4,)
+    """
 
     hidden: State
     rng_key: Key[Array, ""]
@@ -43,7 +49,14 @@ def to_space(space: Discrete | Box, name: str = "", flat: bool = False) -> Any:
 
 
 class StoaEnvironment(stoa.Environment):
-    """An environment under Stoa's contract. Automatic reset is the business of Stoa's wrappers."""
+    """An environment under Stoa's contract. Automatic reset is the business of Stoa's wrappers.
+
+    >>> import popjax
+    >>> env = StoaEnvironment(popjax.make("RepeatFirstEasy"), flat_obs=True)
+    >>> state, timestep = env.reset(jax.random.key(0))
+    >>> timestep.observation.shape, float(timestep.discount)
+    ((4,), 1.0)
+    """
 
     def __init__(self, env: Environment, flat_obs: bool = False):
         self.env = env
