@@ -2,6 +2,8 @@
 
 python notebooks/execute.py              all of them
 python notebooks/execute.py 2 5          some
+
+Where the project has an address at GitHub, each begins with a Colab badge (`colab.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import time
 from pathlib import Path
 
 import jupytext
+import nbformat
+from colab import PYPROJECT, front
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).resolve().parent
@@ -22,6 +26,7 @@ def main(chosen: list[str]) -> None:
             continue
         began = time.perf_counter()
         notebook = jupytext.read(source)
+        notebook.cells[:0] = in_front(source.stem)
         notebook.metadata["kernelspec"] = {
             "name": "python3", "display_name": "Python 3", "language": "python"
         }  # fmt: skip
@@ -30,6 +35,12 @@ def main(chosen: list[str]) -> None:
             cell.metadata = {}
         jupytext.write(notebook, source.with_suffix(".ipynb"))
         print(f"{source.stem}  {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def in_front(name: str) -> list[nbformat.NotebookNode]:
+    """The cells that a notebook has beyond its source."""
+    make = {"markdown": nbformat.v4.new_markdown_cell, "code": nbformat.v4.new_code_cell}
+    return [make[kind](text) for kind, text in front(PYPROJECT.read_text("utf-8"), name)]
 
 
 if __name__ == "__main__":
