@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import re
 import sys
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from importlib.metadata import version
 from typing import Annotated, Union
 
 import tyro
@@ -14,6 +14,7 @@ from rich.console import Console
 from experiments.bench_commands import BENCHES, Bench
 from experiments.bridge_commands import BRIDGES, Bridge
 from experiments.commands import Play, Report, Train
+from experiments.complaints import one_line, options_in, plain
 from experiments.errors import UserError
 from experiments.explore_commands import Explore
 from experiments.heap import keep_pages
@@ -75,24 +76,26 @@ def _read(argv: list[str], default: dict[str, object]):
     except SystemExit as leave:
         if leave.code in (0, None):
             raise
-        raise UserError(_one_line(complaint.getvalue())) from None
+    line = one_line(complaint.getvalue())
+    raise UserError(plain(line, _options(argv) if line.startswith("Unrecognized") else ()))
 
 
-def _one_line(box: str) -> str:
-    """The first paragraph of tyro's framed complaint, without the frame."""
-    lines = []
-    for line in box.splitlines()[1:]:
-        line = line.strip("│╭╰╯╮ ").strip()
-        if not line or set(line) <= {"─"}:
-            break
-        lines.append(line)
-    return re.sub(r"^Error parsing __tyro-dummy-inner__\S*: ", "", " ".join(lines))
+def _options(argv: list[str]) -> list[str]:
+    """Those of the command that the words begin with, from its help."""
+    words = argv[: 2 if argv[0] in GROUPS else argv[0] in COMMANDS]
+    text = io.StringIO()
+    with redirect_stdout(text), suppress(SystemExit, UserError):
+        _read([*words, "--help"], {})
+    return options_in(text.getvalue())
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; 0 if all went well, 2 for a mistake of the caller's, 130 for Ctrl-C."""
     argv = sys.argv[1:] if argv is None else argv
     console = Console(width=None if sys.stdout.isatty() else 170)
+    if argv == ["--version"]:
+        print(f"popjax {version('popjax')}, jax {version('jax')}")
+        return 0
     try:
         if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
             raise UserError(nearest(argv[0], COMMANDS, "command"))

@@ -33,7 +33,7 @@ class TensorBoard:
     """Event files in the folder `tensorboard` of the cell, by tensorboardX."""
 
     def __init__(self, cell: Cell):
-        module = _imported("tensorboardX", "tensorboard")
+        module = _imported(PACKAGES["tensorboard"], "tensorboard")
         self._writer = module.SummaryWriter(str(cell.folder / "tensorboard"))
 
     def write(self, step: int, values: dict[str, float]) -> None:
@@ -48,7 +48,7 @@ class WeightsAndBiases:
     """One run a cell, in the project `popjax`, the study its group; goes on where it stopped."""
 
     def __init__(self, cell: Cell):
-        module = _imported("wandb", "wandb")
+        module = _imported(PACKAGES["wandb"], "wandb")
         self._run = module.init(
             project="popjax",
             group=Path(cell.folder).parent.name,
@@ -73,13 +73,18 @@ SINKS: dict[str, Callable[[Cell], Sink]] = {
     "profile": Profile,
 }
 """`profile` tells nobody: it watches the clock, see `experiments.profile`."""
+PACKAGES = {"tensorboard": "tensorboardX", "wandb": "wandb"}
+"""What must be there, an extra of the sink's name."""
 
 
 def sink_names(names: Iterable[str]) -> tuple[str, ...]:
-    """The same names, if there are such sinks; a UserError names the nearest one."""
+    """The same names, if there are such sinks; a UserError names the nearest one, or what must be
+    installed first."""
     for name in names:
         if name not in SINKS:
             raise UserError(nearest(name, SINKS, "log"))
+        if name in PACKAGES:
+            _imported(PACKAGES[name], name)
     return tuple(dict.fromkeys(names))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,7 +65,10 @@ def read_study(folder: Path) -> list[Row]:
     []
     """
     if not (folder / "study.json").exists():
-        raise UserError(f"there is no study in {folder}: run popjax sweep first")
+        others = [path.parent.name for path in folder.parent.glob("*/study.json")]
+        near = difflib.get_close_matches(folder.name, others, n=1)
+        cure = f"did you mean {near[0]!r}?" if near else "run popjax sweep first"
+        raise UserError(f"there is no study in {folder}: {cure}")
     if (folder / "points.parquet").exists():
         raise UserError(f"{folder} is a search: the command that made it prints it again")
     rows = []

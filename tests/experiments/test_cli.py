@@ -20,7 +20,22 @@ TINY = (
         ("train RepeatFirstEasy --memory grue", "did you mean 'gru'?"),
         ("train RepeatFirstEasy --seeds 0", "seeds must be above zero, not 0"),
         ("train RepeatFirstEasy --total-steps -5", "total_steps must be above zero, not -5"),
-        ("train RepeatFirstEasy --seeds many", "invalid literal for int()"),
+        ("train RepeatFirstEasy --seeds many", "--seeds takes a whole number, not 'many'"),
+        (
+            "train RepeatFirstEasy --total-steps 1e6",
+            "takes a whole number, not '1e6'",
+        ),
+        ("train RepeatFirstEasy --memry gru", "no option is called '--memry': did you mean"),
+        (
+            "bridge floors --env RepeatFirstEasy",
+            "did you mean '--envs'?",
+        ),
+        ("train RepeatFirstEasy --gamma 0.9", "write --hyperparams gamma VALUE"),
+        ("train RepeatFirstEasy more", "'more' is one word too many"),
+        (
+            "train RepeatFirstEasy --hyperparams gamma",
+            "takes names and values by turns",
+        ),
         ("train RepeatFirstEasy --num-envs 0", "num_envs must be at least 1"),
         ("train RepeatFirstEasy --hyperparams gama 0.5", "did you mean 'gamma'?"),
         ("train RepeatFirstEasy --study a/b", "a study needs a plain folder name"),
@@ -34,6 +49,17 @@ TINY = (
 )
 def test_a_mistake_gets_one_line(capsys, monkeypatch, tmp_path, words, says):
     assert_harmless(capsys, monkeypatch, tmp_path, words, says)
+
+
+def test_the_nearest_study_is_named(capsys, tmp_path):
+    (tmp_path / "quick").mkdir()
+    (tmp_path / "quick" / "study.json").write_text("{}")
+    assert_one_line(capsys, f"report quik --out {tmp_path}", "did you mean 'quick'?")
+
+
+def test_its_version(capsys):
+    code, out, _ = run(capsys, "--version")
+    assert code == 0 and out.startswith("popjax ") and "jax" in out
 
 
 def test_an_unwritable_output_folder(capsys, tmp_path):

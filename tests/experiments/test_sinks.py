@@ -96,6 +96,12 @@ def test_wandb_gets_one_run_a_cell_that_can_go_on(one, monkeypatch):
     assert end == "finish"
 
 
+def test_a_missing_package_is_missed_before_anything_begins(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    words = "train RepeatFirstEasy --log wandb"
+    assert_harmless(capsys, monkeypatch, tmp_path, words, 'pip install "popjax[wandb]"')
+
+
 def test_a_missing_package_is_named_with_its_cure(one, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(UserError, match=r"pip install .popjax\[wandb\]"):
@@ -106,4 +112,4 @@ def test_a_wrong_name_gets_the_nearest(capsys, monkeypatch, tmp_path):
     says = "no log is called 'tensorbord': did you mean 'tensorboard'?"
     words = "train RepeatFirstEasy --log tensorbord"
     assert_harmless(capsys, monkeypatch, tmp_path, words, says)
-    assert sink_names(["wandb", "wandb"]) == ("wandb",)
+    assert sink_names(["profile", "profile"]) == ("profile",)
