@@ -1,25 +1,32 @@
-"""Ctrl-C between two segments, where nothing is lost."""
+"""Ctrl-C between two segments, where nothing is lost.
+
+Python hears a signal only when the compiled program at work returns, which can take half a minute.
+So a thread of its own answers at once that it was heard.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+LAST_SEGMENT = "stopping: this segment was the last (Ctrl-C again loses it)"
+SOON = "stopping: as soon as the program at work returns (nothing that was finished is lost)"
 
 
 class Interrupt:
     """Whether Ctrl-C was pressed while `running`; when not running, it acts at once."""
 
-    def __init__(self, say: Callable[[str], None]):
+    def __init__(self):
         self.running = self.asked = False
-        self._say = say
 
     def hear(self, *_) -> None:
         """The handler of the signal: the second time, or out of a segment, it interrupts."""
         if self.asked or not self.running:
             raise KeyboardInterrupt
         self.asked = True
-        self._say("stopping: this segment was the last (Ctrl-C again loses it)")
 
     def check(self) -> None:
         """Called where a segment has been saved."""
@@ -29,15 +36,43 @@ class Interrupt:
 
 @contextmanager
 def interruptible(say: Callable[[str], None]) -> Iterator[Interrupt]:
-    """While it lasts, Ctrl-C and SIGTERM wait for the end of a segment."""
-    interrupt, before = Interrupt(say), {}
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, interrupt.hear)
-    except ValueError:  # not the main thread, which alone hears signals
-        pass
-    try:
+    """While it lasts, Ctrl-C and SIGTERM wait for the end of a segment; `say` is told at once."""
+    interrupt = Interrupt()
+    if threading.current_thread() is not threading.main_thread():  # which alone hears signals
         yield interrupt
+        return
+    with _answering(interrupt, say):
+        before = {number: signal.signal(number, interrupt.hear) for number in HEARD}
+        try:
+            yield interrupt
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+HEARD = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def _answering(interrupt: Interrupt, say: Callable[[str], None]) -> Iterator[None]:
+    """While it lasts, the first signal is answered from another thread, whatever this one does."""
+    heard, wake = os.pipe()
+    os.set_blocking(wake, False)
+
+    def listen():
+        said = False
+        while number := os.read(heard, 1):
+            if number[0] in HEARD and not said:
+                said = True
+                say(LAST_SEGMENT if interrupt.running else SOON)
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    before = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.set_wakeup_fd(before)
+        os.close(wake)
+        listener.join()
+        os.close(heard)

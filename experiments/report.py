@@ -9,7 +9,7 @@ from rich.console import Console
 
 from experiments.errors import UserError
 from experiments.reports.terminal import finished_rows, print_sheet, result_sheets
-from experiments.studies import Row
+from experiments.studies import Row, unfinished
 from popjax.words import nearest
 
 FORMATS = ("html", "md", "csv", "json")
@@ -40,6 +40,9 @@ def print_rows(folder: Path, rows: list[Row], console: Console, write: bool = Tr
 
     for sheet in result_sheets(folder.name, rows):
         print_sheet(sheet, console)
+    if missing := len(unfinished(folder)):
+        some = "1 cell has" if missing == 1 else f"{missing} cells have"
+        console.print(f"{some} begun and not ended: the command that began goes on with them")
     if write:
         try:
             write_report(folder, rows)

@@ -5,6 +5,8 @@ import shutil
 import pytest
 
 from experiments.cli import main
+from experiments.results import Cell
+from experiments.specs import Settings, cell
 from tests.experiments.command import assert_harmless, assert_one_line, run
 
 TINY = (
@@ -81,6 +83,13 @@ def test_a_sweep_ends_with_a_table(study, capsys):
     for word in ("RepeatFirstEasy", "gru", "final", "MMER", "normalised", "reference", "paper"):
         assert word in out
     assert str(study / "tiny" / "report.html") in out
+
+
+def test_a_report_says_what_has_not_ended(study, capsys, tmp_path):
+    shutil.copytree(study, tmp_path, dirs_exist_ok=True)
+    Cell(tmp_path / "tiny", cell("RepeatFirstHard", "gru", Settings())).open()
+    code, out, _ = run(capsys, f"report tiny --out {tmp_path}")
+    assert code == 0 and "1 cell has begun and not ended" in out
 
 
 def test_a_finished_cell_is_not_run_again(study, capsys):
