@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from scipy.stats import qmc
+import scipy  # its parts load when they are used
 
 from experiments.errors import UserError
 from popjax.words import nearest
@@ -39,7 +39,9 @@ class SobolEngine:
         self._dimensions, self._seed, self._told = dimensions, seed, 0
 
     def propose(self, n: int) -> np.ndarray:
-        sequence = qmc.Sobol(self._dimensions, scramble=True, rng=np.random.default_rng(self._seed))
+        sequence = scipy.stats.qmc.Sobol(
+            self._dimensions, scramble=True, rng=np.random.default_rng(self._seed)
+        )
         power = (self._told + n - 1).bit_length()  # whole powers of two keep the balance
         return sequence.random_base2(power)[self._told : self._told + n]
 

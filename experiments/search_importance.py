@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy  # its parts load when they are used
 
 BINS = 4
 
 
 def bins_of(places: np.ndarray) -> np.ndarray:
     """Which quarter of the points each belongs to, by its place: `[n]` from 0 to 3."""
-    return ((rankdata(places, method="ordinal") - 1) * BINS // len(places)).astype(int)
+    return ((scipy.stats.rankdata(places, method="ordinal") - 1) * BINS // len(places)).astype(int)
 
 
 def explained(places: np.ndarray, scores: np.ndarray) -> float:
@@ -24,7 +24,7 @@ def explained(places: np.ndarray, scores: np.ndarray) -> float:
     >>> round(explained(places, places**3), 2)
     0.93
     """
-    ranks, bins = rankdata(scores), bins_of(places)
+    ranks, bins = scipy.stats.rankdata(scores), bins_of(places)
     total = np.sum((ranks - ranks.mean()) ** 2)
     inside = sum(np.sum((ranks[bins == b] - ranks[bins == b].mean()) ** 2) for b in np.unique(bins))
     count, kinds = len(scores), len(np.unique(bins))

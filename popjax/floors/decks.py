@@ -13,8 +13,8 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
+import scipy  # its parts load when they are used: stats takes half a second
 from jaxtyping import Array, Float, Int
-from scipy.stats import hypergeom
 
 from popjax.envs.autoencode import PLAY, WATCH, Autoencode
 from popjax.envs.count_recall import CountRecall
@@ -155,6 +155,6 @@ def entropies(num_cards: int, num_kinds: int) -> Float[np.ndarray, " steps"]:
     nats = []
     for left in range(num_cards - 1, 0, -1):
         c = np.arange(1, min(each, left) + 1)
-        share = hypergeom.pmf(c, num_cards, each, left) * c / left
+        share = scipy.stats.hypergeom.pmf(c, num_cards, each, left) * c / left
         nats.append(-num_kinds * np.sum(share * np.log(c / left)))
     return np.array(nats)

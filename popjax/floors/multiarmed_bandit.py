@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.special import gammaln
-from scipy.stats import binom
+import scipy  # its parts load when they are used: stats takes half a second
 
 from popjax.envs.multiarmed_bandit import MultiarmedBandit
 from popjax.floors.base import Law
@@ -58,9 +57,11 @@ def random_floor(env: MultiarmedBandit) -> float:
     p = np.where(inside, pays, 0.5)
     entropy = np.where(inside, -p * np.log(p) - (1 - p) * np.log1p(-p), 0.0)
     given_pulls = entropy.sum(1) / (pulls + 1)
-    return np.mean(binom.pmf(pulls, pulls[:, None], 1 / env.num_arms) @ given_pulls).item()
+    law_of_pulls = scipy.stats.binom.pmf(pulls, pulls[:, None], 1 / env.num_arms)
+    return np.mean(law_of_pulls @ given_pulls).item()
 
 
 def code_length_of_tally(paid, refused) -> float:
     """Nats of any sequence of pulls that ends in these counts `[arms]`."""
+    gammaln = scipy.special.gammaln
     return np.sum(gammaln(paid + refused + 2.0) - gammaln(paid + 1.0) - gammaln(refused + 1.0))
