@@ -31,8 +31,9 @@ def main(chosen: list[str]) -> None:
             "name": "python3", "display_name": "Python 3", "language": "python"
         }  # fmt: skip
         NotebookClient(notebook, timeout=600, resources={"metadata": {"path": FOLDER}}).execute()
-        for cell in notebook.cells:
+        for place, cell in enumerate(notebook.cells):
             cell.metadata = {}
+            cell.id = f"cell-{place}"  # else a new one every time
         jupytext.write(notebook, source.with_suffix(".ipynb"))
         print(f"{source.stem}  {time.perf_counter() - began:.0f} s", flush=True)
 
