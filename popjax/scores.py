@@ -36,6 +36,7 @@ from popjax.registry import ENVS, canonical
 
 TABLE = Path(__file__).with_name("scores.json")
 LEAST_GAIN = 0.02
+SCALE = {"random", "memoryless", "reference"}
 
 
 @functools.cache
@@ -44,25 +45,27 @@ def _table() -> Entries:
 
 
 def scores(env_id: str) -> dict[str, dict[str, Any]]:
-    """What is known of an environment, kind by kind.
+    """What is known of an environment, kind by kind; nothing of one that was just added.
 
     >>> known = scores("CountRecallEasy")
     >>> known["reference"]["mean"], known["paper_best"]["model"]
     (1.0, 'LSTM')
     """
-    return copy.deepcopy(_table()[canonical(env_id)])
+    return copy.deepcopy(_table().get(canonical(env_id), {}))
 
 
 def normalise(env_id: str, value: Any) -> np.ndarray:
     """Returns on the scale where 0 is the best policy without memory and 1 the reference player
-    (or 0 is uniform play: see `zero_of_scale`).
+    (or 0 is uniform play: see `zero_of_scale`); not-a-number where these are not known.
 
     >>> normalise("RepeatPreviousEasy", [scores("RepeatPreviousEasy")["memoryless"]["mean"], 1.0])
     array([0., 1.])
     """
-    known = _table()[canonical(env_id)]
+    known, value = scores(env_id), np.asarray(value, np.float64)
+    if not known.keys() >= SCALE:
+        return np.full_like(value, np.nan)
     zero, one = known[zero_of_scale(env_id)]["mean"], known["reference"]["mean"]
-    return (np.asarray(value, np.float64) - zero) / (one - zero)
+    return (value - zero) / (one - zero)
 
 
 def zero_of_scale(env_id: str) -> str:
@@ -72,7 +75,9 @@ def zero_of_scale(env_id: str) -> str:
     >>> zero_of_scale("RepeatPreviousEasy"), zero_of_scale("VelocityOnlyCartPoleEasy")
     ('memoryless', 'random')
     """
-    known = _table()[canonical(env_id)]
+    known = scores(env_id)
+    if not known.keys() >= SCALE:
+        return "random"
     random, memoryless, reference = (
         known[kind]["mean"] for kind in ("random", "memoryless", "reference")
     )
@@ -123,7 +128,7 @@ def store(env_id: str, kind: str, entry: dict[str, Any], path: Path | None = Non
     {'mean': -0.5}
     """
     table = copy.deepcopy(_table())
-    table[canonical(env_id)][kind] = entry
+    table.setdefault(canonical(env_id), {})[kind] = entry
     write_entries(path or TABLE, table)
     _table.cache_clear()
 
@@ -150,7 +155,8 @@ def main(arguments: list[str] | None = None) -> None:
         if kind != "random" and ENVS[name].name not in PLAYERS:
             print(line(name, kind, *4 * [""], "no player yet"))
             continue
-        entry, known = measure(name, kind, options.episodes, options.seed), scores(name)[kind]
+        entry = measure(name, kind, options.episodes, options.seed)
+        known = scores(name).get(kind, {"mean": math.nan})
         figures = (entry["mean"], standard_error(entry), known["mean"], standard_error(known))
         shown = (f"{figure:.4f}" for figure in figures)
         print(line(name, kind, *shown, entry["player"]), flush=True)

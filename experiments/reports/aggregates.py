@@ -41,11 +41,11 @@ class Aggregate:
 
 def strata_of(rows: Sequence[Row]) -> dict[str, Strata]:
     """Normalised final returns by who and environment; a run that ended in no number is left out
-    with its environment."""
+    with its environment, and so is an environment without a scale."""
     found: dict[str, Strata] = {}
     for row, label in zip(rows, labels(rows), strict=True):
-        if np.isfinite(row.final).all():
-            values = scores.normalise(row.spec.env, row.final)
+        values = scores.normalise(row.spec.env, row.final)
+        if np.isfinite(values).all():
             found.setdefault(label, {})[row.spec.env] = values
     return found
 

@@ -48,7 +48,7 @@ def marks(row: Row, metric: str) -> dict[str, float]:
     """The heights that a panel shows beside the curves."""
     if metric == "return":
         known = scores.scores(row.spec.env)
-        return {name: known[name]["mean"] for name in ("memoryless", "reference")}
+        return {name: known[name]["mean"] for name in ("memoryless", "reference") if name in known}
     if metric == "nats" and row.tokens:
         return {"floor": float(np.mean([seed["floor"] for seed in row.tokens]))}
     return {}

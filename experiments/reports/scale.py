@@ -13,12 +13,13 @@ def scale_svg(env: str, returns: np.ndarray) -> str:
     """Seeds as dots on a line from the lowest to the highest of what is known: ticks at random
     play, the best policy without memory and the reference player, a ring at the paper's GRU."""
     known = {kind: entry["mean"] for kind, entry in scores.scores(env).items() if entry}
-    ends = [known[kind] for kind in ("random", "memoryless", "reference")]
+    ends = [known[kind] for kind in ("random", "memoryless", "reference") if kind in known]
     returns = returns[np.isfinite(returns)]
-    low, high = min([*ends, *returns]), max([*ends, *returns])
+    low, high = min([*ends, *returns], default=0.0), max([*ends, *returns], default=1.0)
+    width = (high - low) or 1.0
 
     def x(value: float) -> str:
-        return f"{3 + (WIDTH - 6) * (value - low) / (high - low):.1f}"
+        return f"{3 + (WIDTH - 6) * (value - low) / width:.1f}"
 
     middle, parts = HEIGHT / 2, []
     line = 'stroke="var(--rule)" stroke-width="1"'

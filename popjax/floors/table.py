@@ -89,6 +89,8 @@ def floor_table() -> list[Floor]:
     """All floors that are known, one a row."""
     rows = []
     for env_id, env in ENVS.items():
+        if env.name not in FLOORS:  # of one that was just added nothing is known
+            continue
         if not FLOORS[env.name].POLICY_MATTERS:
             rows.append(floor(env_id))
         else:
