@@ -13,11 +13,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float
 
 from agents.lm import reading
 from agents.positions import answerable
+from experiments.bridge import probes
 from experiments.bridge.forgetting import features_along
 from experiments.explore_pairs import Pair, agent_player
 from experiments.explore_record import reference_along, thousandths
@@ -26,7 +26,7 @@ from popjax.floors import log_probs_along, make_law
 from popjax.players import Episodes, play
 from popjax.tokens import target_of
 
-EPISODES, ITERATIONS = 512, 80
+EPISODES, ITERATIONS = 512, 240
 RIDGE = 0.5  # on the sum of squared weights, beside the sum of the losses
 
 
@@ -49,16 +49,16 @@ def readings(pair: Pair, episodes: Episodes, key: jax.Array) -> list[dict[str, A
     ):
         target, where = truth(env, many, key_reference)
         half = EPISODES // 2
-        probes = {
+        fitted = {
             name: fit(x[:, :half][where[:, :half]], target[:, :half][where[:, :half]])
             for name, x in features.items()
         }
         held_out = where.copy()
         held_out[:, :half] = False
         now, can = truth(env, episodes, key_here)
-        read = {name: thousandths(predict(probes[name], x[:, 0])) for name, x in here.items()}
+        read = {name: thousandths(predict(fitted[name], x[:, 0])) for name, x in here.items()}
         nats = {
-            name: cross_entropy(probes[name], x[held_out], target[held_out])
+            name: cross_entropy(fitted[name], x[held_out], target[held_out])
             for name, x in features.items()
         }
         nats["truth"] = abs(float(np.mean(np.sum(_x_log_x(target[held_out]), axis=-1))))
@@ -105,31 +105,20 @@ def _present(env, episodes):
 
 
 def fit(x: Float[np.ndarray, "N F"], target: Float[np.ndarray, "N K"]) -> Any:
-    """The regression with the least cross-entropy, on whitened features, by L-BFGS."""
+    """The regression with the least cross-entropy, on features of mean 0 and deviation 1: the
+    probe of `experiments.bridge.probes` that knows nothing without the state."""
     mean, deviation = x.mean(0), x.std(0) + 1e-3
     z = jnp.asarray((x - mean) / deviation, jnp.float32)
-    weights = _minimised(z, jnp.asarray(target, jnp.float32))
-    return mean, deviation, *map(np.asarray, weights)
+    weights = np.asarray(_minimised(z, jnp.asarray(target, jnp.float32)))
+    return mean, deviation, weights[:-1], weights[-1]
 
 
 @jax.jit
-def _minimised(z: Array, target: Array) -> tuple[Array, Array]:
-    def loss(weights):
-        logits = z @ weights[0] + weights[1]
-        ridge = RIDGE * jnp.sum(weights[0] ** 2) / len(z)
-        return -jnp.mean(jnp.sum(target * jax.nn.log_softmax(logits), axis=-1)) + ridge
-
-    solver = optax.lbfgs()
-    step = optax.value_and_grad_from_state(loss)
-
-    def one(carry, _):
-        weights, state = carry
-        value, grads = step(weights, state=state)
-        change, state = solver.update(grads, state, weights, value=value, grad=grads, value_fn=loss)
-        return (optax.apply_updates(weights, change), state), None
-
-    begin = (jnp.zeros((z.shape[1], target.shape[1])), jnp.zeros(target.shape[1]))
-    return jax.lax.scan(one, (begin, solver.init(begin)), length=ITERATIONS)[0][0]
+def _minimised(z: Float[Array, "N F"], target: Float[Array, "N K"]) -> Float[Array, "F1 K"]:
+    rows, parts = jnp.ones(len(z)), jnp.eye(target.shape[1])
+    nothing, penalty = jnp.zeros(target.shape), 2 * RIDGE / len(z)
+    begin = probes.blank(z, parts)
+    return probes.fit(z, target, nothing, parts, rows, penalty, begin, ITERATIONS)[0]
 
 
 def predict(probe: Any, x: Float[np.ndarray, "N F"]) -> Float[np.ndarray, "N K"]:
