@@ -2,15 +2,19 @@
 
 import html
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from agents import checkpoint
 from experiments.bridge import same_deck_figure, same_deck_grids, same_deck_report
 from experiments.bridge.same_deck import PRESETS, Setup
 from experiments.bridge.same_deck_exam import exam, judged
 from experiments.bridge.same_deck_measures import STATISTICS
 from experiments.bridge.same_deck_study import present
 from experiments.bridge.same_deck_summary import Summary
+from experiments.bridge.same_deck_train import Cell
 from experiments.bridge.similarity import MEASURES
 from tests.experiments.command import assert_one_line, run
 
@@ -195,3 +199,18 @@ def test_the_smallest_study_runs_and_goes_on(capsys, tmp_path):
     code, again, _ = run(capsys, words)
     assert code == 0 and "22 finished" in again and again.count("finished before") == 22
     assert (folder / "same_deck.html").stat().st_size > 100_000
+
+
+def test_networks_of_the_first_studies_go_on(tmp_path):
+    """What they were told on the way was not kept: that is unknown, all else is theirs."""
+    setup = Setup(seeds=2, features=4, num_episodes=2, num_tokens=60, num_looks=2)
+    cell = Cell(setup, "RepeatFirst", "label", tmp_path)
+    state, last = cell.begin(), cell.looks[-1]
+    curves = np.full((len(cell.looks), setup.seeds, 2), 0.5, np.float32)
+    trained = state.replace(params=jax.tree.map(lambda leaf: leaf + 1, state.params))
+    checkpoint.save(cell.checkpoints, last, {"state": trained, "curves": jnp.asarray(curves)})
+    for kept, begun in zip(*map(jax.tree.leaves, (cell.params(), state.params)), strict=True):
+        np.testing.assert_allclose(kept, begun + 1)
+    table = cell.train(lambda left: left)
+    assert (table["competence"] == 0.5).all() and np.isnan(table["gradient_tokens"]).all()
+    assert table["update"].max() == last
