@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.bridge.drawing import DOTS, INK, furnish, write
+from experiments.bridge.drawing import DOTS, INK, few_powers, furnish, write
 from experiments.bridge.factorial import AXES, FEEDBACK, TARGETS, Curves
 
 COLOURS = dict(zip(FEEDBACK, ("#1d4ed8", "#0f766e", "#c2410c"), strict=True))
@@ -50,6 +50,7 @@ def scale(panel: Axes) -> None:
     for height in (0, 1):
         panel.axhline(height, **DOTS)
     panel.set_xscale("log")
+    few_powers(panel.xaxis)
     panel.set_ylim(-0.2, 1.05)
     panel.set_yticks([0, 0.5, 1], ["0  best without\nmemory", "0.5", "1  best of all"])
     furnish(panel)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from experiments.bridge.drawing import DOTS, GREY, INK, furnish
+from experiments.bridge.drawing import DOTS, GREY, INK, few_powers, furnish
 from experiments.bridge.page import Picture
 from experiments.bridge.same_deck_figure import COLOURS, names, title
 from experiments.bridge.same_deck_summary import Summary
@@ -44,6 +44,7 @@ def draw_learning(summary: Summary) -> Figure:
             for height in (0, 1):
                 panel.axhline(height, **DOTS)
             panel.set_xscale("log")
+            few_powers(panel.xaxis)
             panel.set_ylim(-0.5, 1.08)
             furnish(panel)
         title(row[0], task)

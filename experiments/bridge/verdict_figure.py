@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.bridge.drawing import DOTS, GREY, INK, furnish
+from experiments.bridge.drawing import DOTS, GREY, INK, few_powers, furnish
 from experiments.bridge.factorial_report import slowdown
 from experiments.bridge.told import AXES
 from experiments.bridge.verdict import RUNGS, Curves, Part, Setup
@@ -97,6 +97,7 @@ def draw_curves(
     for height in (1 / suits, 1):
         panel.axhline(height, **DOTS)
     panel.set_xscale("log")
+    few_powers(panel.xaxis)
     panel.set_ylim(0, 1.05)
     panel.set_yticks([1 / suits, 0.5, 0.9, 1], ["chance", "0.5", "0.9", "1"])
     furnish(panel)
