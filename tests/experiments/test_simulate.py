@@ -72,7 +72,7 @@ def test_the_model_foretells_a_sweep(tmp_path):
     console = Console(file=io.StringIO(), width=200)
     ahead = plan.make_plan(tmp_path, specs)
     assert ahead.outcome and read_costs(tmp_path, specs) == list(ahead.costs)
-    order = [estimate(ahead.costs, spec).step_seconds for spec in ahead.specs]
+    order = [plan.job_of([spec], ahead.costs).seconds for spec in ahead.specs]
     assert order == sorted(order, reverse=True)
 
     began = time.perf_counter()
