@@ -13,8 +13,8 @@ import functools
 import gzip
 import html
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,25 +36,30 @@ def page(
     study: Mapping[str, Any] | None = None,
     command: str = "popjax explore",
     forgotten: Mapping[str, Any] | None = None,
+    only: Collection[str] = (),
 ) -> str:
     """The page as one string of HTML, which loads nothing from anywhere.
 
     episodes: packed recordings by id, in place of those that are shipped. study: a study's table,
         see `experiments.explore_study`. command: what made the page, as it tells.
-    forgotten: forgetting curves by id, in place of those that are shipped.
+    forgotten: forgetting curves by id, in place of those that are shipped. only: the episodes of
+        these ids and no others, for a page of half a megabyte; all if empty.
 
     >>> text = page()
     >>> text[:15], PLACE in text
     ('<!doctype html>', False)
     """
+    replays = shipped() | dict(episodes or {})
+    replays = {name: one for name, one in replays.items() if name in (only or replays)}
+    shown = [name for name in FAMILIES if any(name + level in replays for level in FAMILIES[name])]
     data = {
         "version": version("popjax"),
         "command": command,
         "gears": [asdict(gear) for gear in gears()],
-        "families": {family: sentences(family) for family in FAMILIES},
+        "families": {family: sentences(family) for family in shown},
         "ladder": ladder(),
         "figures": figures(),
-        "episodes": shipped() | dict(episodes or {}),
+        "episodes": replays,
         "forgetting": shipped_forgetting() | dict(forgotten or {}),
         "study": study,
     }
@@ -70,7 +75,7 @@ class Embedded:
     '<iframe srcdoc="'
     """
 
-    text: str
+    text: str = field(repr=False)
     height: int = 900
 
     def _repr_html_(self) -> str:
@@ -95,7 +100,11 @@ def shipped_forgetting() -> dict[str, Any]:
 
 
 def pack(recorded: Mapping[str, Any]) -> str:
-    """A recording as the page holds it: gzip in base64, the same bytes every time."""
+    """A recording as the page holds it: gzip in base64, the same bytes every time.
+
+    >>> pack({"env": "RepeatFirstEasy"})[:8]
+    'H4sIAAAA'
+    """
     text = json.dumps(recorded, ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
@@ -170,7 +179,11 @@ def _factors(name: str, rung: Rung) -> dict[str, str]:
 
 
 def figures() -> list[dict[str, str]]:
-    """The figures of the experiments, those that `figures.json` names and that are there."""
+    """The figures of the experiments that `figures.json` names, with their pictures.
+
+    >>> figures()[0]["src"].split(";")[0]
+    'data:image/webp'
+    """
     found = []
     for record in json.loads((FIGURES / "figures.json").read_text(encoding="utf-8")):
         path = FIGURES / record["file"]

@@ -77,3 +77,11 @@ from popjax import make
 
 shared = exact(make("RepeatPreviousEasy"))
 print(f"U(RL|LM) {shared.rl_given_lm:.3f}, U(LM|RL) {shared.lm_given_rl:.3f}: {shared.kind}")
+
+# %% [markdown]
+# The page with the toggle, with this one task: what each costume believes, step by step.
+
+# %%
+from experiments import explore
+
+explore.Embedded(explore.page(only=["RepeatPreviousEasy"]))

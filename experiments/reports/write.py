@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from experiments.reports import look
 from experiments.reports.aggregates import Aggregate, aggregates, aggregates_sheet
+from experiments.reports.attached import attach
 from experiments.reports.configuration import configuration_sheets, facts_of, unfinished_sheets
 from experiments.reports.curves import LINES, curves_figure, grouped, marks, panel_figure
 from experiments.reports.overall import (
@@ -41,7 +42,8 @@ ELSEWHERE = ("steps/seed", "steps/s")  # in the table of costs
 
 
 def write_report(folder: Path, rows: Sequence[Row]) -> Path:
-    """Writes `report.html` and `figures/*.svg, *.png` into the folder of a study."""
+    """Writes `report.html`, `figures/*.svg, *.png` and the page with the toggle into the folder of
+    a study."""
     asked = json.loads((folder / "study.json").read_text())
     with matplotlib.rc_context(look.STYLE):
         parts = Parts(folder.name, list(rows), folder / "figures")
@@ -52,6 +54,7 @@ def write_report(folder: Path, rows: Sequence[Row]) -> Path:
     text = page(folder.name, parts.lead(), facts_of(rows, len(missing)), sections)
     path = folder / "report.html"
     write_atomically(path, text.encode())
+    attach(folder)
     return path
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from experiments.reports import attached
 from experiments.reports.aggregates import aggregates, aggregates_sheet
 from experiments.reports.configuration import facts_of, unfinished_sheets
 from experiments.reports.curves import panel_figure
@@ -170,14 +171,24 @@ def test_figures_lie_beside_the_page(out, page):
         assert "<text" in svg and "gru" in svg + "gru" * (name == "curves-nats")
 
 
+def test_a_page_of_the_studys_own_networks_is_kept(out, page):
+    path = out / "both" / attached.FILE
+    assert "popjax report both" in path.read_text()
+    own = path.read_text().replace("popjax report both", "popjax explore both")
+    path.write_text(own)
+    attached.attach(out / "both")
+    assert path.read_text() == own
+
+
 def test_the_page_is_whole_in_itself(page):
-    """Nothing is loaded; every id is there once; every reference is to one of them."""
+    """Nothing is loaded; every id is there once; every reference is to one of them, or to the page
+    with the toggle."""
     ids = Counter(re.findall(r'\bid="([^"]+)"', page))
     assert max(ids.values()) == 1
     for reference in re.findall(r'(?:href|src)="([^"]*)"', page):
-        assert reference.removeprefix("#") in ids
+        assert reference.removeprefix("#") in ids or reference == attached.FILE
     for reference in re.findall(r"url\(([^)]*)\)", page):
-        assert reference.removeprefix("#") in ids
+        assert reference.removeprefix("#") in ids or reference == attached.FILE
     assert "@import" not in page and "<link" not in page
 
 

@@ -98,9 +98,16 @@ def test_print_is_light_and_shows_what_was_folded(visit, path):
 
 def test_links_lead_to_their_sections(visit, path):
     page = visit(path)
-    for link in page.locator("nav a").all():
+    for link in page.locator("nav a[href^='#']").all():
         link.click()
         assert page.locator(link.get_attribute("href")).count() == 1
+
+
+def test_the_page_with_the_toggle_is_beside_it(visit, path):
+    link = visit(path).locator("nav a", has_text="toggle").get_attribute("href")
+    page = visit(path.with_name(link))
+    page.wait_for_selector('.replay[data-env="RepeatFirstEasy"]')
+    assert page.locator("#study").inner_text() == "The study seen"
 
 
 @pytest.mark.usefixtures("browser")  # or be skipped

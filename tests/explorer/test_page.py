@@ -121,6 +121,16 @@ def test_a_link_leads_back(visit, path):
     assert step(page) == 0
 
 
+def test_a_page_of_few_episodes_begins_with_the_first(visit, tmp_path):
+    path = tmp_path / "few.html"
+    path.write_text(explore.page(only=["CountRecallMedium", "MineSweeperEasy"]), encoding="utf-8")
+    assert path.stat().st_size < 800_000
+    page = shown(visit(path), "CountRecallMedium")
+    assert page.locator("[data-family]").count() == 2
+    page.locator('[data-family="MineSweeper"]').click()
+    shown(page, "MineSweeperEasy")
+
+
 def test_the_probabilities_beside_the_picture_are_those_recorded(visit, path):
     recorded = explore.unpack(explore.shipped()["HigherLowerEasy"])
     page = shown(visit(path, "#lm/HigherLowerEasy/9"), "HigherLowerEasy")

@@ -78,8 +78,8 @@ class Explorer extends LitElement {
       </main>
       <footer class="wide">
         <p>
-          popjax ${data.version}: ${FAMILIES.length} families of partially observable tasks
-          (POPGym, Morad et al., ICLR 2023) in JAX. This page is one file and asks nobody for
+          popjax ${data.version}: the partially observable tasks of POPGym (Morad et al., ICLR
+          2023) in JAX. This page is one file and asks nobody for
           anything. Made by <code>${data.command}</code>.
         </p>
       </footer>

@@ -2,7 +2,10 @@
 
 import { data, FAMILIES, LEVELS } from "./data.js";
 
-export const START = { costume: "rl", family: "RepeatFirst", level: "Easy", step: 0 };
+const first = "RepeatFirstEasy" in data.episodes ? "RepeatFirstEasy" : Object.keys(data.episodes)[0];
+const level = LEVELS.find((name) => first.endsWith(name));
+
+export const START = { costume: "rl", family: first.slice(0, -level.length), level, step: 0 };
 
 export function written({ costume, family, level, step }) {
   return `#${costume}/${family}${level}/${step}`;

@@ -39,14 +39,14 @@ class Task extends LitElement {
     const told = data.families[family];
     return html`
       <section class="wide" aria-labelledby="tasks">
-        <h2 id="tasks">Sixteen tasks, seen through either lens</h2>
+        <h2 id="tasks">${FAMILIES.length === 16 ? "Sixteen tasks" : "Tasks"}, seen through either lens</h2>
         <div class="picker" role="group" aria-label="Family">
           ${FAMILIES.map(
             (name) => html`<button
               type="button"
               aria-pressed=${name === family}
               data-family=${name}
-              @click=${() => this.go({ family: name, level: data.episodes[name + level] ? level : "Easy", step: 0 })}
+              @click=${() => this.go({ family: name, level: nearest(name, level), step: 0 })}
             >
               ${name.replace(/(?<=[a-z])(?=[A-Z])/g, "\u200b")}
             </button>`,
@@ -64,7 +64,7 @@ class Task extends LitElement {
                 type="button"
                 aria-pressed=${name === level}
                 data-level=${name}
-              ?disabled=${!data.episodes[family + name]}
+                ?disabled=${!data.episodes[family + name]}
                 @click=${() => this.go({ level: name, step: 0 })}
               >
                 ${name}
@@ -81,6 +81,11 @@ class Task extends LitElement {
       </section>
     `;
   }
+}
+
+/** The level of a family that was recorded: the one asked for, or else the easiest. */
+function nearest(family, level) {
+  return [level, ...LEVELS].find((name) => data.episodes[family + name]);
 }
 
 customElements.define("popjax-task", Task);

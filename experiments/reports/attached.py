@@ -1,0 +1,25 @@
+"""The page with the toggle beside a report: `explore.html`, with the study's table and curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from experiments.results import write_atomically
+
+FILE = "explore.html"
+OWN = b'"command":"popjax explore'  # the mark of a page that `popjax explore` wrote
+
+
+def attach(folder: Path) -> Path:
+    """Writes the page into the folder of a study, with the networks that ship in its replays.
+
+    One that `popjax explore STUDY` wrote stays as it is: it has the study's own networks.
+    """
+    from experiments import explore
+    from experiments.explore_study import table_of
+
+    path = folder / FILE
+    if not (path.exists() and OWN in path.read_bytes()):
+        text = explore.page(study=table_of(folder), command=f"popjax report {folder.name}")
+        write_atomically(path, text.encode())
+    return path
