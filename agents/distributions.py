@@ -17,6 +17,7 @@ from popjax.spaces import Box, Discrete
 LOG_STD_RANGE = (-5.0, 2.0)
 NODES = np.linspace(-6, 6, 65)  # of the trapezoid rule over a standard normal
 WEIGHTS = np.exp(-(NODES**2) / 2) / np.exp(-(NODES**2) / 2).sum()
+MEAN_BOUND = 5.0  # of a squashed Gaussian: tanh(5) = 0.9999
 EDGE = 1 - 1e-6  # squashed actions count as if no nearer than this to the bounds
 
 
@@ -32,10 +33,13 @@ def distribution(
 
     One integer: a categorical. Several: independent categoricals. Reals: a diagonal Gaussian,
     whose samples the environment clips to the box (probabilities are those before the clipping),
-    or with `squash` one that tanh brings into the box, which must be finite.
+    or with `squash` one that tanh brings into the box, which must be finite; its mean is bounded
+    softly (`MEAN_BOUND`), else one far outside could not be told from its samples' actions, whose
+    probabilities would then overflow.
     """
     if isinstance(space, Box):
         mean, log_std = jnp.split(outputs, 2, axis=-1)
+        mean = MEAN_BOUND * jnp.tanh(mean / MEAN_BOUND) if squash else mean
         gauss = distrax.MultivariateNormalDiag(mean, jnp.exp(jnp.clip(log_std, *LOG_STD_RANGE)))
         return Squashed(gauss, space) if squash else gauss
     if not space.shape:

@@ -8,7 +8,14 @@ import scipy.integrate
 import scipy.stats
 from scipy.special import log_softmax
 
-from agents.distributions import distribution, divergence, likeliest, num_outputs, within
+from agents.distributions import (
+    MEAN_BOUND,
+    distribution,
+    divergence,
+    likeliest,
+    num_outputs,
+    within,
+)
 from popjax.spaces import Box, Discrete
 
 
@@ -56,8 +63,13 @@ def test_divergence_is_from_old_to_new():
 TORQUE, BOX = Box((-2.0,), (2.0,)), Box((-2.0, 1.0), (2.0, 5.0))
 
 
+def unbounded(mean):
+    """The raw output of that mean."""
+    return MEAN_BOUND * jnp.arctanh(jnp.asarray(mean) / MEAN_BOUND)
+
+
 def squashed(mean, std, box):
-    return distribution(box, jnp.concatenate([jnp.array(mean), jnp.log(jnp.array(std))]), True)
+    return distribution(box, jnp.concatenate([unbounded(mean), jnp.log(jnp.array(std))]), True)
 
 
 @pytest.mark.parametrize("mean", [0.0, 0.7, -2.0])
@@ -97,7 +109,7 @@ def test_squashed_reals_fill_their_box_and_no_more():
 
 
 def outputs_like(pi, shape):
-    outputs = jnp.concatenate([pi.gauss.mean(), jnp.log(pi.gauss.stddev())])
+    outputs = jnp.concatenate([unbounded(pi.gauss.mean()), jnp.log(pi.gauss.stddev())])
     return jnp.broadcast_to(outputs, (*shape[:-1], outputs.size))
 
 
@@ -110,7 +122,17 @@ def test_one_map_for_both_does_not_change_the_divergence():
     )
     integral = jnp.sum(jnp.exp(log_p) * (log_p - log_q)) * (a[1, 0] - a[0, 0])
     np.testing.assert_allclose(divergence(TORQUE, old, new, True), integral, atol=1e-3)
-    np.testing.assert_allclose(p.kl_divergence(q), divergence(TORQUE, old, new), rtol=1e-6)
+    gauss = [jnp.stack([MEAN_BOUND * jnp.tanh(o[0] / MEAN_BOUND), o[1]]) for o in (old, new)]
+    np.testing.assert_allclose(p.kl_divergence(q), divergence(TORQUE, *gauss), rtol=1e-6)
+
+
+def test_no_mean_is_so_far_out_that_its_own_actions_look_impossible():
+    """Else two policies that both push to the bound would differ without end."""
+    near, far = (distribution(TORQUE, jnp.array([mean, -2.0]), True) for mean in (20.0, 300.0))
+    action = far.sample(seed=jax.random.key(0), sample_shape=(1000,))
+    ratio = far.log_prob(action) - near.log_prob(action)
+    assert np.abs(ratio).max() < 1
+    np.testing.assert_allclose(far.log_prob(action).mean(), -far.entropy(), atol=0.1)
 
 
 def test_divergence_of_independent_parts_is_the_sum():
