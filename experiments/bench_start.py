@@ -27,6 +27,7 @@ from rich.table import Table
 from agents import ppo
 from agents.ppo import PPOConfig
 from experiments.bench import device_words, write_json
+from experiments.compiling import compiled
 from experiments.specs import CellSpec, NetworkConfig, Settings, build, cell
 from experiments.train import lane_hyperparams, lane_keys
 
@@ -38,9 +39,13 @@ def begin_training(spec: CellSpec) -> tuple[Any, Any]:
     init, segment = ppo.make_train(env, network, spec.settings.ppo)
     hyperparams = lane_hyperparams(spec)
     keys, _ = lane_keys(spec.seeds)
-    state = jax.jit(jax.vmap(partial(init, num_updates=1000)))(keys, hyperparams)
-    lanes = jax.vmap(partial(segment, num_updates=1))
-    return state, jax.jit(lanes, donate_argnums=0).lower(state, hyperparams).compile()
+    start = jax.jit(jax.vmap(partial(init, num_updates=1000)))
+    advance = jax.jit(jax.vmap(partial(segment, num_updates=1)), donate_argnums=0)
+    state = jax.eval_shape(start, keys, hyperparams)
+    start, advance = compiled(
+        lambda: start.lower(keys, hyperparams), lambda: advance.lower(state, hyperparams)
+    )
+    return start(keys, hyperparams), advance
 
 
 def first_starts(spec: CellSpec) -> dict[str, float]:

@@ -17,6 +17,7 @@ from jax.sharding import Sharding
 
 from agents.hyperparams import Hyperparams
 from agents.sharding import dealt, everywhere, over_lanes, padded, placed, placed_like
+from experiments.compiling import compiled
 from experiments.regimes import REGIMES, Trainer
 from experiments.specs import CellSpec
 
@@ -73,7 +74,7 @@ def compile_program(spec: CellSpec, num_updates: int | None = None) -> Program:
     start = jax.jit(over_lanes(mesh, init), **out)
     state = placed_like(place, jax.eval_shape(start, *wide))
     advance = jax.jit(over_lanes(mesh, segment), donate_argnums=0, **out)
-    start, advance = start.lower(*wide).compile(), advance.lower(state, wide[1]).compile()
+    start, advance = compiled(lambda: start.lower(*wide), lambda: advance.lower(state, wide[1]))
     if trainer.ahead:
         trainer.ahead(state.params, wide[0])
     seconds = time.perf_counter() - clock

@@ -16,6 +16,7 @@ import numpy as np
 from agents import checkpoint
 from agents.hyperparams import Hyperparams
 from agents.sharding import dealt, lane_mesh, over_lanes, padded, placed, placed_like
+from experiments.compiling import compiled
 from experiments.errors import UserError
 from experiments.programs import lane_keys
 from experiments.regimes import Trainer
@@ -62,7 +63,7 @@ def compile_lanes(trainer: Trainer, plan: Plan) -> Program:
     state = placed_like(place, jax.eval_shape(start, *wide))
     segment = partial(trainer.segment, num_updates=plan.updates_per_segment)
     advance = jax.jit(over_lanes(mesh, segment), donate_argnums=0, **out)
-    start, advance = start.lower(*wide).compile(), advance.lower(state, wide[1]).compile()
+    start, advance = compiled(lambda: start.lower(*wide), lambda: advance.lower(state, wide[1]))
     return Program(
         start,
         advance,
