@@ -21,17 +21,23 @@ MEAN_BOUND = 5.0  # of a squashed Gaussian: tanh(5) = 0.9999
 EDGE = 1 - 1e-6  # squashed actions count as if no nearer than this to the bounds
 
 
-def num_outputs(space: Discrete | Box) -> int:
-    """Raw outputs a policy needs: all logits side by side, or means and log deviations."""
-    return space.flat_size if isinstance(space, Discrete) else 2 * space.flat_size
+def num_outputs(space: Discrete | Box, joint: bool = False) -> int:
+    """Raw outputs a policy needs: all logits side by side, or means and log deviations.
+
+    joint: of several integers, one logit for each of their combinations.
+    """
+    if isinstance(space, Box):
+        return 2 * space.flat_size
+    return math.prod(space.sizes) if joint else space.flat_size
 
 
 def distribution(
     space: Discrete | Box, outputs: Float[Array, "*batch n"], squash: bool = False
-) -> distrax.Distribution | Squashed:
+) -> distrax.Distribution | Joint | Squashed:
     """The distribution over `space` with those raw outputs.
 
-    One integer: a categorical. Several: independent categoricals. Reals: a diagonal Gaussian,
+    One integer: a categorical. Several: independent categoricals, or one categorical of all
+    combinations where there are as many outputs as those. Reals: a diagonal Gaussian,
     whose samples the environment clips to the box (probabilities are those before the clipping),
     or with `squash` one that tanh brings into the box, which must be finite; its mean is bounded
     softly (`MEAN_BOUND`), else one far outside could not be told from its samples' actions, whose
@@ -44,6 +50,8 @@ def distribution(
         return Squashed(gauss, space) if squash else gauss
     if not space.shape:
         return distrax.Categorical(logits=outputs)
+    if outputs.shape[-1] != space.flat_size:
+        return Joint(distrax.Categorical(logits=outputs), space)
     logits, at = [], 0
     for size in space.sizes:
         part = outputs[..., at : at + size]
@@ -53,6 +61,43 @@ def distribution(
     return distrax.Independent(
         distrax.Categorical(logits=jnp.stack(logits, axis=-2)), reinterpreted_batch_ndims=1
     )
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Several integers, which need not be independent: a categorical over their combinations, of
+    which the last integer changes fastest."""
+
+    combination: distrax.Categorical
+    space: Discrete
+
+    @property
+    def strides(self) -> np.ndarray:
+        return np.cumprod((1, *self.space.sizes[:0:-1]))[::-1]
+
+    def integers(self, combination: Array) -> Array:
+        parts = combination[..., None] // self.strides % np.array(self.space.sizes)
+        return parts.astype(self.space.dtype)
+
+    def sample(self, seed: Key[Array, ""], sample_shape: tuple[int, ...] = ()) -> Array:
+        """An action `[..., n]`; the key is consumed."""
+        return self.integers(self.combination.sample(seed=seed, sample_shape=sample_shape))
+
+    def mode(self) -> Array:
+        """The likeliest combination."""
+        return self.integers(self.combination.mode())
+
+    def log_prob(self, action: Array) -> Array:
+        """Of actions `[..., n]`."""
+        return self.combination.log_prob(jnp.sum(action * self.strides, axis=-1))
+
+    def entropy(self) -> Array:
+        """Of the combinations, in nats."""
+        return self.combination.entropy()
+
+    def kl_divergence(self, other: Joint) -> Array:
+        """KL(self || other) in nats."""
+        return self.combination.kl_divergence(other.combination)
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,9 @@ class NetworkConfig:
     """Residual blocks with norms, or an agent's network as the paper or popjaxrl has it."""
     squash: bool = False
     """Squash the Gaussian of continuous actions into their box with tanh; else they are clipped."""
+    joint: bool = False
+    """Give every combination of an action's integers a probability, such as row and column; else
+    they are drawn independently."""
     separate_critic: bool = False
     """Give the value a backbone of its own."""
 
@@ -174,7 +177,7 @@ class CellSpec:
 
 
 SILENT = {  # what settings say that came after the first cells were written, where not asked for
-    "network": {"options": {}, "style": "residual", "squash": False},
+    "network": {"options": {}, "style": "residual", "squash": False, "joint": False},
     "ppo": {"rise": 0.0, "precision": "default"},
     "hyperparams": {"value_clip": "inf"},
 }
@@ -312,7 +315,8 @@ def build(spec: CellSpec) -> tuple[Any, ActorCritic]:
     ('RepeatFirst', 4)
     """
     env = make(spec.env)
-    size, outputs = spec.settings.network, num_outputs(env.action_space)
+    size = spec.settings.network
+    outputs = num_outputs(env.action_space, size.joint)
     free = size.style == "popjaxrl" and isinstance(env.action_space, Box)
     network = ActorCritic(
         backbone_of(spec),

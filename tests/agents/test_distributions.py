@@ -60,6 +60,28 @@ def test_divergence_is_from_old_to_new():
     )
 
 
+def test_joint_integers():
+    """Row and column of a board: one categorical over its cells, row by row."""
+    space = Discrete((2, 3))
+    outputs = jnp.array([0.5, -0.5, 1.0, 0.0, -1.0, 2.0])
+    assert num_outputs(space, joint=True) == 6
+    pi = distribution(space, outputs)
+    cells = jnp.array([(row, col) for row in range(2) for col in range(3)])
+    log_p = log_softmax(outputs)
+    np.testing.assert_allclose(pi.log_prob(cells), log_p, rtol=1e-5)
+    np.testing.assert_allclose(pi.entropy(), scipy.stats.entropy(np.exp(log_p)), rtol=1e-5)
+    assert likeliest(space, outputs).tolist() == [1, 2]
+    samples = pi.sample(seed=jax.random.key(0), sample_shape=(20_000,))
+    assert samples.dtype == space.dtype and jax.vmap(space.contains)(samples).all()
+    share = np.bincount(samples @ np.array([3, 1]), minlength=6) / len(samples)
+    np.testing.assert_allclose(share, np.exp(log_p), atol=0.015)
+    np.testing.assert_allclose(
+        divergence(space, outputs, -outputs),
+        scipy.stats.entropy(np.exp(log_p), np.exp(log_softmax(-outputs))),
+        rtol=1e-5,
+    )
+
+
 TORQUE, BOX = Box((-2.0,), (2.0,)), Box((-2.0, 1.0), (2.0, 5.0))
 
 

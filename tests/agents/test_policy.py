@@ -40,8 +40,8 @@ def path(tmp_path_factory):
 
 def agent(env_id, **options):
     blocks = (MEMORIES["gru"](features=8),)
-    outputs = num_outputs(popjax.make(env_id).action_space)
-    return ActorCritic(Backbone(blocks), outputs, head_features=8, **options)
+    own = {"num_actions": num_outputs(popjax.make(env_id).action_space)}
+    return ActorCritic(Backbone(blocks), head_features=8, **(own | options))
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,7 @@ def agent(env_id, **options):
     [
         ("RepeatPreviousEasy", "obs+action", {}),
         ("BattleshipEasy", "obs", {}),
+        ("MineSweeperEasy", "obs+action", {"num_actions": 16}),
         ("PositionOnlyPendulumEasy", "obs+action", {"squash": True}),
     ],
 )

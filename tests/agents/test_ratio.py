@@ -56,6 +56,7 @@ def test_the_first_ratio_is_one(memory):
     ("env", "options"),
     [
         ("BattleshipEasy", {}),
+        ("BattleshipEasy", {"num_actions": 64}),
         ("PositionOnlyPendulumEasy", {}),
         ("PositionOnlyPendulumEasy", {"squash": True}),
         ("PositionOnlyPendulumEasy", {"free": 1}),
@@ -63,11 +64,23 @@ def test_the_first_ratio_is_one(memory):
         ("RepeatPreviousEasy", {"backbone": paper_backbone((MEMORIES["fart"](features=8),), 8)}),
         ("RepeatPreviousEasy", {"backbone": PopjaxrlBackbone((MEMORIES["gru"](features=8),), 8)}),
     ],
-    ids=["several integers", "reals", "squashed", "free", "own critic", "paper", "popjaxrl"],
+    ids=[
+        "several integers",
+        "joint",
+        "reals",
+        "squashed",
+        "free",
+        "own critic",
+        "paper",
+        "popjaxrl",
+    ],
 )
 def test_the_first_ratio_is_one_with_every_option(env, options):
     env = popjax.make(env)
-    options = {"backbone": Backbone((MEMORIES["elman"](features=8),)), **options}
-    network = ActorCritic(num_actions=num_outputs(env.action_space), head_features=8, **options)
+    own = {
+        "backbone": Backbone((MEMORIES["elman"](features=8),)),
+        "num_actions": num_outputs(env.action_space),
+    }
+    network = ActorCritic(head_features=8, **(own | options))
     errors, _ = ratio_errors(env, network)
     assert (errors < 2e-4).all()
