@@ -3,13 +3,15 @@
 Three games and a frontier. RepeatFirst with the previous action in sight, where a clone can copy
 itself; a bandit, where the clone of an expert that sees the best arm takes its own first guess for
 evidence; a language model that dreams a deck; and what an agent forgets of the deck as it is tuned
-for reward, at several prices of the divergence from where it began.
+for reward, at several prices of the divergence from where it began. Where a preset names them,
+boards as well, which answer what is done.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -17,6 +19,7 @@ from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.regimes import REGIMES, Regime
 from agents.regimes.choices import sizes_of
+from experiments.bridge.board_ways import BOARD_PARTS, BOARD_WAYS
 from experiments.bridge.closed_loop import best_arm
 from experiments.bridge.decks import TinyRepeatFirst
 from experiments.bridge.store import tables_of
@@ -81,6 +84,7 @@ class Setup:
 
     updates: of each game, in the order decks, bandit, dreams, frontier (before and after).
     looks: how often a deck is looked at on the way. judged: episodes of each judgement.
+    boards: names of environments. board_updates: on each, of one way, and before and after tuning.
     """
 
     memory: str = "gru"
@@ -96,6 +100,15 @@ class Setup:
     pulls: int = 30
     betas: tuple[float, ...] = (0.0, 0.01, 0.03, 0.1)
     decks: tuple[str, ...] = ("tiny", "RepeatFirstEasy")
+    boards: tuple[str, ...] = ()
+    board_updates: tuple[int, ...] = ()
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """All of it, as it was before there were settings that it leaves alone."""
+        before = Setup()
+        silent = {name for name in SINCE if getattr(self, name) == getattr(before, name)}
+        return {name: value for name, value in asdict(self).items() if name not in silent}
 
     @property
     def bandit(self) -> MultiarmedBandit:
@@ -116,7 +129,12 @@ class Setup:
             + [("bandit", way) for way in ("players", *BANDIT_WAYS)]
             + [("dreams", deck) for deck in self.decks]
             + [("frontier", "tuning")]
+            + [(f"board {board}", what) for board in self.boards for what in BOARD_PARTS]
         )
+
+
+SINCE = ("boards", "board_updates")
+"""Settings that the first studies, whose folders go on, did not have."""
 
 
 MEMORIES_OF = {"gpu": ("gru", "s5", "transformer")}
@@ -136,6 +154,8 @@ PRESETS = {
         pulls=200,
         betas=(0.0, 1e-3, 1e-2, 3e-2, 1e-1),
         decks=("tiny", "RepeatFirstEasy", "RepeatFirstMedium"),
+        boards=("ConcentrationEasy", "MineSweeperEasy"),
+        board_updates=(20000, 4000, 8000),
     ),
     "smoke": Setup(
         features=8,
@@ -169,7 +189,7 @@ def loop(
     if seeds is not None:
         positive("seeds", seeds)
         setup = replace(setup, seeds=seeds)
-    settings = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(setup).items()}
+    settings = {k: list(v) if isinstance(v, tuple) else v for k, v in setup.plain.items()}
     folder = open_study(out, study, {"kind": "loop", **settings})
     files = {part: folder / f"{'-'.join(part).replace(' ', '-')}.parquet" for part in setup.parts}
     console.print(
@@ -185,5 +205,7 @@ def loop(
 
 def title_of(game: str, what: str) -> str:
     """In words."""
+    if game.startswith("board "):
+        return BOARD_WAYS[what].title if what in BOARD_WAYS else what
     ways = BANDIT_WAYS if game == "bandit" else DECK_WAYS
     return ways[what].title if what in ways and game != "dreams" else what

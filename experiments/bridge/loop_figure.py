@@ -11,6 +11,7 @@ from experiments.bridge.copycat import STOPS
 from experiments.bridge.drawing import DOTS, GREY, INK, furnish
 from experiments.bridge.loop import BANDIT_WAYS, DECK_WAYS, Setup
 from experiments.bridge.loop_report import Deck, Tables, pick, stops
+from experiments.results import Table
 from experiments.statistics import iqm
 
 OWN, BLUE, GREEN = "#c2410c", "#1d4ed8", "#0f766e"
@@ -44,7 +45,7 @@ def draw(tables: Tables, setup: Setup) -> Figure:
     name_loops(copy)
     draw_bandit(bandit, tables, setup)
     draw_dreams(dream, excess, tables, setup)
-    draw_frontier(frontier, tables)
+    draw_frontier(frontier, tables["frontier", "tuning"])
     return figure
 
 
@@ -121,9 +122,8 @@ def draw_dreams(dream: Axes, excess: Axes, tables: Tables, setup: Setup) -> None
         furnish(panel)
 
 
-def draw_frontier(panel: Axes, tables: Tables) -> None:
+def draw_frontier(panel: Axes, table: Table) -> None:
     """Return against forgotten nats, along each run."""
-    table = tables["frontier", "tuning"]
     names = stops(table)
     shades = [BLUE, "#6d83e8", "#a3b1f0", "#c7cff6", "#dfe4fa"]
     for i, stop in enumerate(names):

@@ -20,6 +20,7 @@ from experiments.bridge.loop_report import (
 )
 from experiments.bridge.page import Finding, outcome_of
 from experiments.bridge.verdict_findings import all_of, mean_interval
+from experiments.results import Table
 from experiments.statistics import interval, iqm
 
 
@@ -134,7 +135,15 @@ def dreams(tables: Tables, setup: Setup) -> Finding:
 
 def forgets(tables: Tables) -> Finding:
     """H3d: what is forgotten grows with the divergence from the start."""
-    table = tables["frontier", "tuning"]
+    found, low, high = rank_of_forgotten(tables["frontier", "tuning"])
+    claim = "tuned for reward, a model forgets the deck the more, the farther it goes (rank "
+    claim += "correlation above 0.5 over prices and seeds)"
+    return Finding("H3d", claim, found, outcome_of(low, high, 0.5, 1.0))
+
+
+def rank_of_forgotten(table: Table) -> tuple[str, float, float]:
+    """The rank correlation of what was forgotten with the divergence, in words, and its interval:
+    the seeds are drawn anew."""
     prices = [stop for stop in stops(table) if stop.startswith("beta")]
     lost = np.stack([pick(table, "forgotten", stop)[:, -1] for stop in prices], axis=1)
     gone = np.stack([pick(table, "kl", stop)[:, -1] for stop in prices], axis=1)
@@ -144,10 +153,8 @@ def forgets(tables: Tables) -> Finding:
     low, high = np.quantile(ranks, [0.025, 0.975])
     rank = spearmanr(gone.ravel(), lost.ravel()).statistic
     words = ", ".join(f"{stop}: {iqm(lost[:, i]):.3f}" for i, stop in enumerate(prices))
-    claim = "tuned for reward, a model forgets the deck the more, the farther it goes (rank "
-    claim += "correlation above 0.5 over prices and seeds)"
     found = f"rank correlation {rank:.2f} ({low:.2f} to {high:.2f}); forgotten nats {words}"
-    return Finding("H3d", claim, found, outcome_of(low, high, 0.5, 1.0))
+    return found, float(low), float(high)
 
 
 def razor(tables: Tables) -> Finding:

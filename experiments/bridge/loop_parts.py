@@ -22,6 +22,7 @@ from agents.regimes.oracles import oracle_of
 from experiments.bridge.closed_loop import against_deck, best_arm, habits, hallucination
 from experiments.bridge.copycat import CRITERION, STOPS
 from experiments.bridge.loop import BANDIT_WAYS, DECK_WAYS, Setup
+from experiments.bridge.loop_boards import on_board
 from experiments.bridge.loop_train import Tuning, programs_of
 from experiments.bridge.loops import open_right
 from experiments.results import Table
@@ -38,6 +39,8 @@ def run_part(setup: Setup, game: str, what: str) -> Table:
     """Any part."""
     if game.startswith("deck "):
         return on_deck(setup, game.removeprefix("deck "), what)
+    if game.startswith("board "):
+        return stacked([long(*row) for row in on_board(setup, game.removeprefix("board "), what)])
     if game == "bandit":
         return players(setup) if what == "players" else on_bandit(setup, what)
     return dreams(setup, what) if game == "dreams" else frontier(setup)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
+from experiments.bridge import loop_boards_report as boards
 from experiments.bridge import loop_figure as figure
 from experiments.bridge import loop_report as report
 from experiments.bridge.loop import Setup
+from experiments.bridge.loop_boards_figure import draw_boards
 from experiments.bridge.loop_findings import findings, lead
-from experiments.bridge.page import Picture, Section
+from experiments.bridge.page import Grid, Picture, Section
 from experiments.bridge.presenting import Shown
 
 
@@ -19,12 +19,14 @@ def shown(tables: report.Tables, setup: Setup, preset: str) -> Shown:
     dreams, frontier = report.dream_table(tables, setup), report.frontier_table(tables)
     summary = figure.draw(tables, setup)
     all_decks = figure.draw_decks(tables, setup)
+    more = [boards.board_table(tables, setup), boards.tuned_table(tables, setup)]
+    more = more if setup.boards else []
     return Shown(
         "loop",
         "Opening and closing the loop",
         lead(found),
-        found,
-        (deck, bandit, dreams, frontier),
+        [*found, *boards.findings(tables, setup)],
+        (deck, bandit, dreams, frontier, *more),
         [
             Section(
                 "In short",
@@ -34,8 +36,17 @@ def shown(tables: report.Tables, setup: Setup, preset: str) -> Shown:
             Section("Copying", "", [deck, Picture(all_decks, "Both loops, step by step")]),
             Section("Believing one's own guesses, dreaming, forgetting", "",
                     [bandit, dreams, frontier]),
+            *on_boards(tables, setup, more),
         ],
         summary,
         100,
-        {"preset": preset, **asdict(setup)},
+        {"preset": preset, **setup.plain},
     )  # fmt: skip
+
+
+def on_boards(tables: report.Tables, setup: Setup, grids: list[Grid]) -> list[Section]:
+    """Their section, if there are any."""
+    if not setup.boards:
+        return []
+    picture = Picture(draw_boards(tables, setup), boards.SHOWS)
+    return [Section("Boards, which answer", boards.WHAT, [picture, *grids])]

@@ -65,10 +65,15 @@ class Tuning:
         expert: Player | None = None,
         begin_with: Any = None,
         betas: tuple[float, ...] = (0.0,),
+        previous_action: str = "off",
+        player: str = "random",
     ):
-        """Of networks that read cards alone. begin_with: parameters `[seeds]`. betas: as many runs
-        of every seed, one price after the other."""
-        config = LMConfig(setup.num_episodes, previous_action="off", warmup=0.0)
+        """begin_with: parameters `[seeds]`. betas: as many runs of every seed, one price after the
+        other. previous_action: whether the network reads its own, or cards alone. player: who makes
+        the histories where neither the expert nor the learner does."""
+        config = LMConfig(
+            setup.num_episodes, player=player, previous_action=previous_action, warmup=0.0
+        )
         self.network = setup.network(env)
         init, segment = make_train(env, self.network, config, regime, expert)
         lanes = np.tile(np.arange(setup.seeds), len(betas))

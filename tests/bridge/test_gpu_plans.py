@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from agents.regimes import make_train
-from experiments.bridge import same_deck, verdict, verdict_study
+from agents.regimes import REGIMES, make_train
+from experiments.bridge import loop, same_deck, verdict, verdict_study
+from experiments.bridge.board_ways import BOARD_WAYS, TUNED
 from experiments.bridge.same_deck import KINDS, THREE
 from experiments.bridge.same_deck_questions import in_one
 from experiments.bridge.same_deck_study import measured_of, present
@@ -65,6 +66,18 @@ def test_old_studies_keep_their_names():
     assert set(same_deck.PRESETS["gpu"].plain) > set(plain)
     assert not set(verdict.SINCE) & set(verdict.PRESETS["mini"].plain)
     assert set(verdict.SINCE) <= set(verdict.PRESETS["gpu"].plain)
+    assert set(loop.PRESETS["gpu"].plain) == set(loop.PRESETS["mini"].plain) | set(loop.SINCE)
+    assert list(loop.PRESETS["mini"].plain) == [
+        "memory", "seeds", "features", "head_features", "num_episodes", "learning_rate", "updates",
+        "looks", "judged", "arms", "pulls", "betas", "decks",
+    ]  # fmt: skip
+    ways = ("clone", "dagger", "rewards")
+    bandit = ("players", "privileged", "masked", "history", "dagger", "rewards")
+    assert loop.PRESETS["mini"].parts == [
+        *((f"deck {deck}", way) for deck in ("tiny", "RepeatFirstEasy") for way in ways),
+        *(("bandit", way) for way in bandit),
+        ("dreams", "tiny"), ("dreams", "RepeatFirstEasy"), ("frontier", "tuning"),
+    ]  # fmt: skip
 
 
 def studied(tmp_path, monkeypatch, **changed):
@@ -146,3 +159,44 @@ def test_sums_beside_others_and_ppo_run(quickly_compiled):
     assert (np.abs(told["cos_ppo"]) <= 1 + 1e-5).all()
     names = [one.name for one in more(curves, setup)]
     assert names == ["H2c'", "H2c''", "H2d'"] and findings
+
+
+def test_the_loop_plan_holds_what_was_asked():
+    setup = loop.PRESETS["gpu"]
+    assert {"RepeatFirstEasy", "RepeatFirstMedium"} <= set(setup.decks)
+    assert setup.boards == ("ConcentrationEasy", "MineSweeperEasy")
+    assert {way.regime.rung for way in BOARD_WAYS.values()} == {"R1", "R1'", "R2", "R4", "R7"}
+    assert REGIMES["rlhf"].rung == "R6" and len(setup.betas) > 3 and 0.0 in setup.betas
+    for board in setup.boards:
+        assert {(f"board {board}", way) for way in (*BOARD_WAYS, TUNED)} <= set(setup.parts)
+    assert BOARD_WAYS["group"].sized(setup.num_episodes).group == 8
+    titles = [loop.title_of(*part) for part in setup.parts]
+    assert len(setup.parts) == len(set(setup.parts)) == len(titles)
+    assert loop.MEMORIES_OF["gpu"] == ("gru", "s5", "transformer")
+
+
+@pytest.mark.parametrize("memory", loop.MEMORIES_OF["gpu"])
+def test_every_way_of_the_loop_plan_fits_every_board(memory):
+    from dataclasses import replace
+
+    from agents.hyperparams import Hyperparams
+    from agents.lm import LMConfig
+    from popjax import make
+
+    setup = replace(loop.PRESETS["gpu"], memory=memory)
+    for env in map(make, setup.boards):
+        network = setup.network(env)
+        regimes = {name: way.sized(setup.num_episodes) for name, way in BOARD_WAYS.items()}
+        params = None
+        for name, regime in (regimes | {TUNED: REGIMES["rlhf"]}).items():
+            player = BOARD_WAYS[name].player if name in BOARD_WAYS else "reference"
+            config = LMConfig(setup.num_episodes, player=player, previous_action="on")
+            init, _ = make_train(env, network, config, regime)
+            given = params if name == TUNED else None
+            state = jax.eval_shape(
+                lambda key, given, init=init: init(key, Hyperparams(), 1, given),
+                jax.random.key(0), given,
+            )  # fmt: skip
+            params = state.params
+            assert jax.tree.leaves(params)
+            assert bool(jax.tree.leaves(state.reference)) == (name == TUNED)
