@@ -188,7 +188,7 @@ class BridgeFactorial(Experiment):
     def run(self, console: Console) -> None:
         from experiments.bridge.factorial import factorial
         from experiments.bridge.factorial_figure import write_figure
-        from experiments.bridge.factorial_report import print_factorial
+        from experiments.bridge.factorial_tables import print_factorial
 
         folder, setup, curves = factorial(
             self.out, self.study, self.preset, self.memory, self.seeds, console

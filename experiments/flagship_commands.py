@@ -78,13 +78,15 @@ class BridgeVerdict(Flagship):
     def run(self, console: Console) -> None:
         from experiments.bridge.presenting import show
         from experiments.bridge.verdict import MEMORIES_OF
+        from experiments.bridge.verdict_factorial import six_cells
         from experiments.bridge.verdict_shown import shown
         from experiments.bridge.verdict_study import verdict
 
         for memory, study in self.each(MEMORIES_OF):
             asked = (self.out, study, self.preset, memory, self.seeds, console)
             folder, setup, curves = verdict(*asked)
-            show(shown(curves, setup, self.preset), folder, console)
+            six = six_cells(folder, setup, console)
+            show(shown(curves, setup, self.preset, six), folder, console)
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,14 @@ class Setup:
 
 PRESETS = {
     "mini": Setup(),
+    "gpu": Setup(
+        seeds=10,
+        features=128,
+        num_episodes=256,
+        num_updates=20000,
+        num_looks=120,
+        num_decks=4096,
+    ),
     "smoke": Setup(features=8, num_episodes=8, num_updates=20, num_looks=5, num_decks=32),
 }
 

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from rich.console import Console
-from rich.table import Table
 
 from agents.nats import label_nats
 from agents.supervision import sum_nats, verdict_nats
-from experiments.bridge.factorial import AXES, CELLS, FEEDBACK, TARGETS, Curves, Setup
-from experiments.bridge.tiny import SUITS, best_without_memory
+from experiments.bridge.factorial import AXES, FEEDBACK, TARGETS, Curves, Setup
+from experiments.bridge.tiny import SUITS
 
 LEVELS = (0.5, 0.9)
 TOKENS, NATS = AXES
@@ -112,89 +110,6 @@ def reached(curves: dict[Cell, Curves], axis: str, level: float) -> Reached:
     )
 
 
-def print_cells(curves: dict[Cell, Curves], console: Console) -> None:
-    """One line a cell."""
-    table = Table(
-        title="competence: 0 = best without memory, 1 = best there is (spread: s.d. over seeds)",
-        caption="tokens, nats: read and expected to be told until that competence, geometric mean "
-        "over seeds; > if a seed never got there.\nnats/token: until 0.5.",
-        caption_justify="left",
-    )
-    for name in ("target", "feedback", "regime"):
-        table.add_column(name, no_wrap=True)
-    levels = [f"{what} to {level}" for what in ("tokens", "nats") for level in LEVELS]
-    for name in ("competence", *levels, "nats/token", "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
-    when = [reached(curves, axis, level) for axis in (TOKENS, NATS) for level in LEVELS]
-    for cell, curve in curves.items():
-        last = curve["competence"][:, -1]
-        rate = when[2].mean(cell) / when[0].mean(cell)
-        table.add_row(
-            *cell,
-            CELLS[cell],
-            f"{last.mean():.3f} ± {np.std(last, ddof=min(1, len(last) - 1)):.3f}",
-            *(("" if r.everywhere(cell) else "> ") + short(r.mean(cell)) for r in when),
-            f"{rate:.3f}",
-            f"{curve['seconds'].max():.0f}",
-        )
-    console.print(table)
-
-
-def print_edges(curves: dict[Cell, Curves], setup: Setup, console: Console) -> None:
-    """One line an edge of the square, and its diagonal."""
-    half = LEVELS[0]
-    tokens, nats = reached(curves, TOKENS, half), reached(curves, NATS, half)
-    told = {target: told_at_first(n) for target, n in judged_steps(setup).items()}
-    table = Table(
-        title=f"how many times more to competence {half} (95 % intervals, by bootstrap over seeds)",
-        caption="if nats were all: the ratio of tokens at which equal nats are told to a learner "
-        "that believes nothing yet.",
-        caption_justify="left",
-    )
-    for name in ("from", "to"):
-        table.add_column(name, no_wrap=True)
-    for name in ("tokens", "nats", "if nats were all"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for under, over in EDGES:
-        share = [n / setup.env.max_steps for n in map(judged_steps(setup).get, (under[0], over[0]))]
-        by_nats = told[under[0]][under[1]] * share[0] / (told[over[0]][over[1]] * share[1])
-        table.add_row(
-            " by ".join(under),
-            " by ".join(over),
-            *(interval_words(r, over, under) for r in (tokens, nats)),
-            f"{by_nats:.1f}",
-        )
-    console.print(table)
-
-
-def edges() -> list[tuple[Cell, Cell]]:
-    """From the cell that is told more to that which is told less, or from the next observation to
-    the action; the diagonal last."""
-    (look, act), (label, verdict, total) = TARGETS, FEEDBACK
-    steps = ((label, verdict), (verdict, total), (label, total))
-    by_feedback = [((target, a), (target, b)) for target in TARGETS for a, b in steps]
-    by_target = [((look, feedback), (act, feedback)) for feedback in FEEDBACK]
-    return [*by_feedback, *by_target, ((look, label), (act, total))]
-
-
-EDGES = edges()
-
-
-def print_theory(setup: Setup, console: Console) -> None:
-    """What can be said beforehand."""
-    for target, judged in judged_steps(setup).items():
-        told = told_at_first(judged)
-        words = ", ".join(f"{name} {nats:.3f}" for name, nats in told.items())
-        ratios = " : ".join(f"{nats / told['sum']:.1f}" for nats in told.values())
-        console.print(f"nats a judged step at first, {target}: {words} ({ratios})")
-    bottom = best_without_memory(setup.env)
-    words = [f"{slowdown(SUITS, 0.5):.1f} to probability 1/2"]
-    for level in LEVELS:
-        p = bottom + level * (1 - bottom)
-        words.append(f"{slowdown(SUITS, p):.1f} to {p:.3f} (competence {level})")
-    console.print(f"verdicts over labels without noise, one softmax of 4: {', '.join(words)}")
-
-
 def reading(tokens: Reached) -> str:
     """Which edge costs more, in one sentence. The diagonal is the product of its edges, on either
     way round the square; averaged over both ways, the edge of feedback is longer than that of the
@@ -214,21 +129,6 @@ def reading(tokens: Reached) -> str:
         f"takes {bound}{ratio:.1f} times the tokens of the {' by '.join(cheap)} (95 % interval "
         f"{low:.1f} to {high:.1f})"
     )
-
-
-def print_factorial(curves: dict[Cell, Curves], setup: Setup, console: Console) -> None:
-    """All of it."""
-    print_cells(curves, console)
-    print_edges(curves, setup, console)
-    print_theory(setup, console)
-    console.print(reading(reached(curves, TOKENS, LEVELS[0])), style="bold", soft_wrap=True)
-
-
-def interval_words(when: Reached, over: Cell, under: Cell) -> str:
-    ratio, low, high = when.ratio(over, under)
-    bound = {(True, True): "", (False, True): "> ", (True, False): "< "}
-    known = bound.get((when.everywhere(over), when.everywhere(under)))
-    return "unknown" if known is None else f"{known}{ratio:.2f} ({low:.2f} to {high:.2f})"
 
 
 def short(number: float) -> str:

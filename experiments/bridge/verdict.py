@@ -6,7 +6,8 @@ gradient is the label's (R3a), or plainly (R3b), or at the end of the episode ho
 At two sizes of the batch: a small one, where noise may rule, and a large one.
 
 The presets on a GPU and the one of sums add other games, sums beside a critic or beside others on
-the same deck, PPO, and longer episodes.
+the same deck, PPO, and longer episodes; the former also the six cells of two targets by three kinds
+of feedback.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class Setup:
     suits_of_all_batches: other batches than the largest are made with these.
     num_looks: how often the learner is examined, at equal ratios of updates, on `num_decks` decks
     that it does not read, and its gradients on `num_gradients` episodes. beside: more ways to be
-    told. games, lengths: more games and numbers of cards, in the largest batches.
+    told. games, lengths: more games and numbers of cards, in the largest batches. factorial: the
+    preset of `experiments.bridge.factorial` whose six cells belong to it as well, if any.
     """
 
     memory: str = "gru"
@@ -79,6 +81,7 @@ class Setup:
     beside: tuple[str, ...] = ()
     games: tuple[str, ...] = ()
     lengths: tuple[int, ...] = ()
+    factorial: str = ""
 
     def env(self, suits: int, game: str = "") -> Environment:
         if game and not game.startswith("k ") and not game.endswith(" cards"):
@@ -146,7 +149,7 @@ class Setup:
         }
 
 
-SINCE = ("beside", "games", "lengths")
+SINCE = ("beside", "games", "lengths", "factorial")
 """Settings that the first studies, whose folders go on, did not have."""
 
 MEMORIES_OF = {"gpu": ("gru", "s5")}
@@ -173,6 +176,7 @@ PRESETS = {
             "CountRecallHard",
         ),
         lengths=(16, 64, 128, 256),
+        factorial="gpu",
     ),
     "sums": Setup(
         suits=(4,),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from experiments.bridge import verdict_factorial as six_cells
 from experiments.bridge import verdict_figure as figure
 from experiments.bridge import verdict_more as more
 from experiments.bridge import verdict_report as report
@@ -13,8 +14,10 @@ from experiments.bridge.verdict import Curves, Part, Setup
 from experiments.bridge.verdict_findings import findings, lead
 
 
-def shown(curves: dict[Part, Curves], setup: Setup, preset: str) -> Shown:
-    """All that the curves of a study say."""
+def shown(
+    curves: dict[Part, Curves], setup: Setup, preset: str, six: six_cells.Six | None = None
+) -> Shown:
+    """All that the curves of a study say. six: the cells of the factorial, if it has them."""
     found = findings(curves, setup)
     tables = [report.curve_table(curves, setup), report.parts_table(curves, setup)]
     beside = more.beside_table(curves, setup)
@@ -30,10 +33,11 @@ def shown(curves: dict[Part, Curves], setup: Setup, preset: str) -> Shown:
         "The price of a verdict",
         lead(found),
         [*found, *more.findings(curves, setup)],
-        tables,
+        [*tables, *six_cells.grids(six)],
         [
             Section("What it costs", report.WHAT, [price, *tables]),
             Section("On the way", "", on_the_way),
+            *six_cells.sections(six),
         ],
         summary,
         110,

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from agents.lm import LMConfig
 from agents.regimes import REGIMES, make_train
-from experiments.bridge import loop, same_deck, verdict, verdict_study
+from experiments.bridge import factorial, loop, same_deck, verdict, verdict_study
 from experiments.bridge.board_ways import BOARD_WAYS, TUNED
 from experiments.bridge.same_deck import KINDS, THREE
 from experiments.bridge.same_deck_questions import in_one
@@ -137,6 +138,17 @@ def test_the_verdict_plan_holds_what_was_asked():
         assert setup.network(part.suits, part.game).num_actions == part.suits
     assert len({verdict_study.name_of(part) for part in parts}) == len(parts)
     assert {part.told for part in parts} >= set(BESIDE)
+    six = factorial.PRESETS[setup.factorial]
+    rungs = {cell: factorial.rung(*cell).rung for cell in factorial.CELLS}
+    assert rungs == {
+        ("next observation", "label"): "R0", ("next observation", "verdict"): "R8",
+        ("next observation", "sum"): "R8-sum", ("oracle's action", "label"): "R1",
+        ("oracle's action", "verdict"): "R3b", ("oracle's action", "sum"): "R5",
+    }  # fmt: skip
+    for cell in factorial.CELLS:
+        config = LMConfig(six.num_episodes, previous_action="off")
+        make_train(six.env, six.network, config, factorial.rung(*cell))
+    assert not verdict.PRESETS["mini"].factorial and not verdict.PRESETS["sums"].factorial
 
 
 @pytest.mark.slow
@@ -180,7 +192,6 @@ def test_every_way_of_the_loop_plan_fits_every_board(memory):
     from dataclasses import replace
 
     from agents.hyperparams import Hyperparams
-    from agents.lm import LMConfig
     from popjax import make
 
     setup = replace(loop.PRESETS["gpu"], memory=memory)

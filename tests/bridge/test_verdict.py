@@ -1,9 +1,12 @@
 """`popjax bridge verdict`: the closed form on a second route, and findings that follow from the
 numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from experiments.bridge import factorial
 from experiments.bridge import verdict_study as study
 from experiments.bridge.factorial_report import slowdown
 from experiments.bridge.told import AXES
@@ -132,6 +135,26 @@ def test_parts_are_run_once_and_make_a_page(capsys, tmp_path, monkeypatch):
     page = (tmp_path / "verdict" / "verdict.html").read_text()
     assert page.count("<img") == 3 and "The price of a verdict" in page
     assert (tmp_path / "verdict" / "verdict.png").stat().st_size
+
+
+def test_the_six_cells_are_a_part_where_they_were_asked_for(capsys, tmp_path, monkeypatch):
+    """In a study of their own inside the study's folder, and on its page."""
+
+    def cell(setup, target, feedback, watch):
+        looks = np.repeat(np.arange(6.0), setup.seeds)
+        axes = dict.fromkeys(factorial.AXES, 100 * looks + 1)
+        return axes | {"competence": looks / 5, "seconds": looks}
+
+    monkeypatch.setattr(study, "run_part", lambda s, part, _: invented(s, part, prices(part)))
+    monkeypatch.setattr(factorial, "run_cell", cell)
+    monkeypatch.setitem(PRESETS, "both", replace(PRESETS["smoke"], seeds=2, factorial="smoke"))
+    code, out, err = run(capsys, f"bridge verdict --preset both --out {tmp_path}")
+    assert code == 0, err
+    assert "6 cells of 2 seeds" in out and "if nats were all" in out
+    folder = tmp_path / "verdict" / "factorial"
+    assert {path.stem for path in folder.glob("*.parquet")} == set(factorial.CELLS.values())
+    page = (tmp_path / "verdict" / "verdict.html").read_text()
+    assert page.count("<img") == 4 and "Two targets by three kinds of feedback" in page
 
 
 def test_a_mistake_gets_one_line(capsys, tmp_path):
