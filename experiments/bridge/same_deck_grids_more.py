@@ -47,6 +47,26 @@ def shapes(summary: Summary) -> Grid:
     )
 
 
+def told_apart(summary: Summary) -> Grid:
+    rows = []
+    for task in summary.having("told-apart"):
+        table, row = summary.tables[task, "told-apart"], [task]
+        there = np.isfinite(table["value"])
+        for kind in summary.setup.all:
+            here = there & (table["kind"] == kind)
+            seeds = [table["value"][here & (table["seed"] == s)] for s in summary.kept(task, kind)]
+            row.append(words(np.array([one.mean() for one in seeds if len(one)])))
+        one_network = (table["kind"] == UNTRAINED) & (table["seed"] == 0)
+        rows.append([*row, str(int(table["pairs"][one_network].sum()))])
+    return Grid(
+        "equal next-token law, different futures: how far apart, over histories of other laws",
+        ["task", *summary.setup.all, "pairs of histories"],
+        rows,
+        "Mean squared distances of states at the same step and token. 0: what the next token does "
+        "not tell is not held; 1: histories are as far apart whether the next token tells or not.",
+    )
+
+
 def own_histories(summary: Summary) -> Grid:
     rows = []
     for task in summary.having("own-play"):
@@ -95,6 +115,7 @@ def all_of(summary: Summary) -> dict[str, Grid]:
     found = {
         "backwards": backwards(summary),
         "shapes": shapes(summary),
+        "told-apart": told_apart(summary),
         "own": own_histories(summary),
         "orders": orders(summary),
     }

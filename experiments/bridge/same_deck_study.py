@@ -12,6 +12,7 @@ from rich.progress import track
 from experiments.bridge import same_deck_exchanges as exchanges
 from experiments.bridge import same_deck_figure as figure
 from experiments.bridge import same_deck_figure_more as figure_more
+from experiments.bridge import same_deck_futures as futures
 from experiments.bridge import same_deck_grids as grids
 from experiments.bridge import same_deck_grids_more as grids_more
 from experiments.bridge import same_deck_measures as measures
@@ -40,17 +41,19 @@ MEASUREMENTS = {
     "backwards": more.backwards,
     "shaped": more.shaped,
     "own-play": more.own_play,
+    "told-apart": futures.told_apart,
 }
 NOT_OF = {
     "retained": ("CountRecall", *CAUSAL),
     "ordered": ("CountRecall", "Autoencode", *CAUSAL),
     "exchanged": ("Autoencode", *CAUSAL),
     "own-play": tuple(STATISTICS),
+    "told-apart": tuple({**STATISTICS, **CAUSAL}.keys() - set(futures.TASKS)),
 }
 """Measurements that a task has no room for. Single cards are asked for in games of one deck; cards
 are exchanged where all of them are there to act upon; statistics, where they are counts or short
 lists; and agents that read cards alone, which come whatever is done, have no histories of their
-own: theirs are those of everybody."""
+own: theirs are those of everybody. The same law with other futures is there in few games."""
 
 
 def measured_of(task: str) -> list[str]:
@@ -137,7 +140,7 @@ SECTIONS = (
      "knows what the dashed curve says.", "retention", ()),
     ("The shape of beliefs",
      "What may come next, as it is known exactly, and as a linear map finds it in states.",
-     "beliefs", ("shapes",)),
+     "beliefs", ("shapes", "told-apart")),
     ("Likeness", "Debiased linear CKA of what clock and card leave, beside its null (an untrained "
      "network) and its ceiling (two seeds of one objective).", "matrix",
      ("likeness", "others", "backwards", "own")),

@@ -123,6 +123,10 @@ def test_every_other_new_task_and_rung(task, kinds, tmp_path, monkeypatch, quick
     assert set(summary.having("probed")) == {task} and paths[-1].stat().st_size
     if task != "Autoencode":
         assert summary.tables[task, "own-play"]["version"].size
+    if task != "MultiarmedBandit":
+        told = summary.tables[task, "told-apart"]
+        assert told["pairs"].max() > 0 and np.nanmin(told["value"]) > 0
+        assert "different futures" in paths[-1].read_text()
 
 
 def test_the_verdict_plan_holds_what_was_asked():
