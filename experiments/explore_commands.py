@@ -29,6 +29,8 @@ class Explore:
     Example: popjax explore
 
     Example: popjax explore quick
+
+    Example: popjax explore --seed 7 --envs RepeatPreviousEasy MineSweeperEasy
     """
 
     study: tyro.conf.Positional[str] = ""
@@ -39,8 +41,10 @@ class Explore:
     """Folder of all studies."""
     record: bool = False
     """First train the small networks that the page ships with, and record their episodes anew."""
+    seed: int | None = None
+    """Show other episodes: those of this seed, recorded now of the networks that ship."""
     envs: tuple[str, ...] = ()
-    """With --record: only these environments."""
+    """With --record or --seed: only these environments."""
 
     def run(self, console: Console) -> None:
         from experiments import explore
@@ -49,6 +53,7 @@ class Explore:
             pairs_in,
             record_shipped,
             recordings,
+            shipped_pairs,
             table_of,
         )
         from experiments.specs import env_name
@@ -56,13 +61,20 @@ class Explore:
         names = [env_name(name) for name in self.envs]
         if self.record and self.study:
             raise UserError("--record is for the page that ships, without a study")
-        if names and not self.record:
-            raise UserError("--envs goes with --record")
+        if self.seed is not None and (self.record or self.study):
+            raise UserError("--seed is for other episodes of the networks that ship, by itself")
+        if names and not self.record and self.seed is None:
+            raise UserError("--envs goes with --record or --seed")
         if self.record:
             path = record_shipped(self.out, names, console)
             console.print(f"written to {path}")
         command = f"popjax explore {self.study}".strip()
         path = self.file or Path("explore.html")
+        if self.seed is not None:
+            own = recordings(names or explore.shipped(), shipped_pairs(), console, self.seed)
+            text = explore.page(own, command=f"{command} --seed {self.seed}", only=own)
+            write(path, text, console)
+            return
         if not self.study:
             write(path, explore.page(command=command), console)
             return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.console import Console
 from experiments import explore
 from experiments.explore_forgetting import forgetting
 from experiments.explore_models import STUDY, study_cells
+from experiments.explore_networks import keep, shipped_pair, with_networks
 from experiments.explore_pairs import Pair, pair_of
 from experiments.explore_probes import readings
 from experiments.explore_record import record
@@ -74,7 +76,16 @@ def _curve(metrics: dict[str, np.ndarray], measure: str) -> list[list[float]]:
     return points
 
 
-def pairs_in(folder: Path) -> dict[str, tuple[Cell, Cell]]:
+Pairs = Mapping[str, Callable[[], Pair]]
+"""What reads the trained pair of each environment that has one."""
+
+
+def shipped_pairs() -> Pairs:
+    """Those that come with the package."""
+    return {name: partial(shipped_pair, name) for name in with_networks()}
+
+
+def pairs_in(folder: Path) -> Pairs:
     """The agent and the language model of each environment that a study has trained both of, with
     one memory at one width; the first such memory."""
     agents, models = {}, {}
@@ -83,27 +94,27 @@ def pairs_in(folder: Path) -> dict[str, tuple[Cell, Cell]]:
         key = row.spec.env, row.spec.memory, size.features, size.num_layers
         kept = {"ppo": agents, "lm": models}.get(row.spec.regime, {})
         kept.setdefault(key, cell_of(folder, row))
-    found: dict[str, tuple[Cell, Cell]] = {}
+    found: dict[str, Callable[[], Pair]] = {}
     for key in agents.keys() & models.keys():
-        found.setdefault(key[0], (agents[key], models[key]))
+        found.setdefault(key[0], partial(pair_of, agents[key], models[key]))
     return found
 
 
-def recorded(env_id: str, pair: Pair | None) -> dict[str, Any]:
+def recorded(env_id: str, pair: Pair | None, seed: int = SEED) -> dict[str, Any]:
     """An episode with the readings of both states along it, where there are any."""
-    episode, episodes = record(env_id, SEED, pair)
+    episode, episodes = record(env_id, seed, pair)
     read = readings(pair, episodes, jax.random.key(SEED + 1)) if pair else []
     return episode | {"readings": read}
 
 
 def recordings(
-    names: Iterable[str], pairs: Mapping[str, tuple[Cell, Cell]], console: Console
+    names: Iterable[str], pairs: Pairs, console: Console, seed: int = SEED
 ) -> dict[str, str]:
     """Packed recordings by id, of trained pairs where there are some, else of reference players."""
     found = {}
     for name in names:
-        pair = pair_of(*pairs[name]) if name in pairs else None
-        found[name] = explore.pack(recorded(name, pair))
+        pair = pairs[name]() if name in pairs else None
+        found[name] = explore.pack(recorded(name, pair, seed))
         player = "a trained pair" if pair else "the reference player"
         size = len(found[name]) / 1000
         console.print(f"recorded {name}: {player}, {size:.0f} kB", highlight=False)
@@ -111,13 +122,11 @@ def recordings(
     return found
 
 
-def forgotten(
-    names: Iterable[str], pairs: Mapping[str, tuple[Cell, Cell]], console: Console
-) -> dict[str, Any]:
+def forgotten(names: Iterable[str], pairs: Pairs, console: Console) -> dict[str, Any]:
     """The forgetting curves of the trained pairs among the names, where there are such, by id."""
     found = {}
     for name in [name for name in names if name in pairs]:
-        curves = forgetting(name, pair_of(*pairs[name]), jax.random.key(SEED + 2))
+        curves = forgetting(name, pairs[name](), jax.random.key(SEED + 2))
         if curves:
             found[name] = curves
             console.print(f"asked what {name}'s pair forgets", highlight=False)
@@ -126,16 +135,18 @@ def forgotten(
 
 
 def record_shipped(out: Path, names: Iterable[str], console: Console) -> Path:
-    """Trains what the page ships with, records it, and puts it into the package's file.
+    """Trains what the page ships with, records it, and puts both into the package's files.
 
-    names: these environments alone; the recordings of others are kept.
+    names: these environments alone; the networks and recordings of others are kept.
     """
     names = list(names) or list(ENVS)
     folder = open_study(out, STUDY, {"kind": "explorer"})
     outcomes = run_cells(folder, [spec for spec in study_cells() if spec.env in names], console)
     if "failed" in outcomes:
         console.print("what failed is recorded without networks; run it again to go on")
-    pairs = pairs_in(folder)
+    for name, read in pairs_in(folder).items():
+        keep(name, read())
+    pairs = shipped_pairs()
     _put(explore.EPISODES, recordings(names, pairs, console))
     _put(explore.FORGETTING, forgotten(names, pairs, console))
     explore.shipped.cache_clear()

@@ -28,6 +28,7 @@ def test_the_page_is_one_file_that_names_no_other(capsys, tmp_path):
         ("explore --envs RepeatFirstEasy", "--envs goes with --record"),
         ("explore --record --envs RepeatFirstEazy", "did you mean 'RepeatFirstEasy'?"),
         ("explore some --record", "without a study"),
+        ("explore some --seed 3", "by itself"),
         ("explore --file missing/page.html", "cannot write to"),
         ("exploer", "did you mean 'explore'?"),
     ],
@@ -63,7 +64,10 @@ def test_recording_some_environments_keeps_the_others(capsys, tmp_path, monkeypa
     stored.write_text('{"RepeatFirstEasy": "kept", "HigherLowerHard": "old"}')
     monkeypatch.setattr(explore, "EPISODES", stored)
     monkeypatch.setattr(explore, "FORGETTING", tmp_path / "forgetting.json")
-    monkeypatch.setattr(explore_study, "recorded", lambda name, pair: {"env": name, "pair": pair})
+    monkeypatch.setattr(explore_study, "shipped_pairs", dict)
+    monkeypatch.setattr(
+        explore_study, "recorded", lambda name, pair, seed: {"env": name, "pair": pair}
+    )
     monkeypatch.setattr(explore_study, "study_cells", list)
     explore.shipped.cache_clear()
     words = f"explore --record --envs HigherLowerHard AutoencodeEasy --out {tmp_path}"
