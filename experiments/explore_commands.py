@@ -57,6 +57,7 @@ class Explore:
             table_of,
         )
         from experiments.specs import env_name
+        from experiments.studies import read_study
 
         names = [env_name(name) for name in self.envs]
         if self.record and self.study:
@@ -79,7 +80,7 @@ class Explore:
             write(path, explore.page(command=command), console)
             return
         folder = self.out / self.study
-        table, pairs = table_of(folder), pairs_in(folder)
+        table, pairs = table_of(self.study, read_study(folder)), pairs_in(folder)
         if not table["cells"]:
             raise UserError(f"no cell of {folder} is finished yet")
         own = recordings(pairs, pairs, console)

@@ -7,6 +7,7 @@ or are compared in a notebook without any training.
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,6 @@ FOLDER = explore.FOLDER / "networks"
 
 def keep(env_id: str, pair: Pair, folder: Path = FOLDER) -> Path:
     """Writes the weights of a pair, and the facts of its training, as `<folder>/<env_id>.npz`."""
-    from io import BytesIO
-
     costumes = {name: getattr(pair, name) for name in COSTUMES}
     facts = {name: costume.facts | {"inputs": costume.inputs} for name, costume in costumes.items()}
     arrays = {

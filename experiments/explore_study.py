@@ -28,9 +28,9 @@ from popjax import ENVS
 SEED, POINTS = 1, 60  # of the episodes that are shown; of a learning curve
 
 
-def table_of(folder: Path) -> dict[str, Any]:
+def table_of(study: str, rows: Iterable[Row]) -> dict[str, Any]:
     """The finished cells of a study, with what they reached and how they learned."""
-    return {"name": folder.name, "cells": [_line(row) for row in read_study(folder)]}
+    return {"name": study, "cells": [_line(row) for row in rows]}
 
 
 def cell_of(folder: Path, row: Row) -> Cell:
@@ -145,7 +145,8 @@ def record_shipped(out: Path, names: Iterable[str], console: Console) -> Path:
     if "failed" in outcomes:
         console.print("what failed is recorded without networks; run it again to go on")
     for name, read in pairs_in(folder).items():
-        keep(name, read())
+        if name in names:
+            keep(name, read())
     pairs = shipped_pairs()
     _put(explore.EPISODES, recordings(names, pairs, console))
     _put(explore.FORGETTING, forgotten(names, pairs, console))

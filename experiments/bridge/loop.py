@@ -9,7 +9,7 @@ boards as well, which answer what is done.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from agents.regimes.choices import sizes_of
 from experiments.bridge.board_ways import BOARD_PARTS, BOARD_WAYS
 from experiments.bridge.closed_loop import best_arm
 from experiments.bridge.decks import TinyRepeatFirst
-from experiments.bridge.store import tables_of
+from experiments.bridge.store import plain, tables_of
 from experiments.errors import UserError, positive
 from experiments.results import Table, open_study
 from experiments.specs import memory_name
@@ -105,10 +105,7 @@ class Setup:
 
     @property
     def plain(self) -> dict[str, Any]:
-        """All of it, as it was before there were settings that it leaves alone."""
-        before = Setup()
-        silent = {name for name in SINCE if getattr(self, name) == getattr(before, name)}
-        return {name: value for name, value in asdict(self).items() if name not in silent}
+        return plain(self, SINCE)
 
     @property
     def bandit(self) -> MultiarmedBandit:
@@ -189,8 +186,7 @@ def loop(
     if seeds is not None:
         positive("seeds", seeds)
         setup = replace(setup, seeds=seeds)
-    settings = {k: list(v) if isinstance(v, tuple) else v for k, v in setup.plain.items()}
-    folder = open_study(out, study, {"kind": "loop", **settings})
+    folder = open_study(out, study, {"kind": "loop", **setup.plain})
     files = {part: folder / f"{'-'.join(part).replace(' ', '-')}.parquet" for part in setup.parts}
     console.print(
         f"{len(files)} parts of {setup.seeds} seeds in {folder}: "

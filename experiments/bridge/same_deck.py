@@ -18,7 +18,7 @@ model serves both suits games, for their cards are the same.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -30,6 +30,7 @@ from agents.networks import Backbone, LanguageModel
 from agents.regimes import REGIMES, Regime
 from experiments.bridge.decks import TinyRepeatFirst
 from experiments.bridge.overlap import CAUSAL, deck_of
+from experiments.bridge.store import plain
 from experiments.bridge.tiny import TinyCountRecall, TinyRepeatPrevious
 from popjax import make
 from popjax.core import Environment
@@ -158,19 +159,11 @@ class Setup:
 
     @property
     def plain(self) -> dict[str, Any]:
-        """As JSON gives it back, and as it was before there were settings it leaves alone."""
-        before = Setup()
-        since = {f.name for f in fields(self)} - BEFORE
-        silent = {name for name in since if getattr(self, name) == getattr(before, name)}
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-            if name not in silent
-        }
+        return plain(self, SINCE)
 
 
-BEFORE = {f.name for f in fields(Setup)} - {"kinds", "layers", "longer", "judged"}
-"""The settings of the first studies, whose folders go on."""
+SINCE = ("kinds", "layers", "longer", "judged")
+"""Settings that the first studies, whose folders go on, did not have."""
 
 
 @cache

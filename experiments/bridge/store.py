@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 
 from experiments.results import Table, read_parquet, write_parquet
 
 Part = TypeVar("Part", bound=Hashable)
+
+
+def plain(setup: Any, since: Collection[str]) -> dict[str, Any]:
+    """The settings of an experiment as JSON gives them back, without those that came `since` its
+    first studies, whose folders go on, wherever they are left at their defaults.
+
+    >>> from experiments.bridge.factorial import Setup
+    >>> "seeds" in plain(Setup(), ["seeds"]), plain(Setup(seeds=7), ["seeds"])["seeds"]
+    (False, 7)
+    """
+    before = type(setup)()
+    silent = {name for name in since if getattr(setup, name) == getattr(before, name)}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(setup).items()
+        if name not in silent
+    }
 
 
 def tables_of(

@@ -12,7 +12,7 @@ of feedback.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.regimes import REGIMES, Regime
 from experiments.bridge.decks import ManySuits, rememberer
+from experiments.bridge.store import plain
 from popjax import make
 from popjax.core import Environment
 from popjax.players import Player, make_player
@@ -139,14 +140,7 @@ class Setup:
 
     @property
     def plain(self) -> dict[str, Any]:
-        """As JSON gives it back, and as it was before there were settings it leaves alone."""
-        before = Setup()
-        silent = {n for n in SINCE if getattr(self, n) == getattr(before, n)}
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-            if name not in silent
-        }
+        return plain(self, SINCE)
 
 
 SINCE = ("beside", "games", "lengths", "factorial")

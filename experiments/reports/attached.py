@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.results import write_atomically
+from experiments.studies import Row
 
 FILE = "explore.html"
 OWN = b'"command":"popjax explore'  # the mark of a page that `popjax explore` wrote
 
 
-def attach(folder: Path) -> Path:
+def attach(folder: Path, rows: Sequence[Row]) -> Path:
     """Writes the page into the folder of a study, with the networks that ship in its replays.
 
     One that `popjax explore STUDY` wrote stays as it is: it has the study's own networks.
@@ -20,6 +22,8 @@ def attach(folder: Path) -> Path:
 
     path = folder / FILE
     if not (path.exists() and OWN in path.read_bytes()):
-        text = explore.page(study=table_of(folder), command=f"popjax report {folder.name}")
+        text = explore.page(
+            study=table_of(folder.name, rows), command=f"popjax report {folder.name}"
+        )
         write_atomically(path, text.encode())
     return path

@@ -54,7 +54,7 @@ def write_report(folder: Path, rows: Sequence[Row]) -> Path:
     text = page(folder.name, parts.lead(), facts_of(rows, len(missing)), sections)
     path = folder / "report.html"
     write_atomically(path, text.encode())
-    attach(folder)
+    attach(folder, rows)
     return path
 
 

@@ -171,12 +171,12 @@ def test_figures_lie_beside_the_page(out, page):
         assert "<text" in svg and "gru" in svg + "gru" * (name == "curves-nats")
 
 
-def test_a_page_of_the_studys_own_networks_is_kept(out, page):
+def test_a_page_of_the_studys_own_networks_is_kept(out, rows, page):
     path = out / "both" / attached.FILE
     assert "popjax report both" in path.read_text()
     own = path.read_text().replace("popjax report both", "popjax explore both")
     path.write_text(own)
-    attached.attach(out / "both")
+    attached.attach(out / "both", rows)
     assert path.read_text() == own
 
 
