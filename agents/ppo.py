@@ -45,7 +45,8 @@ class PPOConfig:
     num_minibatches: int = 8
     """Parts of a pass; each holds whole sequences."""
     inputs: Inputs = "obs+action"
-    """What the agent reads: the observation with or without its own previous action."""
+    """What the agent reads: the observation with or without its own previous action; obs+joint:
+    one code for each combination of the action's integers, such as row and column."""
     anneal: Schedule = "linear"
     """How the learning rate falls to zero over the run; constant: not at all."""
     rise: float = 0.0

@@ -13,8 +13,9 @@ from agents.distributions import distribution, within
 from agents.networks import ActorCritic
 from popjax import batch
 from popjax.core import Environment, State
+from popjax.spaces import Box, Discrete
 
-Inputs = Literal["obs+action", "obs"]
+Inputs = Literal["obs+action", "obs+joint", "obs"]
 
 
 class Actor(struct.PyTreeNode):
@@ -90,15 +91,29 @@ def input_size(env: Environment, inputs: Inputs) -> int:
     >>> input_size(env, "obs"), input_size(env, "obs+action")
     (5, 9)
     """
-    previous = env.action_space.flat_size if inputs == "obs+action" else 0
+    previous = 0 if inputs == "obs" else action_code(env, inputs).flat_size
     return env.observation_space.flat_size + previous + 1
+
+
+def action_code(env: Environment, inputs: Inputs) -> Discrete | Box:
+    """The space as whose member the previous action is read: its own, or with "obs+joint" the
+    number of the combination of its integers.
+
+    >>> from popjax import make
+    >>> action_code(make("BattleshipEasy"), "obs+joint").flat_size  # 8 rows x 8 columns
+    64
+    """
+    space = env.action_space
+    joint = inputs == "obs+joint" and isinstance(space, Discrete)
+    return Discrete(space.num_values) if joint else space
 
 
 def agent_input(
     env: Environment, obs: Array, previous_action: Array, start: Array, inputs: Inputs
 ) -> Float[Array, "... d"]:
     """`concat(flatten(obs), flatten(previous_action) * ~start, start)`: the paper's PreviousAction
-    and Antialias wrappers in one. `inputs="obs"` leaves the previous action out.
+    and Antialias wrappers in one. `inputs="obs"` leaves the previous action out; with "obs+joint"
+    an action of several integers is one code for each of their combinations.
 
     >>> from popjax import make
     >>> env = make("RepeatPreviousEasy")
@@ -107,9 +122,12 @@ def agent_input(
     """
     flag = start[..., None].astype(jnp.float32)
     parts = [env.observation_space.flatten(obs), flag]
-    if inputs == "obs+action":
+    if inputs != "obs":
         taken = within(env.action_space, previous_action)
-        parts.insert(1, env.action_space.flatten(taken) * (1 - flag))
+        code = action_code(env, inputs)
+        if code != env.action_space:
+            taken = env.action_space.to_number(taken)
+        parts.insert(1, code.flatten(taken) * (1 - flag))
     return jnp.concatenate(parts, axis=-1)
 
 

@@ -84,9 +84,9 @@ class BridgeVerdict(Flagship):
 
         for memory, study in self.each(MEMORIES_OF):
             asked = (self.out, study, self.preset, memory, self.seeds, console)
-            folder, setup, curves = verdict(*asked)
+            folder, setup, curves, tried = verdict(*asked)
             six = six_cells(folder, setup, console)
-            show(shown(curves, setup, self.preset, six), folder, console)
+            show(shown(curves, setup, self.preset, tried, six), folder, console)
 
 
 @dataclass(frozen=True)

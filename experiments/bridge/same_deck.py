@@ -30,6 +30,7 @@ from agents.networks import Backbone, LanguageModel
 from agents.regimes import REGIMES, Regime
 from experiments.bridge.decks import TinyRepeatFirst
 from experiments.bridge.overlap import CAUSAL, deck_of
+from experiments.bridge.rates import FEW, MANY
 from experiments.bridge.store import plain
 from experiments.bridge.tiny import TinyCountRecall, TinyRepeatPrevious
 from popjax import make
@@ -86,7 +87,8 @@ class Setup:
     every measurement. num_steps: of the episode at which states are probed. rows: of states
     compared. edits: histories that are changed. kinds: what networks are told. layers: memories on
     top of one another. longer: times as many tokens are read by who is told sums. judged: decks on
-    which competence is measured.
+    which competence is measured. rates: learning rates, each tried with `trials` tuning seeds, for
+    every cell; none: all learn with `learning_rate`.
     """
 
     memory: str = "gru"
@@ -106,6 +108,8 @@ class Setup:
     layers: int = 1
     longer: int = 1
     judged: int = 512
+    rates: tuple[float, ...] = ()
+    trials: int = 2
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -162,7 +166,7 @@ class Setup:
         return plain(self, SINCE)
 
 
-SINCE = ("kinds", "layers", "longer", "judged")
+SINCE = ("kinds", "layers", "longer", "judged", "rates", "trials")
 """Settings that the first studies, whose folders go on, did not have."""
 
 
@@ -180,7 +184,7 @@ def steps_of(env: Environment) -> tuple[int, int]:
 MEMORIES_OF = {"gpu": ("gru", "s5", "mamba", "transformer")}
 """What a preset is run with if no memory is named, each a study of its own."""
 PRESETS = {
-    "mini": Setup(),
+    "mini": Setup(rates=FEW),
     "gpu": Setup(
         seeds=10,
         tasks=(*TASKS, *MORE),
@@ -196,6 +200,7 @@ PRESETS = {
         layers=2,
         longer=5,
         judged=4096,
+        rates=MANY,
     ),
     "smoke": Setup(
         tasks=("RepeatFirst", "RepeatPrevious"),
@@ -207,5 +212,7 @@ PRESETS = {
         num_steps=2,
         rows=64,
         edits=32,
+        rates=FEW[1:3],
+        trials=1,
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from experiments.bridge import rates
 from experiments.bridge.nulls import compare
 from experiments.bridge.page import Grid
 from experiments.bridge.same_deck import UNTRAINED
@@ -112,7 +113,9 @@ def orders(summary: Summary) -> Grid:
 
 def all_of(summary: Summary) -> dict[str, Grid]:
     """Those with rows."""
+    titles = {cell: ", ".join(cell) for cell in summary.rates}
     found = {
+        "rates": rates.grid(summary.rates, titles, "competence"),
         "backwards": backwards(summary),
         "shapes": shapes(summary),
         "told-apart": told_apart(summary),

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from experiments.bridge import rates
 from experiments.bridge import same_deck_exchanges as exchanges
 from experiments.bridge import same_deck_figure as figure
 from experiments.bridge import same_deck_figure_more as figure_more
@@ -85,27 +86,37 @@ def same_deck(
         for task in setup.tasks
         for name in measured_of(task)
     }
+    of_rates = {cell: Cell(setup, *cell, folder).rates_file for cell in setup.cells if setup.rates}
     done = sum(file.exists() for file in [*cells.values(), *parts.values()])
     console.print(
         f"{len(cells)} cells of {seeds} seeds and {len(parts)} measurements in {folder}: {done} "
         f"finished; {setup.num_tokens / 1e6:.2f} million tokens a seed in each other cell"
     )
 
-    def train(cell: Part, title: str) -> Table:
+    def watch(title: str) -> partial:
         shown = {"console": console, "disable": not console.is_terminal}
-        watch = partial(track, description=title, transient=True, **shown)
-        return Cell(setup, *cell, folder).train(watch)
+        return partial(track, description=title, transient=True, **shown)
+
+    def train(cell: Part, title: str) -> Table:
+        return Cell(setup, *cell, folder).train(watch(title))
+
+    def try_rates(cell: Part, title: str) -> Table:
+        return Cell(setup, *cell, folder).tried(watch(title))
+
+    def chosen(table: Table) -> str:
+        return f"learning rate {rates.best(table, 'competence'):g} of {len(setup.rates)}, "
 
     def last(table: Table) -> str:
         return f"competence {table['competence'][-seeds:].mean():.3f}, "
 
     nets = cache(lambda task: Networks(setup, task, folder))
     titles = {cell: f"{cell[0]}, {cell[1]}" for cell in [*cells, *parts]}
+    tried = tables_of(of_rates, titles, try_rates, console, chosen)
     curves = tables_of(cells, titles, train, console, last)
     found = tables_of(
         parts, titles, lambda part, title: MEASUREMENTS[part[1]](nets(part[0])), console
     )
-    return folder, Summary(setup, curves, found)
+    return folder, Summary(setup, curves, found, tried)
 
 
 def present(folder: Path, summary: Summary, console: Console) -> list[Path]:
@@ -114,8 +125,9 @@ def present(folder: Path, summary: Summary, console: Console) -> list[Path]:
     shown = figure.pictures(summary) | figure_more.pictures(summary)
     print_findings(findings, console)
     tables = grids.all_of(summary) | grids_more.all_of(summary)
-    for name in ("competence", "overlap", "likeness"):
-        print_grid(tables[name], console)
+    for name in ("rates", "competence", "overlap", "likeness"):
+        if name in tables:
+            print_grid(tables[name], console)
     lead = report.lead_of(findings)
     console.print(lead, style="bold", soft_wrap=True)
     sections = [
@@ -131,7 +143,7 @@ def present(folder: Path, summary: Summary, console: Console) -> list[Path]:
 TITLE = "Same deck, different memory"
 SECTIONS = (
     ("Competence", "Networks are compared only where they do what they were trained for.",
-     "learning", ("competence",)),
+     "learning", ("competence", "rates")),
     ("What is held, and what had to be",
      "For every statistic the share that a linear probe finds beyond the clock and the card on the "
      "table, beside the share that a network which keeps no more than it must would tell.",

@@ -3,7 +3,7 @@ are made of."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
@@ -34,11 +34,12 @@ PAIRS = (
 
 @dataclass(frozen=True)
 class Summary:
-    """All tables of a study, with what was set."""
+    """All tables of a study, with what was set. rates: learning rates that were tried."""
 
     setup: Setup
     curves: dict[Part, Table]
     tables: dict[Part, Table]
+    rates: dict[Part, Table] = field(default_factory=dict)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

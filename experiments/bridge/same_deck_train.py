@@ -18,9 +18,10 @@ from agents import checkpoint
 from agents.hyperparams import Hyperparams
 from agents.lm import inputs_of
 from agents.regimes import make_train
+from experiments.bridge import rates
 from experiments.bridge.same_deck import KINDS, UNTRAINED, Setup
 from experiments.bridge.same_deck_exam import exam, judged
-from experiments.results import Table
+from experiments.results import Table, read_parquet
 from experiments.train import lane_keys
 
 AXES = ("gradient_tokens", "supervision_nats")
@@ -43,15 +44,26 @@ class Cell:
         told = KINDS["LM" if self.kind == UNTRAINED else self.kind]
         return make_train(env, network, self.setup.config(self.task), told.rung)
 
-    @cached_property
-    def hyperparams(self) -> Hyperparams:
-        return Hyperparams(learning_rate=self.setup.learning_rate, max_grad_norm=1.0)
+    @property
+    def rates_file(self) -> Path:
+        return self.folder / f"{self.task}-{self.kind}-rates.parquet"
 
-    def begin(self) -> Any:
+    @property
+    def learning_rate(self) -> float:
+        """That of the reporting seeds."""
+        if not self.setup.rates:
+            return self.setup.learning_rate
+        return rates.best(read_parquet(self.rates_file), "competence")
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(range(self.setup.seeds))
+
+    def begin(self, seeds: tuple[int, ...]) -> Any:
         """Every seed's state before the first update; equal seeds begin alike in all kinds."""
         num_updates = self.setup.num_updates(self.task, self.kind)
-        init = partial(self.rung[0], hyperparams=self.hyperparams, num_updates=num_updates)
-        return jax.jit(jax.vmap(init))(lane_keys(tuple(range(self.setup.seeds)))[0])
+        init = partial(self.rung[0], hyperparams=Hyperparams(), num_updates=num_updates)
+        return jax.jit(jax.vmap(init))(lane_keys(seeds)[0])
 
     @property
     def checkpoints(self) -> Path:
@@ -59,7 +71,7 @@ class Cell:
 
     def params(self) -> Any:
         """Of the finished networks, `[seeds, ...]`."""
-        state = self.begin()
+        state = self.begin(self.seeds)
         if self.kind == UNTRAINED:
             return state.params
         return self.restored(self.looks[-1], state)["state"].params
@@ -81,27 +93,51 @@ class Cell:
         """Not measured yet."""
         return jnp.full((len(self.looks), self.setup.seeds, 2), jnp.nan)
 
-    def train(self, watch: Callable[..., Iterable]) -> Table:
-        """Trains from where it was left, and writes its state a few times. One line a look and
-        seed: updates and tokens until then, competence, and what that is made of; and `AXES`."""
+    def advance(self) -> Callable[..., tuple[Any, Array, Array]]:
+        """`(states, learning rates, number) ->` the states after so many updates, given away, with
+        competence and its raw number, and `AXES`, `[lanes, 2]` each."""
         setup, network = self.setup, self.setup.network(self.task)
         env = setup.env(self.task)
         inputs = inputs_of(env, setup.config(self.task))
         test = exam(env, setup.judged, inputs)
 
         @partial(jax.jit, donate_argnums=0)
-        @partial(jax.vmap, in_axes=(0, None))
-        def advance(state: Any, num_updates: int):
+        @partial(jax.vmap, in_axes=(0, 0, None))
+        def advance(state: Any, rate: Array, num_updates: int):
+            hyperparams = Hyperparams(learning_rate=rate, max_grad_norm=1.0)
+
             def one(_, run):
                 state, told = run
-                state, news = self.rung[1](state, self.hyperparams, 1)
+                state, news = self.rung[1](state, hyperparams, 1)
                 return state, told + jnp.array([jnp.sum(news[name]) for name in AXES])
 
             state, told = jax.lax.fori_loop(0, num_updates, one, (state, jnp.zeros(2)))
             seen = judged(env, network, self.kind, test, state.params, inputs)
             return state, jnp.stack([seen["competence"], seen["raw"]]), told
 
-        kept = {"state": self.begin(), "curves": self.curves(), "axes": self.curves()}
+        return advance
+
+    def tried(self, watch: Callable[..., Iterable]) -> Table:
+        """All learning rates on tuning seeds: one line a look and run."""
+        run, advance, rows = rates.lanes(self.setup.rates, self.setup.trials), self.advance(), []
+        state = self.begin(run.seeds)
+        for before, update in watch([(0, 0), *pairwise(self.looks)]):
+            state, found, _ = advance(state, run.rates, update - before)
+            rows.append(np.float64(found[:, 0]))
+        lanes, update = len(run.seeds), np.repeat(self.looks, len(run.seeds))
+        return {
+            "seed": np.tile(run.seeds, update.size // lanes),
+            "rate": np.tile(np.float64(run.rates), update.size // lanes),
+            "update": update,
+            "competence": np.concatenate(rows),
+        }
+
+    def train(self, watch: Callable[..., Iterable]) -> Table:
+        """Trains from where it was left, and writes its state a few times. One line a look and
+        seed: updates and tokens until then, competence, and what that is made of; and `AXES`."""
+        setup, env, advance = self.setup, self.setup.env(self.task), self.advance()
+        rate = np.full(setup.seeds, self.learning_rate, np.float32)
+        kept = {"state": self.begin(self.seeds), "curves": self.curves(), "axes": self.curves()}
         done = checkpoint.latest(self.checkpoints)
         if done is not None:
             kept = self.restored(done, kept["state"])
@@ -111,7 +147,7 @@ class Cell:
         left = [i for i, (_, update) in enumerate(spans) if done is None or update > done]
         for i in watch(left):
             before, update = spans[i]
-            state, curves[i], news = advance(state, update - before)
+            state, curves[i], news = advance(state, rate, update - before)
             axes[i] = news + (axes[i - 1] if i else 0)
             if i % 8 == 7 or i == len(spans) - 1:
                 found = {"curves": jnp.asarray(curves), "axes": jnp.asarray(axes)}

@@ -10,6 +10,7 @@ ends). Each step is the one of `agents.regimes`, which a test holds.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -131,15 +132,22 @@ def make_told(
 def make_advance(
     step: Callable[..., tuple[TrainState, dict[str, Array]]], hyperparams: Hyperparams
 ) -> Callable[..., tuple[TrainState, dict[str, Array]]]:
-    """`(states, told, share, number) -> (states, sums of the axes)` of all seeds, compiled once for
-    all rungs, teachers and numbers of updates. The states are given away."""
+    """`(states, told, share, number, rate) -> (states, sums of the axes)` of all lanes, compiled
+    once for all rungs, teachers and numbers of updates. rate: `[lanes]` learning rates, instead of
+    the one of `hyperparams`. The states are given away."""
 
-    def one(state, told, share, number):
+    def one(state, told, share, number, rate):
+        mine = hyperparams if rate is None else hyperparams.replace(learning_rate=rate)
+
         def once(_, run):
             state, sums = run
-            state, news = step(state, hyperparams, told, share)
+            state, news = step(state, mine, told, share)
             return state, jax.tree.map(jnp.add, sums, news)
 
         return jax.lax.fori_loop(0, number, once, (state, dict.fromkeys(AXES, jnp.float32(0))))
 
-    return jax.jit(jax.vmap(one, in_axes=(0, None, None, None)), donate_argnums=0)
+    @partial(jax.jit, donate_argnums=0)
+    def advance(states, told, share, number, rate=None):
+        return jax.vmap(one, in_axes=(0, None, None, None, 0))(states, told, share, number, rate)
+
+    return advance

@@ -21,6 +21,7 @@ from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.regimes import REGIMES, Regime
 from experiments.bridge.decks import ManySuits, rememberer
+from experiments.bridge.rates import FEW, MANY
 from experiments.bridge.store import plain
 from popjax import make
 from popjax.core import Environment
@@ -62,7 +63,9 @@ class Setup:
     num_looks: how often the learner is examined, at equal ratios of updates, on `num_decks` decks
     that it does not read, and its gradients on `num_gradients` episodes. beside: more ways to be
     told. games, lengths: more games and numbers of cards, in the largest batches. factorial: the
-    preset of `experiments.bridge.factorial` whose six cells belong to it as well, if any.
+    preset of `experiments.bridge.factorial` whose six cells belong to it as well, if any. rates:
+    learning rates, each tried with `trials` tuning seeds, for every part; none: all learn with
+    `learning_rate`.
     """
 
     memory: str = "gru"
@@ -83,6 +86,8 @@ class Setup:
     games: tuple[str, ...] = ()
     lengths: tuple[int, ...] = ()
     factorial: str = ""
+    rates: tuple[float, ...] = ()
+    trials: int = 2
 
     def env(self, suits: int, game: str = "") -> Environment:
         if game and not game.startswith("k ") and not game.endswith(" cards"):
@@ -143,13 +148,13 @@ class Setup:
         return plain(self, SINCE)
 
 
-SINCE = ("beside", "games", "lengths", "factorial")
+SINCE = ("beside", "games", "lengths", "factorial", "rates", "trials")
 """Settings that the first studies, whose folders go on, did not have."""
 
 MEMORIES_OF = {"gpu": ("gru", "s5")}
 """What a preset is run with if no memory is named, each a study of its own."""
 PRESETS = {
-    "mini": Setup(),
+    "mini": Setup(rates=FEW),
     "gpu": Setup(
         seeds=10,
         suits=(2, 4, 8, 16),
@@ -171,6 +176,7 @@ PRESETS = {
         ),
         lengths=(16, 64, 128, 256),
         factorial="gpu",
+        rates=MANY,
     ),
     "sums": Setup(
         suits=(4,),
@@ -179,6 +185,7 @@ PRESETS = {
         num_looks=25,
         beside=tuple(BESIDE),
         lengths=(8, 32),
+        rates=FEW,
     ),
     "smoke": Setup(
         suits=(2, 4),
@@ -190,6 +197,8 @@ PRESETS = {
         num_looks=3,
         num_decks=16,
         num_gradients=8,
+        rates=FEW[1:3],
+        trials=1,
     ),
 }
 

@@ -53,6 +53,12 @@ def ratio_words(when: Reached, over: Part, under: Part) -> str:
     return "never" if known is None else f"{known}{ratio:.2f} ({low:.2f} to {high:.2f})"
 
 
+def named(part: Part) -> str:
+    """A part in words."""
+    how = f"{part.told} ({TELLS[part.told]}), {part.batch} a batch"
+    return f"{part.suits} {part.game or 'suits'}, {how}"
+
+
 def parts_table(curves: dict[Part, Curves], setup: Setup) -> Grid:
     """One line a part."""
     columns = [(axis, level) for axis in (TOKENS, NATS) for level in (HALF, MOST)]
@@ -67,8 +73,7 @@ def parts_table(curves: dict[Part, Curves], setup: Setup) -> Grid:
                 reach.append(("" if r.everywhere(part) else "> ") + short(r.mean(part)))
         rows.append(
             (
-                f"{part.suits} {part.game or 'suits'}, {part.told} ({TELLS[part.told]}), "
-                f"{part.batch} a batch",
+                named(part),
                 f"{curve['right'][:, -1].mean():.3f}",
                 *reach,
                 "-" if np.isnan(curve["noise"]).all() else short(noise_scale(curve, MOST)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from experiments.bridge import rates
 from experiments.bridge import verdict_factorial as six_cells
 from experiments.bridge import verdict_figure as figure
 from experiments.bridge import verdict_more as more
@@ -12,16 +13,23 @@ from experiments.bridge.page import Picture, Section
 from experiments.bridge.presenting import Shown
 from experiments.bridge.verdict import Curves, Part, Setup
 from experiments.bridge.verdict_findings import findings, lead
+from experiments.results import Table
 
 
 def shown(
-    curves: dict[Part, Curves], setup: Setup, preset: str, six: six_cells.Six | None = None
+    curves: dict[Part, Curves],
+    setup: Setup,
+    preset: str,
+    tried: dict[Part, Table],
+    six: six_cells.Six | None = None,
 ) -> Shown:
-    """All that the curves of a study say. six: the cells of the factorial, if it has them."""
+    """All that the curves of a study say. tried: learning rates. six: the cells of the factorial,
+    if it has them."""
     found = findings(curves, setup)
     tables = [report.curve_table(curves, setup), report.parts_table(curves, setup)]
     beside = more.beside_table(curves, setup)
     tables += [beside] if beside else []
+    tables += [rates.grid(tried, {p: report.named(p) for p in tried}, "right")] if tried else []
     summary = figure.draw(curves, setup)
     price = Picture(summary, "Tokens to a criterion against the closed form, and learning curves")
     on_the_way = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise
@@ -21,6 +21,7 @@ from agents.lm import LMConfig, reading
 from agents.regimes import REGIMES, make_train
 from agents.regimes.choices import log_probs, of, sizes_of
 from agents.regimes.data import own_labels
+from experiments.bridge import rates
 from experiments.bridge.store import tables_of
 from experiments.bridge.told import AXES, make_advance, make_told
 from experiments.bridge.told_ppo import make_ppo
@@ -35,8 +36,9 @@ from popjax.words import nearest
 
 
 class Programs(NamedTuple):
-    """What is compiled once for all rungs. begin: `keys -> states`. advance: see `make_advance`.
-    examine: `params -> [seeds]` the probability of the right action on decks that are not read."""
+    """What is compiled once for all rungs and learning rates. begin: `keys -> states`. advance: see
+    `make_advance`. examine: `params -> [lanes]` the probability of the right action on decks that
+    are not read."""
 
     begin: Callable[..., Any]
     advance: Callable[..., Any]
@@ -56,7 +58,7 @@ def programs_of(setup: Setup, suits: int, batch: int, game: str, beside: str = "
     """For so many suits and so large batches. beside: of one of these ways alone."""
     env, network, oracle = (make(suits, game) for make in (setup.env, setup.network, setup.oracle))
     config = LMConfig(batch, previous_action="off", schedule="constant", warmup=0.0)
-    hyperparams = Hyperparams(learning_rate=setup.learning_rate, max_grad_norm=1.0)
+    hyperparams = Hyperparams(max_grad_norm=1.0)
     if not beside:
         init, step = make_told(env, network, config, ALL, oracle)
     elif beside == "PPO":
@@ -98,45 +100,69 @@ def ignoring(one):
     return step
 
 
-def run_part(setup: Setup, part: Part, watch: Callable[..., Iterable]) -> Table:
+def run_part(setup: Setup, part: Part, rate: float, watch: Callable[..., Iterable]) -> Table:
     """Trains all seeds side by side until all are done or time is over: one line a look and seed.
 
     right: the mean probability of the right action at the judged steps of the held-out decks.
     """
-    clock = time.perf_counter()
-    beside = part.told if part.told in BESIDE else ""
-    programs = programs_of(setup, part.suits, part.batch, part.game, beside)
-    told, seeds = 0 if beside else list(ALL).index(part.told), np.arange(setup.seeds)
-    state = programs.begin(lane_keys(tuple(range(setup.seeds)))[0])
-    sums, rows = dict.fromkeys(AXES, 0.0), []
-    for before, update in watch(list(pairwise([0, *setup.looks(part.batch)]))):
-        state, news = programs.advance(state, told, 0.0, update - before)
-        sums = {name: sums[name] + np.float64(news[name]) for name in AXES}
-        right = np.float64(programs.examine(state.params))
-        found = dict.fromkeys(NAMES, np.full(setup.seeds, np.nan))
-        if not beside:
+    clock, seeds = time.perf_counter(), tuple(range(setup.seeds))
+    rows = []
+    for update, state, right, sums in looked_at(setup, part, seeds, [rate] * len(seeds), watch):
+        found = dict.fromkeys(NAMES, np.full(len(seeds), np.nan))
+        if part.told not in BESIDE:
             keys = jax.vmap(jax.random.fold_in)(state.key, -1 - state.update)
-            found = measure_of(setup, part.suits, part.game)(state.params, keys, told)
+            measure, told = measure_of(setup, part.suits, part.game), list(ALL).index(part.told)
+            found = measure(state.params, keys, told)
         rows.append(
             {
-                "seed": seeds,
-                "update": np.full(setup.seeds, update),
-                "seconds": np.full(setup.seeds, time.perf_counter() - clock),
+                "seed": np.array(seeds),
+                "update": np.full(len(seeds), update),
+                "seconds": np.full(len(seeds), time.perf_counter() - clock),
                 "right": right,
                 **sums,
                 **{name: np.float64(found[name]) for name in NAMES},
             }
         )
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+def try_rates(setup: Setup, part: Part, watch: Callable[..., Iterable]) -> Table:
+    """All learning rates on tuning seeds: one line a look and run."""
+    run = rates.lanes(setup.rates, setup.trials)
+    looks = [(update, right) for update, _, right, _ in looked_at(setup, part, *run, watch)]
+    update, right = (np.array(column) for column in zip(*looks, strict=True))
+    return {
+        "seed": np.tile(run.seeds, len(looks)),
+        "rate": np.tile(np.float64(run.rates), len(looks)),
+        "update": np.repeat(update, len(run.seeds)),
+        "right": right.reshape(-1),
+    }
+
+
+def looked_at(
+    setup: Setup, part: Part, seeds: tuple[int, ...], rate: Any, watch: Callable[..., Iterable]
+) -> Iterator[tuple[int, Any, np.ndarray, dict[str, np.ndarray]]]:
+    """Trains runs of those seeds and learning rates side by side until all are done or time is
+    over; at each look the update, the states, who is right `[lanes]`, and the sums of the axes."""
+    beside = part.told if part.told in BESIDE else ""
+    plan = replace(setup, learning_rate=0.0, rates=(), seeds=1)  # one program for all of them
+    programs = programs_of(plan, part.suits, part.batch, part.game, beside)
+    told = 0 if beside else list(ALL).index(part.told)
+    state, sums = programs.begin(lane_keys(seeds)[0]), dict.fromkeys(AXES, 0.0)
+    for before, update in watch(list(pairwise([0, *setup.looks(part.batch)]))):
+        state, news = programs.advance(state, told, 0.0, update - before, jnp.float32(rate))
+        sums = {name: sums[name] + np.float64(news[name]) for name in AXES}
+        right = np.float64(programs.examine(state.params))
+        yield update, state, right, sums
         if (right > ENOUGH).all():
             break
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
 def verdict(
     out: Path, study: str, preset: str, memory: str, seeds: int | None, console: Console
-) -> tuple[Path, Setup, dict[Part, Curves]]:
+) -> tuple[Path, Setup, dict[Part, Curves], dict[Part, Table]]:
     """Trains the parts that are not there yet, one file each. The folder of the study, what was
-    set, and the curves of all parts."""
+    set, the curves of all parts, and the learning rates that were tried for them."""
     if preset not in PRESETS:
         raise UserError(nearest(preset, PRESETS, "preset"))
     setup = replace(PRESETS[preset], memory=memory_name(memory))
@@ -151,20 +177,32 @@ def verdict(
         f"{sum(file.exists() for file in files.values())} finished"
     )
 
-    def make(part: Part, title: str) -> Table:
+    def watch(title: str) -> partial:
         shown = {"console": console, "disable": not console.is_terminal}
-        return run_part(setup, part, partial(track, description=title, transient=True, **shown))
+        return partial(track, description=title, transient=True, **shown)
+
+    def choose(part: Part, title: str) -> Table:
+        return try_rates(setup, part, watch(title))
+
+    def chosen(table: Table) -> str:
+        return f"learning rate {rates.best(table, 'right'):g} of {len(setup.rates)}, "
+
+    def make(part: Part, title: str) -> Table:
+        rate = rates.best(tried[part], "right") if setup.rates else setup.learning_rate
+        return run_part(setup, part, rate, watch(title))
 
     def about(table: Table) -> str:
         return f"right {table['right'][-setup.seeds :].mean():.3f}, "
 
     titles = {p: title_of(p) for p in files}
+    of_rates = {p: folder / f"{names[p]}-rates.parquet" for p in files if setup.rates}
+    tried = tables_of(of_rates, titles, choose, console, chosen)
     tables = tables_of(files, titles, make, console, about)
     curves = {
         part: {name: column.reshape(-1, setup.seeds).T for name, column in table.items()}
         for part, table in tables.items()
     }
-    return folder, setup, curves
+    return folder, setup, curves, tried
 
 
 def name_of(part: Part) -> str:

@@ -22,6 +22,19 @@ def test_the_input_is_observation_previous_action_and_start():
     assert bare.tolist() == [[0, 0, 1, 0, 0], [0, 0, 1, 0, 1]]
 
 
+def test_row_and_column_can_be_read_as_one_cell():
+    env = popjax.make("BattleshipEasy")
+    shots, start = jnp.array([[2, 5], [7, 7]]), jnp.array([False, True])
+    x = agent_input(env, jnp.array([1, 0]), shots, start, "obs+joint")
+    assert x.shape == (2, input_size(env, "obs+joint")) == (2, 2 + 64 + 1)
+    assert x[0, 2:66].argmax() == 2 * 8 + 5 and x[0, 2:66].sum() == 1
+    assert x[1, 2:].tolist() == [0] * 64 + [1]  # nothing was shot at before the first
+    one = popjax.make("RepeatPreviousEasy"), jnp.array(2), jnp.array(1), jnp.array(False)
+    real = popjax.make("PositionOnlyPendulumEasy"), jnp.ones(2), jnp.ones(1), jnp.array(False)
+    for same in (one, real):
+        assert agent_input(*same, "obs+joint").tolist() == agent_input(*same, "obs+action").tolist()
+
+
 def rollout(env, num_steps, memory="gru", num_envs=5):
     network = small_network(env, memory)
     actor = begin(env, network, KEY, num_envs)

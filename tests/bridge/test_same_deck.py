@@ -194,10 +194,11 @@ def test_the_smallest_study_runs_and_goes_on(capsys, tmp_path):
     words = f"bridge same-deck --preset smoke --seeds 2 --out {tmp_path}"
     code, out, _ = run(capsys, words)
     assert code == 0 and "NS(verdict, LM)" in out and "0 finished" in out
+    assert "learning rates tried" in out and out.count(" of 2, ") == 5
     folder = tmp_path / "same-deck"
     (folder / "RepeatFirst-alike.parquet").unlink()
     code, again, _ = run(capsys, words)
-    assert code == 0 and "22 finished" in again and again.count("finished before") == 22
+    assert code == 0 and "22 finished" in again and again.count("finished before") == 22 + 5
     assert (folder / "same_deck.html").stat().st_size > 100_000
 
 
@@ -205,7 +206,7 @@ def test_networks_of_the_first_studies_go_on(tmp_path):
     """What they were told on the way was not kept: that is unknown, all else is theirs."""
     setup = Setup(seeds=2, features=4, num_episodes=2, num_tokens=60, num_looks=2)
     cell = Cell(setup, "RepeatFirst", "label", tmp_path)
-    state, last = cell.begin(), cell.looks[-1]
+    state, last = cell.begin(cell.seeds), cell.looks[-1]
     curves = np.full((len(cell.looks), setup.seeds, 2), 0.5, np.float32)
     trained = state.replace(params=jax.tree.map(lambda leaf: leaf + 1, state.params))
     checkpoint.save(cell.checkpoints, last, {"state": trained, "curves": jnp.asarray(curves)})

@@ -118,12 +118,20 @@ def test_the_noise_scale_is_that_of_looks_before_the_level():
 def test_parts_are_run_once_and_make_a_page(capsys, tmp_path, monkeypatch):
     made = []
 
-    def borrowed(setup, part, watch):
+    def borrowed(setup, part, rate, watch):
+        assert rate == setup.rates[part.told == "verdict"]
         made.append(part)
         if len(made) == 3:
             raise KeyboardInterrupt
         return invented(setup, part, prices(part))
 
+    def tried(setup, part, watch):
+        best = setup.rates[part.told == "verdict"]
+        rate = np.repeat(np.float64(setup.rates), 2)
+        right = np.where(rate == best, 0.9, 0.8)
+        return {"rate": rate, "update": np.tile([1, 8], 2), "right": right}
+
+    monkeypatch.setattr(study, "try_rates", tried)
     monkeypatch.setattr(study, "run_part", borrowed)
     words = f"bridge verdict --preset smoke --out {tmp_path}"
     code, out, _ = run(capsys, words)
@@ -131,6 +139,7 @@ def test_parts_are_run_once_and_make_a_page(capsys, tmp_path, monkeypatch):
     code, out, _ = run(capsys, words)
     assert code == 0 and "2 finished" in out and len(made) == 1 + len(PRESETS["smoke"].parts)
     out = " ".join(out.split())
+    assert "learning rates tried" in out and "0.900*" in out
     assert "H2a*" in out and "counted in nats" in out
     page = (tmp_path / "verdict" / "verdict.html").read_text()
     assert page.count("<img") == 3 and "The price of a verdict" in page
@@ -145,9 +154,10 @@ def test_the_six_cells_are_a_part_where_they_were_asked_for(capsys, tmp_path, mo
         axes = dict.fromkeys(factorial.AXES, 100 * looks + 1)
         return axes | {"competence": looks / 5, "seconds": looks}
 
-    monkeypatch.setattr(study, "run_part", lambda s, part, _: invented(s, part, prices(part)))
+    monkeypatch.setattr(study, "run_part", lambda s, part, *_: invented(s, part, prices(part)))
     monkeypatch.setattr(factorial, "run_cell", cell)
-    monkeypatch.setitem(PRESETS, "both", replace(PRESETS["smoke"], seeds=2, factorial="smoke"))
+    setup = replace(PRESETS["smoke"], seeds=2, factorial="smoke", rates=())
+    monkeypatch.setitem(PRESETS, "both", setup)
     code, out, err = run(capsys, f"bridge verdict --preset both --out {tmp_path}")
     assert code == 0, err
     assert "6 cells of 2 seeds" in out and "if nats were all" in out
@@ -172,7 +182,7 @@ def test_every_way_of_being_told_learns():
                         updates=(300,), num_looks=6, num_decks=64, num_gradients=8)  # fmt: skip
     right = {}
     for told in RUNGS:
-        table = study.run_part(setup, Part(2, told, 16), list)
+        table = study.run_part(setup, Part(2, told, 16), 1e-3, list)
         assert set(table) >= {*AXES, *NAMES, "right"}
         right[told] = table["right"].reshape(-1, 2)
     assert right["label"][-1].min() > 0.9

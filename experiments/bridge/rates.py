@@ -1,0 +1,73 @@
+"""Learning rates, tried alike for each way of being told, on seeds that no result reports."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.bridge.page import Grid
+from experiments.results import Table
+
+FIRST_SEED = 1000
+FEW = (5e-4, 1.5e-3, 5e-3, 1.5e-2)
+MANY = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2)
+ALIKE = 0.01
+NOTE = (
+    "What is learned at last on tuning seeds, at each learning rate; * the one that reporting "
+    f"seeds were trained with: within {ALIKE} of the best at last, the highest on the way."
+)
+
+
+class Lanes(NamedTuple):
+    """One run each: `[lanes]` seeds and learning rates."""
+
+    seeds: tuple[int, ...]
+    rates: np.ndarray
+
+
+def lanes(rates: tuple[float, ...], trials: int) -> Lanes:
+    """Every rate with so many tuning seeds, the same for all.
+
+    >>> lanes((0.001, 0.01), 2).seeds
+    (1000, 1001, 1000, 1001)
+    """
+    seeds = tuple(range(FIRST_SEED, FIRST_SEED + trials))
+    return Lanes(seeds * len(rates), np.repeat(np.float32(rates), trials))
+
+
+def tried(table: Table, learned: str) -> list[tuple[float, float, float]]:
+    """Each rate, what is learned with it at last, and on average over all looks, which lie at
+    equal ratios of updates; a run that diverged has learned nothing."""
+    found = []
+    for rate in np.unique(table["rate"]):
+        mine = np.isclose(table["rate"], rate)
+        level = np.nan_to_num(table[learned], nan=-1.0)
+        last = mine & (table["update"] == table["update"].max())
+        found.append((float(rate), float(level[last].mean()), float(level[mine].mean())))
+    return found
+
+
+def best(table: Table, learned: str) -> float:
+    """The rate that learns most: of those within `ALIKE` of the best at last, the one with the
+    highest learning curve.
+
+    >>> curves = {"rate": np.repeat([0.001, 0.1], 2), "update": np.array([1, 9, 1, 9])}
+    >>> best(curves | {"right": np.array([0.2, 1.0, 0.6, 0.995])}, "right")
+    0.1
+    """
+    found = tried(table, learned)
+    enough = max(last for _, last, _ in found) - ALIKE
+    return max((one for one in found if one[1] >= enough), key=lambda one: one[2])[0]
+
+
+def grid(tables: Mapping[Hashable, Table], titles: Mapping[Hashable, str], learned: str) -> Grid:
+    """How much each way of being told depends on its learning rate."""
+    rates = sorted({rate for table in tables.values() for rate, *_ in tried(table, learned)})
+    rows = []
+    for part, table in tables.items():
+        last, chosen = {rate: at for rate, at, _ in tried(table, learned)}, best(table, learned)
+        marks = {rate: "*" if rate == chosen else "" for rate in last}
+        rows.append((titles[part], *(f"{last[r]:.3f}{marks[r]}" for r in rates)))
+    return Grid("learning rates tried", ("", *(f"{rate:g}" for rate in rates)), rows, NOTE)
