@@ -11,8 +11,8 @@ from experiments.bridge.page import Grid
 from experiments.results import Table
 
 FIRST_SEED = 1000
-FEW = (5e-4, 1.5e-3, 5e-3, 1.5e-2)
-MANY = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2)
+FEW = (1e-3, 3e-3, 1e-2, 3e-2)
+MANY = (1e-4, 2e-4, 5e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 ALIKE = 0.01
 NOTE = (
     "What is learned at last on tuning seeds, at each learning rate; * the one that reporting "

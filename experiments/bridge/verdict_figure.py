@@ -11,7 +11,7 @@ from experiments.bridge.drawing import DOTS, GREY, INK, few_powers, furnish
 from experiments.bridge.factorial_report import slowdown
 from experiments.bridge.told import AXES
 from experiments.bridge.verdict import RUNGS, Curves, Part, Setup
-from experiments.bridge.verdict_report import HALF, MOST, foretold, reached
+from experiments.bridge.verdict_report import HALF, MOST, foretold, game_words, reached
 
 COLOURS = dict(zip(RUNGS, ("#1d4ed8", "#7c3aed", "#0f766e", "#c2410c"), strict=True))
 BESIDE = {"sum, critic": "#b45309", "sum, group": "#be185d", "PPO": "#4d7c0f"}
@@ -117,7 +117,7 @@ def draw_all_curves(curves: dict[Part, Curves], setup: Setup) -> Figure:
     for line, (suits, batch, game) in zip(panels, rows, strict=True):
         for panel, axis in zip(line, AXES, strict=True):
             draw_curves(panel, curves, suits, batch, axis, game)
-        line[0].set_ylabel(f"{suits} {game or 'suits'},\n{batch} a batch", fontsize=9, color=INK)
+        line[0].set_ylabel(f"{game_words(suits, game)},\n{batch} a batch", fontsize=9, color=INK)
     for panel, title in zip(panels[-1], TITLES, strict=True):
         panel.set_xlabel(title, fontsize=9, color=INK)
     name_lines(panels[0, 0], names=(*COLOURS, *setup.beside))
@@ -134,8 +134,10 @@ def draw_gradients(curves: dict[Part, Curves], setup: Setup) -> Figure:
         if curve is None:
             continue
         update = np.maximum(curve["update"][0], 0.5)
+        noise = curve["noise"].mean(axis=0)
         signal = np.maximum(curve["signal"], 1e-4 * curve["noise"]).mean(axis=0)
-        ratio.plot(update, signal / curve["noise"].mean(axis=0), color=colour, linewidth=1.5)
+        known = noise > 0  # who is never wrong has neither
+        ratio.plot(update[known], signal[known] / noise[known], color=colour, linewidth=1.5)
         towards.plot(update, curve["cos_expected"].mean(axis=0), color=colour, linewidth=1.5)
         apart.plot(update, curve["cos_labels"].mean(axis=0), color=colour, linewidth=1.5)
         if told == "verdict" and "cos_ppo" in curve:

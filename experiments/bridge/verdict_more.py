@@ -9,7 +9,15 @@ from experiments.bridge.page import Finding, Grid, outcome_of
 from experiments.bridge.told import AXES
 from experiments.bridge.verdict import BESIDE, Curves, Part, Setup
 from experiments.bridge.verdict_findings import FACTOR, all_of, mean_interval, told_ratio
-from experiments.bridge.verdict_report import HALF, MOST, TELLS, foretold, ratio_words, reached
+from experiments.bridge.verdict_report import (
+    HALF,
+    MOST,
+    TELLS,
+    foretold,
+    game_words,
+    ratio_words,
+    reached,
+)
 
 TOKENS = AXES[0]
 HELPED = ("sum, critic", "sum, group")
@@ -167,7 +175,7 @@ def beside_table(curves: dict[Part, Curves], setup: Setup) -> Grid | None:
             if over not in curves or under not in curves:
                 continue
             level = level_of(suits)
-            row = [f"{suits} {game or 'suits'}, {told} ({TELLS[told]}), to {level}"]
+            row = [f"{game_words(suits, game)}, {told} ({TELLS[told]}), to {level}"]
             row += [ratio_words(reached(curves, axis, level), over, under) for axis in AXES]
             rows.append(row)
     if not set(BESIDE) & {part.told for part in curves}:

@@ -56,7 +56,17 @@ def ratio_words(when: Reached, over: Part, under: Part) -> str:
 def named(part: Part) -> str:
     """A part in words."""
     how = f"{part.told} ({TELLS[part.told]}), {part.batch} a batch"
-    return f"{part.suits} {part.game or 'suits'}, {how}"
+    return f"{game_words(part.suits, part.game)}, {how}"
+
+
+def game_words(suits: int, game: str) -> str:
+    """The game of a part.
+
+    >>> game_words(4, ""), game_words(4, "8 cards"), game_words(27, "CountRecallEasy")
+    ('4 suits', '4 suits, 8 cards', 'CountRecallEasy')
+    """
+    of_suits = not game or game.startswith("k ") or game.endswith(" cards")
+    return ", ".join([f"{suits} suits"] * of_suits + [game] * bool(game))
 
 
 def parts_table(curves: dict[Part, Curves], setup: Setup) -> Grid:
