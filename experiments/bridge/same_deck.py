@@ -184,7 +184,7 @@ def steps_of(env: Environment) -> tuple[int, int]:
 MEMORIES_OF = {"gpu": ("gru", "s5", "mamba", "transformer")}
 """What a preset is run with if no memory is named, each a study of its own."""
 PRESETS = {
-    "mini": Setup(rates=FEW),
+    "mini": Setup(seeds=8, rates=FEW),  # some of those told verdicts stay on plateaus
     "gpu": Setup(
         seeds=10,
         tasks=(*TASKS, *MORE),

@@ -115,7 +115,7 @@ def all_of(summary: Summary) -> dict[str, Grid]:
     """Those with rows."""
     titles = {cell: ", ".join(cell) for cell in summary.rates}
     found = {
-        "rates": rates.grid(summary.rates, titles, "competence"),
+        "rates": rates.grid(summary.rates, titles, "competence", "middle"),
         "backwards": backwards(summary),
         "shapes": shapes(summary),
         "told-apart": told_apart(summary),

@@ -104,7 +104,9 @@ def same_deck(
         return Cell(setup, *cell, folder).tried(watch(title))
 
     def chosen(table: Table) -> str:
-        return f"learning rate {rates.best(table, 'competence'):g} of {len(setup.rates)}, "
+        return (
+            f"learning rate {rates.best(table, 'competence', 'middle'):g} of {len(setup.rates)}, "
+        )
 
     def last(table: Table) -> str:
         return f"competence {table['competence'][-seeds:].mean():.3f}, "

@@ -53,7 +53,7 @@ class Cell:
         """That of the reporting seeds."""
         if not self.setup.rates:
             return self.setup.learning_rate
-        return rates.best(read_parquet(self.rates_file), "competence")
+        return rates.best(read_parquet(self.rates_file), "competence", "middle")
 
     @property
     def seeds(self) -> tuple[int, ...]:

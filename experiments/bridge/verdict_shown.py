@@ -29,7 +29,8 @@ def shown(
     tables = [report.curve_table(curves, setup), report.parts_table(curves, setup)]
     beside = more.beside_table(curves, setup)
     tables += [beside] if beside else []
-    tables += [rates.grid(tried, {p: report.named(p) for p in tried}, "right")] if tried else []
+    if tried:
+        tables.append(rates.grid(tried, {p: report.named(p) for p in tried}, "right", "fastest"))
     summary = figure.draw(curves, setup)
     price = Picture(summary, "Tokens to a criterion against the closed form, and learning curves")
     on_the_way = [

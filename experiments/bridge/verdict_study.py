@@ -185,10 +185,10 @@ def verdict(
         return try_rates(setup, part, watch(title))
 
     def chosen(table: Table) -> str:
-        return f"learning rate {rates.best(table, 'right'):g} of {len(setup.rates)}, "
+        return f"learning rate {rates.best(table, 'right', 'fastest'):g} of {len(setup.rates)}, "
 
     def make(part: Part, title: str) -> Table:
-        rate = rates.best(tried[part], "right") if setup.rates else setup.learning_rate
+        rate = rates.best(tried[part], "right", "fastest") if setup.rates else setup.learning_rate
         return run_part(setup, part, rate, watch(title))
 
     def about(table: Table) -> str:

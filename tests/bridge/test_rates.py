@@ -28,19 +28,22 @@ def test_every_rate_meets_the_same_tuning_seeds():
 
 
 @pytest.mark.parametrize(
-    "curves, rate",
+    "curves, fastest, middle",
     [
-        ({"at_0_01": [0.2, 0.5, 1.0], "at_0_1": [0.6, 0.9, 0.9]}, 0.01),  # the end counts first
-        ({"at_0_01": [0.2, 0.5, 1.0], "at_0_1": [0.6, 0.9, 0.995]}, 0.1),  # then the way
-        ({"at_0_01": [0.2, 0.3, 0.4], "at_0_1": [0.9, 0.9, np.nan]}, 0.01),  # not who diverged
+        ({"at_0_01": [0.2, 0.5, 1.0], "at_0_1": [0.6, 0.9, 0.9]}, 0.01, 0.01),  # the end counts
+        ({"at_0_01": [0.2, 0.5, 1.0], "at_0_1": [0.6, 0.9, 0.995]}, 0.1, 0.01),
+        ({"at_0_01": [0.2, 0.3, 0.4], "at_0_1": [0.9, 0.9, np.nan]}, 0.01, 0.01),  # it diverged
+        ({"at_0_01": [0, 0.5, 1], "at_0_1": [0, 0.6, 1], "at_0_3": [0, 0.9, 1]}, 0.3, 0.1),
     ],
 )
-def test_the_best_rate(curves, rate):
-    assert best(table(**curves), "right") == rate
+def test_the_best_rate(curves, fastest, middle):
+    assert best(table(**curves), "right", "fastest") == fastest
+    assert best(table(**curves), "right", "middle") == middle
 
 
 def test_the_table_says_how_much_hangs_on_the_rate():
-    found = grid({"a": table(at_0_01=[0.2, 0.5, 1.0], at_0_1=[0, 0, 0.25])}, {"a": "A"}, "right")
+    tried = {"a": table(at_0_01=[0.2, 0.5, 1.0], at_0_1=[0, 0, 0.25])}
+    found = grid(tried, {"a": "A"}, "right", "middle")
     assert found.headings == ("", "0.01", "0.1") and found.rows == [("A", "1.000*", "0.250")]
 
 
