@@ -70,11 +70,12 @@ class Summary:
         return enough
 
     def kept(self, task: str, kind: str) -> np.ndarray:
-        """The seeds of a kind that are compared: the competent ones, of untrained networks all."""
-        if kind not in self.setup.all:
-            return np.arange(0)
+        """The seeds of a kind that are compared: the competent ones, of untrained networks and of
+        exact rules all."""
         if kind not in KINDS:
             return np.arange(self.setup.seeds)
+        if kind not in self.setup.kinds:
+            return np.arange(0)
         return np.flatnonzero(self.competent(task, kind))
 
     def matched(self, task: str, *kinds: str) -> bool:

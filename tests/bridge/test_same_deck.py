@@ -136,6 +136,17 @@ def test_a_world_in_which_one_deck_makes_one_memory():
     assert said["H1b"] == "inconclusive"
 
 
+def test_exact_rules_and_untrained_networks_need_no_competence():
+    """They stand beside the others in the figure and the table of order."""
+    summary = world(needed, TWO_KINDS, COSTUMES, competence=0.6)
+    found = {
+        kind: len(summary.by_seed("RepeatFirst", "ordered", "order_index", kind=kind))
+        for kind in ("counter", "register", "untrained action", "label", "rewards")
+    }
+    assert found.pop("label") == found.pop("rewards") == 0
+    assert set(found.values()) == {summary.setup.seeds}
+
+
 def test_nothing_is_said_of_networks_that_did_not_learn():
     said = outcomes(world(needed, TWO_KINDS, COSTUMES, competence=0.6))
     assert said.pop("W") == "holds", "which needs no memories to be compared"
