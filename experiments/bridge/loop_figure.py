@@ -21,6 +21,7 @@ SHORT = {
     "history": "clone of who remembers",
     "dagger": "labels, own play",
     "rewards": "rewards",
+    "Thompson sampling": "Thompson",
 }
 
 PLACES = {
@@ -79,7 +80,8 @@ def draw_bandit(panel: Axes, tables: Tables, setup: Setup) -> None:
     for name in stops(players):
         x, y = (iqm(pick(players, what, name)[:, 0]) for what in ("stayed", "return"))
         panel.plot(x, y, "o", color=GREY, markersize=5)
-        panel.annotate(name, (x, y), PLACES.get(name, (6, -3)), textcoords="offset points",
+        place = PLACES.get(name, (6, -3))
+        panel.annotate(SHORT.get(name, name), (x, y), place, textcoords="offset points",
                        fontsize=8, color=GREY)  # fmt: skip
     for name in BANDIT_WAYS:
         x, y = (pick(tables["bandit", name], what, "end")[:, 0] for what in ("stayed", "return"))
