@@ -185,7 +185,6 @@ PRESETS = {
         num_looks=25,
         beside=tuple(BESIDE),
         lengths=(8, 32),
-        rates=FEW,
     ),
     "smoke": Setup(
         suits=(2, 4),
