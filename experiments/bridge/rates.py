@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,16 @@ def lanes(rates: tuple[float, ...], trials: int) -> Lanes:
     """
     seeds = tuple(range(FIRST_SEED, FIRST_SEED + trials))
     return Lanes(seeds * len(rates), np.repeat(np.float32(rates), trials))
+
+
+def table_of(run: Lanes, updates: Sequence[int], learned: str, found: Sequence[Any]) -> Table:
+    """One line a look and run. found: of each look what is learned, `[lanes]`."""
+    return {
+        "seed": np.tile(run.seeds, len(updates)),
+        "rate": np.tile(np.float64(run.rates), len(updates)),
+        "update": np.repeat(updates, len(run.seeds)),
+        learned: np.concatenate([np.float64(one) for one in found]),
+    }
 
 
 def tried(table: Table, learned: str) -> list[tuple[float, float, float]]:

@@ -123,14 +123,8 @@ class Cell:
         state = self.begin(run.seeds)
         for before, update in watch([(0, 0), *pairwise(self.looks)]):
             state, found, _ = advance(state, run.rates, update - before)
-            rows.append(np.float64(found[:, 0]))
-        lanes, update = len(run.seeds), np.repeat(self.looks, len(run.seeds))
-        return {
-            "seed": np.tile(run.seeds, update.size // lanes),
-            "rate": np.tile(np.float64(run.rates), update.size // lanes),
-            "update": update,
-            "competence": np.concatenate(rows),
-        }
+            rows.append(found[:, 0])
+        return rates.table_of(run, self.looks, "competence", rows)
 
     def train(self, watch: Callable[..., Iterable]) -> Table:
         """Trains from where it was left, and writes its state a few times. One line a look and

@@ -130,13 +130,8 @@ def try_rates(setup: Setup, part: Part, watch: Callable[..., Iterable]) -> Table
     """All learning rates on tuning seeds: one line a look and run."""
     run = rates.lanes(setup.rates, setup.trials)
     looks = [(update, right) for update, _, right, _ in looked_at(setup, part, *run, watch)]
-    update, right = (np.array(column) for column in zip(*looks, strict=True))
-    return {
-        "seed": np.tile(run.seeds, len(looks)),
-        "rate": np.tile(np.float64(run.rates), len(looks)),
-        "update": np.repeat(update, len(run.seeds)),
-        "right": right.reshape(-1),
-    }
+    updates, right = zip(*looks, strict=True)
+    return rates.table_of(run, updates, "right", right)
 
 
 def looked_at(
