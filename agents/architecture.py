@@ -7,12 +7,16 @@ from typing import Any
 
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone, HeadStart
+from agents.places import PlaceActorCritic, PlaceBackbone
 from agents.published import PaperBackbone, PopjaxrlBackbone
 from popjax.spaces import Box, Discrete
 
 KINDS: dict[str, type] = MEMORIES | {
     kind.__name__: kind
-    for kind in (ActorCritic, Backbone, PaperBackbone, PopjaxrlBackbone, HeadStart, Discrete, Box)
+    for kind in (
+        *(ActorCritic, Backbone, HeadStart, PlaceActorCritic, PlaceBackbone),
+        *(PaperBackbone, PopjaxrlBackbone, Discrete, Box),
+    )
 }
 NAMES = {kind: name for name, kind in KINDS.items()}
 FLAX = ("parent", "name")  # fields of every module that say nothing of its shape

@@ -110,10 +110,11 @@ def markdown(chosen: list[Result], goals: dict[str, float]) -> str:
         goal = goals.get(result.env)
         mean, greedy = np.mean(result.final), np.mean(result.greedy)
         spread = f" ± {np.std(result.final, ddof=1):.3f}" if len(result.final) > 1 else ""
+        places = result.settings["network"]["style"] == "places"
         reached = goal is not None and round(max(mean, greedy), 3) >= goal
         cells = (
             result.env,
-            result.memory,
+            result.memory + (" at every place" if places else ""),
             str(len(result.seeds)),
             f"{mean:.3f}{spread}",
             f"{greedy:.3f}",

@@ -14,12 +14,13 @@ from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig
 from agents.memory import MEMORIES, Memory
 from agents.networks import ActorCritic, Backbone, HeadStart
+from agents.places import PlaceActorCritic, PlaceBackbone
 from agents.ppo import PPOConfig
 from agents.published import HEAD_STARTS, PopjaxrlBackbone, paper_backbone
 from experiments.budgets import memory_of_parameters, memory_of_state
 from experiments.errors import UserError, positive
 from popjax.registry import canonical, make
-from popjax.spaces import Box
+from popjax.spaces import Box, Discrete
 from popjax.words import nearest
 
 DEFAULT_HYPERPARAMS = {
@@ -49,8 +50,9 @@ class NetworkConfig:
     """Width of the feed-forward block after each memory; 0 for none."""
     head_features: int = 128
     """Width of the two layers of each head, and of a published network's encoder."""
-    style: Literal["residual", "paper", "popjaxrl"] = "residual"
-    """Residual blocks with norms, or an agent's network as the paper or popjaxrl has it."""
+    style: Literal["residual", "places", "paper", "popjaxrl"] = "residual"
+    """Residual blocks with norms; places: the same blocks at every place of a board or arm of a
+    bandit, one for each action; or an agent's network as the paper or popjaxrl has it."""
     squash: bool = False
     """Squash the Gaussian of continuous actions into their box with tanh; else they are clipped."""
     joint: bool = False
@@ -286,6 +288,16 @@ def memory_options(name: str, options: dict[str, int]) -> dict[str, Any]:
     return {k: bool(v) if kinds[k] == "bool" else v for k, v in options.items()}
 
 
+def blocks_of(spec: CellSpec) -> tuple[Memory, ...]:
+    """The memory blocks of a cell, bottom first.
+
+    >>> len(blocks_of(cell("RepeatFirstEasy", "gru", Settings())))
+    1
+    """
+    memory = memory_of(spec.memory, spec.settings.network)
+    return tuple(memory.clone() for _ in range(spec.settings.network.num_layers))
+
+
 def backbone_of(spec: CellSpec) -> Backbone:
     """The part of the network that every regime trains.
 
@@ -293,9 +305,9 @@ def backbone_of(spec: CellSpec) -> Backbone:
     >>> backbone_of(cell("RepeatFirstEasy", "gru", settings)).state_size()
     32
     """
-    size = spec.settings.network
-    memory = memory_of(spec.memory, size)
-    blocks = tuple(memory.clone() for _ in range(size.num_layers))
+    size, blocks = spec.settings.network, blocks_of(spec)
+    if size.style == "places":
+        raise UserError("a network of places is for agents trained with PPO")
     if size.style == "residual":
         return Backbone(blocks, feed_forward=size.feed_forward)
     if size.feed_forward:
@@ -307,6 +319,30 @@ def backbone_of(spec: CellSpec) -> Backbone:
     return PopjaxrlBackbone(blocks, dense=size.head_features, residual=spec.memory == "s5")
 
 
+def place_backbone(spec: CellSpec) -> PlaceBackbone:
+    """The blocks at every place; a UserError unless each action is a place and can be read.
+
+    >>> settings = Settings(network=NetworkConfig(features=8, style="places"))
+    >>> place_backbone(cell("ConcentrationEasy", "gru", settings)).places
+    52
+    """
+    env, size = make(spec.env), spec.settings.network
+    for name in ("feed_forward", "separate_critic", "squash"):
+        if getattr(size, name):
+            raise UserError(f"a network of places has no {name.replace('_', ' ')}")
+    inputs, action, seen = spec.settings.ppo.inputs, env.action_space, env.observation_space
+    if not isinstance(action, Discrete) or (action.shape and not size.joint):
+        raise UserError("a network of places needs one integer as action, or several with --joint")
+    wanted = "obs+joint" if action.shape else "obs+action"
+    if inputs != wanted:
+        raise UserError(f"a network of places reads which was acted upon last: --inputs {wanted}")
+    places = action.num_values
+    by_place = isinstance(seen, Discrete) and seen.shape == (places,) and len(set(seen.sizes)) == 1
+    own = seen.flat_size // places if by_place else 0
+    rows = action.sizes[0] if action.shape == (2,) else 0
+    return PlaceBackbone(blocks_of(spec), places, own, rows)
+
+
 def build(spec: CellSpec) -> tuple[Any, ActorCritic]:
     """The environment and the agent of a cell.
 
@@ -316,6 +352,8 @@ def build(spec: CellSpec) -> tuple[Any, ActorCritic]:
     """
     env = make(spec.env)
     size = spec.settings.network
+    if size.style == "places":
+        return env, PlaceActorCritic(place_backbone(spec), head_features=size.head_features)
     outputs = num_outputs(env.action_space, size.joint)
     free = size.style == "popjaxrl" and isinstance(env.action_space, Box)
     network = ActorCritic(

@@ -10,6 +10,7 @@ from agents.distributions import num_outputs
 from agents.hyperparams import Hyperparams
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone
+from agents.places import PlaceActorCritic, PlaceBackbone
 from agents.ppo import PPOConfig
 from agents.published import PopjaxrlBackbone, paper_backbone
 from agents.rollout import begin, collect, input_size
@@ -84,3 +85,11 @@ def test_the_first_ratio_is_one_with_every_option(env, options):
     network = ActorCritic(head_features=8, **(own | options))
     errors, _ = ratio_errors(env, network)
     assert (errors < 2e-4).all()
+
+
+@pytest.mark.parametrize("memory", ["gru", "transformer", "s5"])
+def test_the_first_ratio_is_one_with_a_memory_at_every_place(memory):
+    env = popjax.make("ConcentrationEasy")
+    network = PlaceActorCritic(PlaceBackbone((MEMORIES[memory](features=8),), 52, own=3), 8)
+    errors, _ = ratio_errors(env, network)
+    assert (errors < 2e-5).all()
