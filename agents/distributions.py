@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import distrax
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
 from popjax.spaces import Box, Discrete
+
+if TYPE_CHECKING:
+    import distrax
 
 LOG_STD_RANGE = (-5.0, 2.0)
 NODES = np.linspace(-6, 6, 65)  # of the trapezoid rule over a standard normal
@@ -43,6 +45,8 @@ def distribution(
     softly (`MEAN_BOUND`), else one far outside could not be told from its samples' actions, whose
     probabilities would then overflow.
     """
+    import distrax  # takes a third as long as all other imports; what was compiled needs it not
+
     if isinstance(space, Box):
         mean, log_std = jnp.split(outputs, 2, axis=-1)
         mean = MEAN_BOUND * jnp.tanh(mean / MEAN_BOUND) if squash else mean

@@ -122,14 +122,14 @@ def training(spec: CellSpec) -> tuple[Call, float, int]:
     began = time.perf_counter()
     state, program = begin_training(spec)
     seconds = time.perf_counter() - began
-    hyperparams = lane_hyperparams(spec)
+    hyperparams = program.put(lane_hyperparams(spec))
 
     def call(_):
         nonlocal state
-        state, metrics = program(state, hyperparams)
+        state, metrics = program.advance(state, hyperparams)
         return metrics
 
-    plan = program.memory_analysis()
+    plan = program.advance.memory_analysis()
     needed = plan.temp_size_in_bytes + plan.argument_size_in_bytes if plan else 0
     return call, seconds, needed
 

@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,34 +23,29 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from agents import ppo
 from agents.ppo import PPOConfig
 from experiments.bench import device_words, write_json
-from experiments.compiling import compiled
-from experiments.specs import CellSpec, NetworkConfig, Settings, build, cell
-from experiments.train import lane_hyperparams, lane_keys
+from experiments.programs import (
+    Program,
+    compile_program,
+    keep_compiled_programs,
+    lane_hyperparams,
+    seed_numbers,
+)
+from experiments.specs import CellSpec, NetworkConfig, Settings, cell
 
 
-def begin_training(spec: CellSpec) -> tuple[Any, Any]:
-    """The first state and the compiled program of one update, with lanes and donated buffers, as
-    `experiments.train` has them."""
-    env, network = build(spec)
-    init, segment = ppo.make_train(env, network, spec.settings.ppo)
-    hyperparams = lane_hyperparams(spec)
-    keys, _ = lane_keys(spec.seeds)
-    start = jax.jit(jax.vmap(partial(init, num_updates=1000)))
-    advance = jax.jit(jax.vmap(partial(segment, num_updates=1)), donate_argnums=0)
-    state = jax.eval_shape(start, keys, hyperparams)
-    start, advance = compiled(
-        lambda: start.lower(keys, hyperparams), lambda: advance.lower(state, hyperparams)
-    )
-    return start(keys, hyperparams), advance
+def begin_training(spec: CellSpec) -> tuple[Any, Program]:
+    """The first state, and the program of one update, as `experiments.train` has them."""
+    program = compile_program(spec, num_updates=1, evaluation=False)
+    key, _ = program.keys(seed_numbers(spec.seeds))
+    return program.start(*program.put((key, lane_hyperparams(spec)))), program
 
 
 def first_starts(spec: CellSpec) -> dict[str, float]:
     """Seconds of two new processes until they could make their first update, and what of the
-    second's is JAX's: tracing, reading programs and making the first state, without imports. They
-    share a persistent cache that was empty."""
+    second's is not imports: finding and reading programs and making the first state. They share a
+    persistent cache that was empty."""
     network = spec.settings.network
     words = {
         "env": spec.env,
@@ -115,7 +109,7 @@ def bench_compile(
             "memory": memory,
             "compile_seconds": time.perf_counter() - began,
             "compile_cpu_seconds": time.process_time() - began_cpu,
-            "program_bytes": program.memory_analysis().temp_size_in_bytes,
+            "program_bytes": program.advance.memory_analysis().temp_size_in_bytes,
         }
         rows.append(row)
         table.add_row(
@@ -132,14 +126,13 @@ def bench_compile(
 
 
 def _main() -> None:
-    from experiments.cli import keep_compiled_programs
     from experiments.heap import keep_pages
 
     words = json.load(sys.stdin)
     network = NetworkConfig(features=words["features"])
     settings = Settings(seeds=1, network=network, ppo=PPOConfig(**words["ppo"]))
     keep_pages()
-    keep_compiled_programs()
+    keep_compiled_programs(whole=True)
     began = time.perf_counter()
     jax.block_until_ready(begin_training(cell(words["env"], words["memory"], settings))[0])
     print(json.dumps({"seconds": time.perf_counter() - began}), flush=True)

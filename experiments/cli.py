@@ -91,7 +91,8 @@ def _options(argv: list[str]) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; 0 if all went well, 2 for a mistake of the caller's, 130 for Ctrl-C."""
-    argv = sys.argv[1:] if argv is None else argv
+    alone = argv is None  # a process of its own
+    argv = sys.argv[1:] if alone else argv
     console = Console(width=None if sys.stdout.isatty() else 170)
     if argv == ["--version"]:
         print(f"popjax {version('popjax')}, jax {version('jax')}")
@@ -105,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
         command = parse(argv or ["--help"])
         keep_pages()
         if not isinstance(command, Bench):  # which times compilation
-            keep_compiled_programs()
+            keep_compiled_programs(whole=alone)
         command.run(console)
     except UserError as error:
         print(f"popjax: {error}", file=sys.stderr)

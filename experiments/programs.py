@@ -6,17 +6,19 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Sharding
+from jaxtyping import Int
 
 from agents.hyperparams import Hyperparams
 from agents.sharding import dealt, everywhere, over_lanes, padded, placed, placed_like
+from experiments import kept
 from experiments.compiling import compiled
 from experiments.regimes import REGIMES, Trainer
 from experiments.specs import CellSpec
@@ -26,12 +28,14 @@ from experiments.specs import CellSpec
 class Program:
     """What trains every seed of a cell at once.
 
-    start: `(keys, hyperparams) -> state` of all lanes, those that fill up the devices included.
-    advance: `(state, hyperparams) -> (state, metrics)`, one segment; the state is donated.
-    state: shapes of the state of the true lanes. seconds: what it took to make.
+    keys: `seeds -> (keys for training, keys for evaluation)`, `[lanes]` each. start: `(keys,
+    hyperparams) -> state` of all lanes, those that fill up the devices included. advance: `(state,
+    hyperparams) -> (state, metrics)`, one segment; the state is donated. state: shapes of the state
+    of the true lanes. seconds: what it took to make.
     """
 
     trainer: Trainer
+    keys: Any
     start: Any
     advance: Any
     state: Any
@@ -48,25 +52,55 @@ VALUES = ("hyperparams", "first_seed", "total_steps", "num_segments")  # not see
 
 def program_code(spec: CellSpec) -> str:
     """Equal where cells are trained by one program: they differ in traced values and seeds."""
+    return hashlib.sha256(_made_of(spec).encode()).hexdigest()[:10]
+
+
+def _made_of(spec: CellSpec) -> str:
     plain = spec.resolved()
     settings = {k: v for k, v in plain["settings"].items() if k not in VALUES}
     lengths = [spec.num_updates, spec.updates_per_segment]
-    text = json.dumps(plain | {"settings": settings, "updates": lengths})
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
+    return json.dumps(plain | {"settings": settings, "updates": lengths})
 
 
-def compile_program(spec: CellSpec, num_updates: int | None = None) -> Program:
-    """Compiles what a cell needs, from its shapes alone; may run beside training.
+def compile_program(
+    spec: CellSpec, num_updates: int | None = None, evaluation: bool = True
+) -> Program:
+    """Compiles what a cell needs, from its shapes alone; may run beside training. A program that
+    was kept (`experiments.kept`) is read instead; its evaluation is then compiled when it is due.
 
-    num_updates: of each segment, if not as many as the cell asks for.
+    num_updates: of each segment, if not as many as the cell asks for. evaluation: compile that too.
     """
     clock = time.perf_counter()
     trainer = REGIMES[spec.regime].trainer(spec)
-    mesh = trainer.lanes
-    place = dealt(mesh) if mesh else everywhere(trainer.mesh) if trainer.mesh else None
-    values = (lane_keys(spec.seeds)[0], lane_hyperparams(spec))
+    mesh = trainer.lanes or trainer.mesh
+    devices = list(mesh.devices.flat) if mesh else jax.local_devices()[:1]
+    code = kept.code_of(spec, f"{_made_of(spec)} {num_updates}")
+    found = kept.read(code, (devices[:1], devices, devices))
+    if found:
+        programs, shapes = found
+    else:
+        trainer = trainer if evaluation else replace(trainer, ahead=None)
+        programs, shapes = _made(spec, trainer, num_updates or spec.updates_per_segment, code)
+    seconds = time.perf_counter() - clock
+    return Program(trainer, *programs, placed_like(None, shapes), _place(trainer), seconds)
+
+
+def _place(trainer: Trainer) -> Sharding | None:
+    if trainer.lanes:
+        return dealt(trainer.lanes)
+    return everywhere(trainer.mesh) if trainer.mesh else None
+
+
+def _made(
+    spec: CellSpec, trainer: Trainer, num_updates: int, code: str | None
+) -> tuple[list[Any], Any]:
+    """The programs `keys`, `start` and `advance`, and the shapes of the state of true lanes. They
+    are kept under their code."""
+    mesh, place = trainer.lanes, _place(trainer)
+    seeds = seed_numbers(spec.seeds)
+    values = (jax.eval_shape(_keys, seeds)[0], lane_hyperparams(spec))
     init = partial(trainer.init, num_updates=spec.num_updates)
-    segment = partial(trainer.segment, num_updates=num_updates or spec.updates_per_segment)
+    segment = partial(trainer.segment, num_updates=num_updates)
     shapes = jax.eval_shape(jax.vmap(init), *values)
 
     wide = placed_like(place, jax.eval_shape(partial(padded, mesh), values))
@@ -74,28 +108,51 @@ def compile_program(spec: CellSpec, num_updates: int | None = None) -> Program:
     start = jax.jit(over_lanes(mesh, init), **out)
     state = placed_like(place, jax.eval_shape(start, *wide))
     advance = jax.jit(over_lanes(mesh, segment), donate_argnums=0, **out)
-    start, advance = compiled(lambda: start.lower(*wide), lambda: advance.lower(state, wide[1]))
+    hits = kept.hits()
+    programs = compiled(
+        lambda: _keys.lower(seeds),
+        lambda: start.lower(*wide),
+        lambda: advance.lower(state, wide[1]),
+    )
+    if kept.hits() == hits:
+        kept.write(code, programs, shapes)
     if trainer.ahead:
         trainer.ahead(state.params, wide[0])
-    seconds = time.perf_counter() - clock
-    return Program(trainer, start, advance, placed_like(None, shapes), place, seconds)
+    return programs, shapes
+
+
+@jax.jit
+def _keys(seeds):
+    pairs = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed)))(seeds)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def seed_numbers(seeds: tuple[int, ...]) -> Int[np.ndarray, " lanes"]:
+    """Seeds as `Program.keys` takes them."""
+    return np.array(seeds, np.int32)
 
 
 def lane_keys(seeds: tuple[int, ...]) -> tuple[Any, Any]:
     """Keys for training and for evaluation, `[lanes]` each: lane i depends on its seed alone."""
-    pairs = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed)))(jnp.array(seeds))
-    return pairs[:, 0], pairs[:, 1]
+    return _keys(seed_numbers(seeds))
 
 
 def lane_hyperparams(spec: CellSpec) -> Hyperparams:
     """The traced settings, one copy a lane."""
     lanes = (len(spec.seeds),)
-    return Hyperparams(**{k: jnp.full(lanes, v, jnp.float32) for k, v in spec.hyperparams.items()})
+    return Hyperparams(**{k: np.full(lanes, v, np.float32) for k, v in spec.hyperparams.items()})
 
 
-def keep_compiled_programs() -> None:
-    """Turns on the persistent compilation cache, unless the user has chosen a place for it."""
+def keep_compiled_programs(whole: bool = False) -> None:
+    """Turns on the persistent compilation cache, unless the user has chosen a place for it.
+
+    whole: keeps programs that need no tracing too (`experiments.kept`). For processes that run what
+    is in the sources and change nothing of it.
+    """
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
         jax.config.update("jax_compilation_cache_dir", str(cache / "popjax" / "jax"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    folder = jax.config.jax_compilation_cache_dir
+    if whole and "://" not in folder:
+        kept.keep_in(Path(folder) / "popjax")

@@ -25,7 +25,7 @@ def work(study: str, spec: CellSpec, log: Sequence[str] = ()) -> str:
     stands in its folder.
     """
     keep_pages()
-    keep_compiled_programs()
+    keep_compiled_programs(whole=True)
     cell = Cell(Path(study), spec)
     for attempt in range(ATTEMPTS):
         try:

@@ -7,7 +7,7 @@ from functools import lru_cache
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
+import scipy  # its parts load when they are used
 from jaxtyping import Float
 
 from agents.memory.base import Memory

@@ -1,0 +1,132 @@
+"""Compiled programs kept whole, so that a later process begins without tracing them again.
+
+JAX's persistent cache is asked with the lowered program, and tracing and lowering are half of what
+a second start takes. Here a program is found by what it is made from: the cell, the sources, the
+versions, JAX's configuration and the machine. A cell whose environment or memory is not from these
+packages is not kept: nobody could tell when their sources change.
+
+A program that JAX read from its own cache cannot be written again on a CPU (a function of it is
+missing when it runs), so only those that were compiled here are kept.
+
+The folder is as trusted as JAX's own cache, which holds machine code too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import platform
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax.experimental.serialize_executable import deserialize_and_load, serialize
+
+import agents
+import experiments
+import popjax
+from agents.memory import MEMORIES
+from experiments.results import write_atomically
+from experiments.specs import CellSpec
+
+MOST = 100  # programs in a folder, of about 1 MB each; those not used for longest go
+SOURCES = ((popjax, "**/*.py"), (agents, "**/*.py"), (experiments, "*.py"))
+VERSIONS = ("jax", "jaxlib", "flax", "optax", "distrax", "numpy")
+HIT = "/jax/compilation_cache/cache_hits"
+_folder: Path | None = None
+_hits = 0
+
+
+def _count(event: str, **_: Any) -> None:
+    global _hits
+    _hits += event == HIT
+
+
+jax.monitoring.register_event_listener(_count)
+
+
+def hits() -> int:
+    """How many programs JAX has read from its own cache in this process."""
+    return _hits
+
+
+def keep_in(folder: Path | None) -> None:
+    """Keeps what this process compiles in a folder, and looks there first; None: neither."""
+    global _folder
+    _folder = folder
+
+
+def code_of(spec: CellSpec, program: str) -> str | None:
+    """The name of the file of a program; None if it is not kept.
+
+    program: all that tells it from other programs of the same sources.
+    """
+    homes = (type(popjax.make(spec.env)).__module__, MEMORIES[spec.memory].__module__)
+    ours = homes[0].startswith("popjax.") and homes[1].startswith("agents.")
+    if _folder is None or not ours or jax.process_count() > 1:
+        return None
+    made_from = hashlib.sha256(program.encode())
+    for package, pattern in SOURCES:
+        for path in sorted(Path(package.__file__).parent.glob(pattern)):
+            made_from.update(path.read_bytes())
+    devices = [(device.platform, device.device_kind) for device in jax.local_devices()]
+    flags = {k: v for k, v in os.environ.items() if k.startswith(("XLA_", "JAX_", "LIBTPU_"))}
+    around = (
+        *(version(name) for name in VERSIONS),
+        *(devices, sorted(flags.items()), sorted(map(repr, jax.config.values.items()))),
+        *(platform.python_version(), _processor()),
+    )
+    made_from.update(repr(around).encode())
+    return made_from.hexdigest()[:32]
+
+
+def _processor() -> str:
+    """What machine code may use here."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    told = {line for line in lines if line.startswith(("model name", "flags", "Features"))}
+    return repr(sorted(told)) if told else platform.processor()
+
+
+def read(code: str | None, devices: Sequence[Sequence[Any]]) -> tuple[list[Any], Any] | None:
+    """The programs and the shapes of a file, each program on the devices it was made for; None if
+    there is none that can be read."""
+    if code is None:
+        return None
+    path = _folder / code
+    try:
+        programs, shapes = pickle.loads(zlib.decompress(path.read_bytes()))
+        loaded = [
+            deserialize_and_load(*program, execution_devices=own)
+            for program, own in zip(programs, devices, strict=True)
+        ]
+    except FileNotFoundError:
+        return None
+    except Exception:  # whatever is wrong with it, it can be made again
+        with suppress(OSError):
+            path.unlink()
+        return None
+    with suppress(OSError):  # read-only
+        path.touch()
+    return loaded, shapes
+
+
+def write(code: str | None, programs: Sequence[Any], shapes: Any) -> None:
+    """Keeps programs and shapes; does nothing where the device or the disk cannot."""
+    if code is None:
+        return
+    plain = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), shapes)
+    try:
+        data = pickle.dumps(([serialize(one) for one in programs], plain))
+        _folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(_folder / code, zlib.compress(data, 1))
+        oldest = sorted(_folder.iterdir(), key=lambda path: -path.stat().st_mtime)
+        for path in oldest[MOST:]:
+            path.unlink(missing_ok=True)
+    except (jax.errors.JaxRuntimeError, NotImplementedError, ValueError, TypeError, OSError):
+        return
