@@ -20,8 +20,8 @@ class PlaceBackbone(nn.Module):
 
     What is seen at a place and whether it was acted upon last goes to it alone; all else that is
     seen, and what is seen at all places together (their mean and maximum), goes to every place.
-    So a permutation of the places permutes what comes out (Deep Sets: Zaheer et al. 2017,
-    arXiv 1703.06114, equation 4), and what is learned at one place is known at all.
+    So a permutation of the places permutes what comes out (Deep Sets, Zaheer et al. 2017,
+    arXiv 1703.06114), and what is learned at one place is known at all.
 
         u_j = W [own_j, acted_j]    x_j = u_j + V [others, mean_j relu(u_j), max_j relu(u_j)]
         then for each memory x_j + memory(norm(x_j)), and a last norm
