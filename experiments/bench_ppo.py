@@ -33,8 +33,8 @@ from experiments.bench import (
 from experiments.bench_ppo_table import tables
 from experiments.bench_start import begin_training, first_starts
 from experiments.flops import product_flops
+from experiments.programs import lane_hyperparams
 from experiments.specs import CellSpec, NetworkConfig, Settings, build, cell
-from experiments.train import lane_hyperparams
 from popjax.core import Environment
 
 SIDE = 2048  # of the square matrices whose product is taken for the machine's peak

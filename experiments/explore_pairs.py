@@ -15,9 +15,9 @@ from agents.networks import ActorCritic
 from agents.rollout import Inputs, agent_input
 from agents.sharding import placed_like
 from experiments.errors import UserError
+from experiments.programs import lane_hyperparams, lane_keys
 from experiments.regimes import REGIMES
 from experiments.results import Cell
-from experiments.train import lane_hyperparams, lane_keys
 from popjax.core import Environment
 from popjax.players import Player
 

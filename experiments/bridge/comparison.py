@@ -27,10 +27,10 @@ from experiments.bridge.page import Grid
 from experiments.bridge.probes import probe
 from experiments.bridge.same_deck_summary import in_words
 from experiments.errors import UserError
+from experiments.programs import lane_hyperparams, lane_keys
 from experiments.regimes import REGIMES
 from experiments.specs import own_part
 from experiments.studies import read_spec
-from experiments.train import lane_hyperparams, lane_keys
 from popjax.players import Episodes, play
 from popjax.tokens.corpora import in_parts, players_of
 

@@ -25,10 +25,10 @@ from agents.rollout import Inputs
 from experiments.bridge.loops import judge, open_right
 from experiments.bridge.store import tables_of
 from experiments.errors import UserError
+from experiments.programs import lane_hyperparams, lane_keys
 from experiments.regimes import REGIMES, Trainer
 from experiments.results import Table, open_study
 from experiments.specs import CellSpec, NetworkConfig, Settings, cell
-from experiments.train import lane_hyperparams, lane_keys
 from popjax import make
 from popjax.words import nearest
 

@@ -47,9 +47,9 @@ from experiments.bridge.tiny import (
     best_without_memory,
 )
 from experiments.errors import UserError, positive
+from experiments.programs import lane_keys
 from experiments.results import Table, open_study
 from experiments.specs import memory_name
-from experiments.train import lane_keys
 from popjax.floors import log_probs_along, make_law
 from popjax.players import make_player, play
 from popjax.words import nearest

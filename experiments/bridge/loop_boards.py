@@ -27,7 +27,7 @@ from experiments.bridge.board_ways import BOARD_WAYS, TUNED
 from experiments.bridge.loop import Setup
 from experiments.bridge.loop_train import Tuning
 from experiments.bridge.loops import label_log_probs
-from experiments.train import lane_keys
+from experiments.programs import lane_keys
 from popjax import make as make_env
 from popjax.core import Environment
 from popjax.floors import log_probs_along, make_law

@@ -25,8 +25,8 @@ from experiments.bridge.loop import BANDIT_WAYS, DECK_WAYS, Setup
 from experiments.bridge.loop_boards import on_board
 from experiments.bridge.loop_train import Tuning, programs_of
 from experiments.bridge.loops import open_right
+from experiments.programs import lane_keys
 from experiments.results import Table
-from experiments.train import lane_keys
 from popjax.core import Environment
 from popjax.players import make_player, play
 from popjax.players.follow import slipping

@@ -17,7 +17,7 @@ from experiments.bridge.closed_loop import best_arm, habits
 from experiments.bridge.loop import Setup, rungs
 from experiments.bridge.loops import judge
 from experiments.bridge.told import make_advance, make_told
-from experiments.train import lane_keys
+from experiments.programs import lane_keys
 from popjax.core import Environment
 from popjax.envs.multiarmed_bandit import MultiarmedBandit
 from popjax.players import Player

@@ -21,8 +21,8 @@ from agents.regimes import make_train
 from experiments.bridge import rates
 from experiments.bridge.same_deck import KINDS, UNTRAINED, Setup
 from experiments.bridge.same_deck_exam import exam, judged
+from experiments.programs import lane_keys
 from experiments.results import Table, read_parquet
-from experiments.train import lane_keys
 
 AXES = ("gradient_tokens", "supervision_nats")
 """What a learner is told, summed over its updates, beside the tokens it reads."""

@@ -26,11 +26,11 @@ from agents.sharding import placed_like
 from experiments.bridge.forgetting import features_along, retention, word
 from experiments.bridge.store import tables_of
 from experiments.errors import UserError
+from experiments.programs import lane_hyperparams, lane_keys
 from experiments.regimes import REGIMES
 from experiments.results import Cell, Table, open_study
 from experiments.specs import CellSpec, NetworkConfig, Settings, cell, env_name, memory_name
 from experiments.suite import run_cells
-from experiments.train import lane_hyperparams, lane_keys
 from popjax import make
 from popjax.tokens import target_of
 from popjax.tokens.corpora import corpus

@@ -28,9 +28,9 @@ from experiments.bridge.told_ppo import make_ppo
 from experiments.bridge.verdict import ALL, BESIDE, ENOUGH, PRESETS, RUNGS, Curves, Part, Setup
 from experiments.bridge.verdict_gradients import NAMES, make_measure
 from experiments.errors import UserError, positive
+from experiments.programs import lane_keys
 from experiments.results import Table, open_study
 from experiments.specs import memory_name
-from experiments.train import lane_keys
 from popjax.players import play
 from popjax.words import nearest
 
