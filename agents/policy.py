@@ -22,6 +22,7 @@ from jaxtyping import Array, Bool, Key
 from agents.architecture import from_plain, to_plain
 from agents.distributions import distribution, likeliest
 from agents.networks import ActorCritic
+from agents.places import PlaceActorCritic
 from agents.rollout import Inputs, agent_input, input_size
 from popjax.core import Environment
 from popjax.spaces import Box, Discrete
@@ -67,7 +68,7 @@ class Policy(struct.PyTreeNode):
     """
 
     params: Any
-    network: ActorCritic = struct.field(pytree_node=False)
+    network: ActorCritic | PlaceActorCritic = struct.field(pytree_node=False)
     observation_space: Discrete | Box = struct.field(pytree_node=False)
     action_space: Discrete | Box = struct.field(pytree_node=False)
     inputs: Inputs = struct.field(pytree_node=False)
@@ -109,7 +110,7 @@ class Policy(struct.PyTreeNode):
 def save(
     path: Path,
     env: Environment,
-    network: ActorCritic,
+    network: ActorCritic | PlaceActorCritic,
     params: Any,
     inputs: Inputs,
     env_id: str,

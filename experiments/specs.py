@@ -343,7 +343,7 @@ def place_backbone(spec: CellSpec) -> PlaceBackbone:
     return PlaceBackbone(blocks_of(spec), places, own, rows)
 
 
-def build(spec: CellSpec) -> tuple[Any, ActorCritic]:
+def build(spec: CellSpec) -> tuple[Any, ActorCritic | PlaceActorCritic]:
     """The environment and the agent of a cell.
 
     >>> env, network = build(cell("RepeatFirstEasy", "gru", Settings()))
