@@ -30,7 +30,6 @@ from experiments.programs import (
     compile_program,
     keep_compiled_programs,
     lane_hyperparams,
-    seed_numbers,
 )
 from experiments.specs import CellSpec, NetworkConfig, Settings, cell
 
@@ -38,8 +37,8 @@ from experiments.specs import CellSpec, NetworkConfig, Settings, cell
 def begin_training(spec: CellSpec) -> tuple[Any, Program]:
     """The first state, and the program of one update, as `experiments.train` has them."""
     program = compile_program(spec, num_updates=1, evaluation=False)
-    key, _ = program.keys(seed_numbers(spec.seeds))
-    return program.start(*program.put((key, lane_hyperparams(spec)))), program
+    keys, _ = program.lane_keys(spec.seeds)
+    return program.start(keys, program.put(lane_hyperparams(spec))), program
 
 
 def first_starts(spec: CellSpec) -> dict[str, float]:

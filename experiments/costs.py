@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jax
 
-from experiments.programs import compile_program, lane_hyperparams, seed_numbers
+from experiments.programs import compile_program, lane_hyperparams
 from experiments.results import Cell, machine, write_atomically
 from experiments.specs import CellSpec, own_part
 from popjax import make
@@ -86,7 +86,7 @@ def measure(spec: CellSpec) -> Cost:
     part = _part(spec)
     program = compile_program(part, num_updates=1)
     hyperparams = program.put(lane_hyperparams(part))
-    state = program.start(program.put(program.keys(seed_numbers(part.seeds))[0]), hyperparams)
+    state = program.start(program.lane_keys(part.seeds)[0], hyperparams)
     for _ in range(2):
         clock = time.perf_counter()
         state, metrics = program.advance(state, hyperparams)

@@ -31,14 +31,14 @@ import agents
 import experiments
 import popjax
 from agents.memory import MEMORIES
-from experiments.results import write_atomically
+from experiments.results import machine, write_atomically
 from experiments.specs import CellSpec
 
 MOST = 100  # programs in a folder, of about 1 MB each; those not used for longest go
 SOURCES = ((popjax, "**/*.py"), (agents, "**/*.py"), (experiments, "*.py"))
-VERSIONS = ("jax", "jaxlib", "flax", "optax", "distrax", "numpy")
 HIT = "/jax/compilation_cache/cache_hits"
 _folder: Path | None = None
+_sources = ""  # a hash of those that this process runs
 _hits = 0
 
 
@@ -56,9 +56,17 @@ def hits() -> int:
 
 
 def keep_in(folder: Path | None) -> None:
-    """Keeps what this process compiles in a folder, and looks there first; None: neither."""
-    global _folder
-    _folder = folder
+    """Keeps what this process compiles in a folder, and looks there first; None: neither.
+
+    The sources are read here, when the process begins: they may be edited while it runs, and what
+    it compiles then is still made from those that it has imported.
+    """
+    global _folder, _sources
+    _folder, made_from = folder, hashlib.sha256()
+    for package, pattern in SOURCES if folder else ():
+        for path in sorted(Path(package.__file__).parent.glob(pattern)):
+            made_from.update(path.read_bytes())
+    _sources = made_from.hexdigest()
 
 
 def code_of(spec: CellSpec, program: str) -> str | None:
@@ -70,19 +78,12 @@ def code_of(spec: CellSpec, program: str) -> str | None:
     ours = homes[0].startswith("popjax.") and homes[1].startswith("agents.")
     if _folder is None or not ours or jax.process_count() > 1:
         return None
-    made_from = hashlib.sha256(program.encode())
-    for package, pattern in SOURCES:
-        for path in sorted(Path(package.__file__).parent.glob(pattern)):
-            made_from.update(path.read_bytes())
     devices = [(device.platform, device.device_kind) for device in jax.local_devices()]
     flags = {k: v for k, v in os.environ.items() if k.startswith(("XLA_", "JAX_", "LIBTPU_"))}
-    around = (
-        *(version(name) for name in VERSIONS),
-        *(devices, sorted(flags.items()), sorted(map(repr, jax.config.values.items()))),
-        *(platform.python_version(), _processor()),
-    )
-    made_from.update(repr(around).encode())
-    return made_from.hexdigest()[:32]
+    versions = machine()["versions"] | {"numpy": version("numpy")}
+    config = sorted(map(repr, jax.config.values.items()))
+    made_from = program, _sources, versions, devices, sorted(flags.items()), config, _processor()
+    return hashlib.sha256(repr(made_from).encode()).hexdigest()[:32]
 
 
 def _processor() -> str:

@@ -46,6 +46,10 @@ class Program:
         """Values of the true lanes as `start` and `advance` take them."""
         return placed(self.place, padded(self.trainer.lanes, tree))
 
+    def lane_keys(self, seeds: tuple[int, ...]) -> tuple[Any, Any]:
+        """Keys for training and for evaluation, as `start` and the evaluation take them."""
+        return self.put(self.keys(_numbers(seeds)))
+
 
 VALUES = ("hyperparams", "first_seed", "total_steps", "num_segments")  # not seen by the compiler
 
@@ -97,7 +101,7 @@ def _made(
     """The programs `keys`, `start` and `advance`, and the shapes of the state of true lanes. They
     are kept under their code."""
     mesh, place = trainer.lanes, _place(trainer)
-    seeds = seed_numbers(spec.seeds)
+    seeds = _numbers(spec.seeds)
     values = (jax.eval_shape(_keys, seeds)[0], lane_hyperparams(spec))
     init = partial(trainer.init, num_updates=spec.num_updates)
     segment = partial(trainer.segment, num_updates=num_updates)
@@ -127,14 +131,14 @@ def _keys(seeds):
     return pairs[:, 0], pairs[:, 1]
 
 
-def seed_numbers(seeds: tuple[int, ...]) -> Int[np.ndarray, " lanes"]:
+def _numbers(seeds: tuple[int, ...]) -> Int[np.ndarray, " lanes"]:
     """Seeds as `Program.keys` takes them."""
     return np.array(seeds, np.int32)
 
 
 def lane_keys(seeds: tuple[int, ...]) -> tuple[Any, Any]:
     """Keys for training and for evaluation, `[lanes]` each: lane i depends on its seed alone."""
-    return _keys(seed_numbers(seeds))
+    return _keys(_numbers(seeds))
 
 
 def lane_hyperparams(spec: CellSpec) -> Hyperparams:

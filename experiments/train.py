@@ -14,7 +14,7 @@ import numpy as np
 from agents import checkpoint, policy
 from experiments.errors import UserError
 from experiments.lock import Hold
-from experiments.programs import Program, compile_program, lane_hyperparams, seed_numbers
+from experiments.programs import Program, compile_program, lane_hyperparams
 from experiments.results import Cell, Table
 from experiments.sinks import Sinks
 from experiments.specs import CellSpec
@@ -85,7 +85,7 @@ def _train(
     program = compiled(spec)
     trainer = program.trainer
     waited_seconds = time.perf_counter() - clock
-    key_train, key_eval = program.put(program.keys(seed_numbers(spec.seeds)))
+    key_train, key_eval = program.lane_keys(spec.seeds)
     hyperparams = program.put(lane_hyperparams(spec))
     if update:  # the beginning, which may be long, is not made again
         try:

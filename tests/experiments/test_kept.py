@@ -18,7 +18,7 @@ PROCESS = """
 import hashlib, json, sys
 import jax, numpy as np
 from experiments import kept, programs
-from experiments.programs import compile_program, lane_hyperparams, seed_numbers
+from experiments.programs import compile_program, lane_hyperparams
 from tests.experiments.tiny import tiny
 
 env, memory, regime = sys.argv[1:]
@@ -29,7 +29,7 @@ kept.read = lambda *args: seen.append(found(*args)) or seen[-1]
 seen = []
 program = compile_program(spec)
 hyperparams = program.put(lane_hyperparams(spec))
-state = program.start(program.put(program.keys(seed_numbers(spec.seeds))[0]), hyperparams)
+state = program.start(program.lane_keys(spec.seeds)[0], hyperparams)
 state, metrics = program.advance(state, hyperparams)
 leaves = jax.tree.leaves((state.params, metrics))
 bits = hashlib.sha256(b"".join(np.asarray(leaf).tobytes() for leaf in leaves)).hexdigest()
@@ -87,8 +87,8 @@ def folder(tmp_path):
     kept.keep_in(None)
 
 
-def double(factor=2.0):
-    program = jax.jit(lambda x: factor * x).lower(1.0).compile()
+def double():
+    program = jax.jit(lambda x: 2 * x).lower(1.0).compile()
     return [program], jax.ShapeDtypeStruct((), jnp.float32)
 
 
@@ -113,7 +113,7 @@ def test_those_not_used_for_longest_go(folder, monkeypatch):
     assert sorted(path.name for path in folder.iterdir()) == ["a", "c"]
 
 
-def test_a_folder_that_cannot_be_written_is_no_mistake(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_written_is_no_mistake(tmp_path):
     (tmp_path / "file").touch()
     kept.keep_in(tmp_path / "file")
     try:
@@ -128,15 +128,17 @@ def test_a_program_is_named_by_all_that_it_is_made_from(folder, monkeypatch, tmp
     package = types.SimpleNamespace(__file__=tmp_path / "x.py")
     monkeypatch.setattr(kept, "SOURCES", ((package, "*.py"),))
     (tmp_path / "x.py").write_text("a = 1")
+    kept.keep_in(folder)
     name = kept.code_of(spec, "one update")
     assert name == kept.code_of(spec, "one update") != kept.code_of(spec, "two updates")
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
     assert kept.code_of(spec, "one update") != name
     monkeypatch.undo()
-    kept.keep_in(folder)
-    monkeypatch.setattr(kept, "SOURCES", ((package, "*.py"),))
     assert kept.code_of(spec, "one update") == name
     (tmp_path / "x.py").write_text("a = 2")
+    assert kept.code_of(spec, "one update") == name, "this process runs what it has imported"
+    monkeypatch.setattr(kept, "SOURCES", ((package, "*.py"),))
+    kept.keep_in(folder)  # as a later process does
     assert kept.code_of(spec, "one update") != name
 
 
