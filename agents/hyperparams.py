@@ -51,6 +51,16 @@ def optimiser(hyperparams: Hyperparams, held_back: Any = 0.0) -> optax.GradientT
     )
 
 
+def share_of_run(update: Any, num_updates: Any) -> Any:
+    """How far a run of `num_updates` is at the update with this number, counted from 0: above 0 at
+    the first, so that a warm-up does not waste it, and below 1 at the last.
+
+    >>> share_of_run(0, 3), share_of_run(2, 3)
+    (0.25, 0.75)
+    """
+    return (update + 1) / (num_updates + 1)
+
+
 def slow_down(schedule: Schedule, rise: float, share: Any) -> Float[Array, ""]:
     """The share of the learning rate to hold back after this share of the run.
 

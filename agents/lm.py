@@ -20,7 +20,7 @@ from flax import struct
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from agents.hyperparams import Hyperparams, Schedule, optimiser, slow_down
+from agents.hyperparams import Hyperparams, Schedule, optimiser, share_of_run, slow_down
 from agents.nats import expected_nats, token_log_probs
 from agents.networks import LanguageModel
 from agents.reader import make_reader
@@ -196,7 +196,7 @@ def make_train(
         grads, metrics = jax.grad(lm_loss, has_aux=True)(
             state.params, env, network, inputs, episodes
         )
-        share = (state.update + 1) / (state.num_updates + 1)
+        share = share_of_run(state.update, state.num_updates)
         held_back = slow_down(config.schedule, config.warmup, share)
         updates, opt_state = optimiser(hyperparams, held_back).update(
             grads, state.opt_state, state.params

@@ -18,7 +18,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int, Key
 
 from agents.gae import gae
-from agents.hyperparams import Hyperparams, Schedule, optimiser, slow_down
+from agents.hyperparams import Hyperparams, Schedule, optimiser, share_of_run, slow_down
 from agents.networks import ActorCritic
 from agents.positions import REWARDS_ARE_VERDICTS
 from agents.precision import Precision, products
@@ -155,7 +155,8 @@ def passes(
     >>> metrics["loss"].shape
     (4,)
     """
-    held_back = slow_down(config.anneal, config.rise, state.update / state.num_updates)
+    share = share_of_run(state.update, state.num_updates)
+    held_back = slow_down(config.anneal, config.rise, share)
     step = optimiser(hyperparams, held_back).update
 
     def minibatch(learner, columns):

@@ -106,20 +106,25 @@ def over_others(signal: Float[Array, "T B"], where: Bool[Array, "T B"]) -> Float
 def over_group(
     signal: Float[Array, "T B"], where: Bool[Array, "T B"], group: int
 ) -> Float[Array, "T B"]:
-    """`[T, B]` the mean signal of the episodes of each group at the same step."""
+    """`[T, B]` the mean signal, at the same step, of the other episodes of each one's group: like
+    `over_others`, it does not depend on the episode it is for. 0 where no other is left."""
     T, B = signal.shape
-    parts = jnp.where(where, signal, 0.0).reshape(T, B // group, group)
-    count = jnp.sum(where.reshape(T, B // group, group), axis=-1)
-    return jnp.repeat(jnp.sum(parts, axis=-1) / jnp.maximum(count, 1), group, axis=1)
+    inside = where.reshape(T, B // group, group)
+    parts = jnp.where(inside, signal.reshape(inside.shape), 0.0)
+    total = jnp.sum(parts, axis=-1, keepdims=True) - parts
+    count = jnp.sum(inside, axis=-1, keepdims=True) - inside
+    return (total / jnp.maximum(count, 1)).reshape(T, B)
 
 
 def of_group_returns(batch: Batch, terms: Terms) -> Float[Array, "T B"]:
     """GRPO's advantage: the return less the mean return of the group (Shao et al. 2024, arXiv
     2402.03300), without the divisions by deviation and length that bias it (Liu et al. 2025,
-    arXiv 2503.20783) unless they are asked for."""
+    arXiv 2503.20783) unless they are requested. The mean is that of the *other* episodes of the
+    group: with the own one in it, a group of G scales every gradient by 1 - 1/G."""
     returns = jnp.sum(batch.reward, axis=0)
     parts = returns.reshape(-1, terms.group)
-    advantage = parts - jnp.mean(parts, axis=1, keepdims=True)
+    others = jnp.sum(parts, axis=1, keepdims=True) - parts
+    advantage = parts - others / max(terms.group - 1, 1)
     if terms.divide_std:
         advantage /= jnp.std(parts, axis=1, keepdims=True) + 1e-8
     advantage = advantage.reshape(-1)

@@ -1,5 +1,6 @@
 """PPO: what the formulas say, and that it learns what can be learned."""
 
+import dataclasses
 from functools import partial
 from typing import NamedTuple
 
@@ -217,7 +218,7 @@ def test_the_learning_rate_follows_its_schedule(options, half_way):
         actor=None,
         key=None,
         update=jnp.int32(5),
-        num_updates=jnp.int32(10),
+        num_updates=jnp.int32(11),
         kl=jnp.float32(0),
     )
     (after, _), _ = passes(
@@ -237,3 +238,22 @@ def test_products_in_bfloat16_and_all_else_in_float32():
     products = [line for line in text.splitlines() if "stablehlo.dot_general" in line]
     assert len(products) > 20 and all("lhs_precision_type = bf16" in line for line in products)
     assert "xbf16>" not in text and "f64" not in text
+
+
+def test_the_first_update_of_a_warm_up_is_not_wasted():
+    """Its learning rate is above zero, as is the last one's of a schedule that falls to zero."""
+    env = popjax.make("RepeatFirstEasy")
+    config = dataclasses.replace(SMALL, rise=0.5)
+    init, segment = make_train(env, small_network(env, "mlp"), config)
+
+    @quick
+    def twice(key):
+        first = init(key, Hyperparams(), 2)
+        second, _ = segment(first, Hyperparams(), 1)
+        third, _ = segment(second, Hyperparams(), 1)
+        return first.params, second.params, third.params
+
+    first, second, third = twice(jax.random.key(0))
+    for before, after in ((first, second), (second, third)):
+        moved = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b)), before, after)
+        assert max(jax.tree.leaves(moved)) > 0
