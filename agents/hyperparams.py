@@ -34,10 +34,10 @@ class Hyperparams(struct.PyTreeNode):
     adam_eps: float = 1e-5
 
 
-def optimiser(hyperparams: Hyperparams, held_back: Any = 0.0) -> optax.GradientTransformation:
+def optimiser(hyperparams: Hyperparams, lr_scale: Any = 1.0) -> optax.GradientTransformation:
     """Adam behind a clip of the global norm, from traced settings.
 
-    held_back: the share of the learning rate that is not used, see `slow_down`.
+    lr_scale: multiplies the learning rate, see `lr_schedule`.
 
     >>> adam = optimiser(Hyperparams(learning_rate=0.1))
     >>> change, _ = adam.update(jnp.array(2.0), adam.init(jnp.array(0.0)))
@@ -47,7 +47,7 @@ def optimiser(hyperparams: Hyperparams, held_back: Any = 0.0) -> optax.GradientT
     return optax.chain(
         optax.clip_by_global_norm(hyperparams.max_grad_norm),
         optax.scale_by_adam(eps=hyperparams.adam_eps),
-        optax.scale(-hyperparams.learning_rate * (1.0 - held_back)),
+        optax.scale(-hyperparams.learning_rate * lr_scale),
     )
 
 
@@ -61,20 +61,20 @@ def share_of_run(update: Any, num_updates: Any) -> Any:
     return (update + 1) / (num_updates + 1)
 
 
-def slow_down(schedule: Schedule, rise: float, share: Any) -> Float[Array, ""]:
-    """The share of the learning rate to hold back after this share of the run.
+def lr_schedule(schedule: Schedule, warmup: float, share: Any) -> Float[Array, ""]:
+    """What multiplies the learning rate after this share of the run.
 
-    schedule: how the rate falls to zero over the run, or "constant". rise: over this share of the
+    schedule: how the rate falls to zero over the run, or "constant". warmup: over this share of the
     run it first climbs from zero (0 for not at all); both factors apply.
 
-    >>> [slow_down("linear", 0.5, share).item() for share in (0.25, 0.5, 1.0)]
-    [0.625, 0.5, 1.0]
+    >>> [lr_schedule("linear", 0.5, share).item() for share in (0.25, 0.5, 1.0)]
+    [0.375, 0.5, 0.0]
     """
     share = jnp.asarray(share, jnp.float32)
     fall = {
-        "cosine": lambda: 0.5 - 0.5 * jnp.cos(jnp.pi * share),
-        "linear": lambda: share,
-        "constant": lambda: 0.0 * share,
+        "cosine": lambda: 0.5 + 0.5 * jnp.cos(jnp.pi * share),
+        "linear": lambda: 1.0 - share,
+        "constant": lambda: jnp.ones_like(share),
     }[schedule]()
-    rising = jnp.minimum(1.0, share / rise) if rise else 1.0
-    return 1.0 - rising * (1.0 - fall)
+    climb = jnp.minimum(1.0, share / warmup) if warmup else 1.0
+    return climb * fall

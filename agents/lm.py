@@ -20,7 +20,7 @@ from flax import struct
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from agents.hyperparams import Hyperparams, Schedule, optimiser, share_of_run, slow_down
+from agents.hyperparams import Hyperparams, Schedule, lr_schedule, optimiser, share_of_run
 from agents.nats import expected_nats, token_log_probs
 from agents.networks import LanguageModel
 from agents.reader import make_reader
@@ -197,8 +197,8 @@ def make_train(
             state.params, env, network, inputs, episodes
         )
         share = share_of_run(state.update, state.num_updates)
-        held_back = slow_down(config.schedule, config.warmup, share)
-        updates, opt_state = optimiser(hyperparams, held_back).update(
+        lr_scale = lr_schedule(config.schedule, config.warmup, share)
+        updates, opt_state = optimiser(hyperparams, lr_scale).update(
             grads, state.opt_state, state.params
         )
         state = state.replace(

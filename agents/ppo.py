@@ -18,7 +18,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int, Key
 
 from agents.gae import gae
-from agents.hyperparams import Hyperparams, Schedule, optimiser, share_of_run, slow_down
+from agents.hyperparams import Hyperparams, Schedule, lr_schedule, optimiser, share_of_run
 from agents.networks import ActorCritic
 from agents.positions import REWARDS_ARE_VERDICTS
 from agents.precision import Precision, products
@@ -156,8 +156,8 @@ def passes(
     (4,)
     """
     share = share_of_run(state.update, state.num_updates)
-    held_back = slow_down(config.anneal, config.rise, share)
-    step = optimiser(hyperparams, held_back).update
+    lr_scale = lr_schedule(config.anneal, config.rise, share)
+    step = optimiser(hyperparams, lr_scale).update
 
     def minibatch(learner, columns):
         params, opt_state = learner

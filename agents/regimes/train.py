@@ -17,7 +17,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Key
 
 from agents import lm
-from agents.hyperparams import Hyperparams, optimiser, share_of_run, slow_down
+from agents.hyperparams import Hyperparams, lr_schedule, optimiser, share_of_run
 from agents.lm import LMConfig, init_params, inputs_of, reading
 from agents.networks import Backbone, Head, LanguageModel
 from agents.reader import make_reader
@@ -193,8 +193,8 @@ def make_train(
         found = read_histories(state.params, corpus, key_read, state.update)
         batch = make(state.params, jax.random.fold_in(key_say, state.update), *found)
         share = share_of_run(state.update, state.num_updates)
-        held_back = slow_down(config.schedule, config.warmup, share)
-        step = optimiser(hyperparams, held_back).update
+        lr_scale = lr_schedule(config.schedule, config.warmup, share)
+        step = optimiser(hyperparams, lr_scale).update
         metrics = {}
         if regime.pretrain:
             pi = words(env, regime, *read(state.reference, env, network, batch))

@@ -19,7 +19,7 @@ import optax
 from jaxtyping import Array, Float, Int, Key
 
 from agents.hyperparams import Hyperparams, optimiser
-from agents.lm import LMConfig, inputs_of, slow_down
+from agents.lm import LMConfig, inputs_of, lr_schedule
 from agents.networks import LanguageModel
 from agents.regimes import REGIMES, Regime, advantage, make_train
 from agents.regimes.choices import log_probs, of, sizes_of
@@ -112,8 +112,8 @@ def make_told(
 
         grads, out = jax.grad(loss, has_aux=True)(state.params)
         share_done = (state.update + 1) / (state.num_updates + 1)
-        held_back = slow_down(config.schedule, config.warmup, share_done)
-        updates, opt_state = optimiser(hyperparams, held_back).update(
+        lr_scale = lr_schedule(config.schedule, config.warmup, share_done)
+        updates, opt_state = optimiser(hyperparams, lr_scale).update(
             grads, state.opt_state, state.params
         )
         seen = [axes(env, rungs[name], batch, *out) for name in names]

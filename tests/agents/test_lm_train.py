@@ -8,7 +8,7 @@ import pytest
 
 import popjax
 from agents.held_out import held_out, per_token
-from agents.hyperparams import Hyperparams, slow_down
+from agents.hyperparams import Hyperparams, lr_schedule
 from agents.lm import LMConfig, init_params, inputs_of, make_train
 from agents.reader import turn
 from tests.agents.probes import TinyDeck, small_model
@@ -120,12 +120,12 @@ def test_a_corpus_belongs_to_its_seed_and_not_to_the_run():
 
 def test_the_rate_rises_and_falls():
     share = jnp.array([0.0, 0.05, 0.1, 0.5, 1.0])
-    rate = 1 - slow_down("cosine", 0.1, share)
+    rate = lr_schedule("cosine", 0.1, share)
     np.testing.assert_allclose(rate[0], 0, atol=1e-7)
     np.testing.assert_allclose(rate[1], 0.5, atol=0.01)
     np.testing.assert_allclose(rate[3], 0.5, atol=1e-6)
     np.testing.assert_allclose(rate[4], 0, atol=1e-6)
-    assert (1 - slow_down("constant", 0.0, share) == 1).all()
+    assert (lr_schedule("constant", 0.0, share) == 1).all()
 
 
 def test_the_previous_action_is_read_where_tokens_need_it():
