@@ -27,9 +27,10 @@ def held_out(
     config: LMConfig,
     num_episodes: int = 256,
 ) -> dict[str, np.ndarray]:
-    """Of each of `num_episodes` new episodes: `nats` under the model, `floor`, nats under the
-    exact law or the predictor that bounds it, `tokens`, and how many were the likeliest,
-    `correct`. The key is consumed; called outside `jit`."""
+    """Of each of `num_episodes` new episodes: `nats` under the model; `floor`, nats under the exact
+    law, or where there is none under a predictor that bounds the floor from above (`floor_kind`);
+    `tokens`, and how many were the likeliest, `correct`. The key is consumed; called outside
+    `jit`."""
     with_states = env.name.startswith("Labyrinth")  # whose bound looks at the whole maze
     played = partial(play, env, keep_states=with_states)
     episodes = in_parts(players_of(env, config.player), key, num_episodes, played)
@@ -43,8 +44,9 @@ def held_out(
 
 
 def floor_kind(env: Environment) -> str:
-    """What `floor` is: "exact", or "bound" (the true floor lies at or below it)."""
-    return "bound" if FLOORS[env.name].BOUND else "exact"
+    """What `floor` is: "exact", or "at most": an upper bound of the floor, below which a model can
+    go, so that its excess may be negative."""
+    return "at most" if FLOORS[env.name].BOUND else "exact"
 
 
 @partial(jax.jit, static_argnames=("env", "network", "inputs"))
@@ -58,8 +60,8 @@ def _sums(env, network, inputs, params, episodes: Episodes) -> dict[str, Array]:
 
 
 def per_token(sums: dict[str, np.ndarray]) -> dict[str, float]:
-    """Nats a token under the model, the floor, their difference with its standard error over
-    episodes, and the share of tokens that were the likeliest."""
+    """Nats a token under the model, the floor (or its upper bound), their difference with its
+    standard error over episodes, and the share of tokens that were the likeliest."""
     tokens = sums["tokens"]
     over = sums["nats"] - sums["floor"]
     excess = over.sum() / tokens.sum()

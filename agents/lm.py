@@ -29,6 +29,7 @@ from agents.sharding import shared
 from popjax.core import Environment
 from popjax.floors import FLOORS
 from popjax.players import Episodes
+from popjax.spaces import Box
 from popjax.tokens import SOURCES, target_of
 from popjax.tokens.corpora import draw
 from popjax.words import nearest
@@ -48,6 +49,9 @@ class LMConfig:
     """Which corpus."""
     previous_action: Literal["auto", "on", "off"] = "auto"
     """Whether the model reads its own previous action; auto: where tokens depend on actions."""
+    observations: Literal["bins", "reals"] = "bins"
+    """How real-valued observations (poles and pendulums) are read: the middle of each number's bin,
+    which is all that the filter behind their floor knows; or the numbers, which show more."""
     schedule: Schedule = "cosine"
     """How the learning rate falls to zero over the run."""
     warmup: float = 0.02
@@ -79,8 +83,11 @@ class TrainState(struct.PyTreeNode):
 
 def inputs_of(env: Environment, config: LMConfig) -> Inputs:
     """What the model reads. Where actions never change what is seen, they are left out: a model
-    of an expert's transcripts could copy its previous action and need no memory."""
+    of an expert's transcripts could copy its previous action and need no memory. Real-valued
+    observations are read in the bins that the floor is made of, unless asked for as they are."""
     on = {"auto": target_of(env).needs_action, "on": True, "off": False}[config.previous_action]
+    if isinstance(env.observation_space, Box) and config.observations == "bins":
+        return "bins+action" if on else "bins"
     return "obs+action" if on else "obs"
 
 

@@ -12,10 +12,11 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from agents.distributions import distribution, within
 from agents.networks import ActorCritic
 from popjax import batch
+from popjax.bins import Bins
 from popjax.core import Environment, State
 from popjax.spaces import Box, Discrete
 
-Inputs = Literal["obs+action", "obs+joint", "obs"]
+Inputs = Literal["obs+action", "obs+joint", "obs", "bins+action", "bins"]
 
 
 class Actor(struct.PyTreeNode):
@@ -91,7 +92,7 @@ def input_size(env: Environment, inputs: Inputs) -> int:
     >>> input_size(env, "obs"), input_size(env, "obs+action")
     (5, 9)
     """
-    previous = 0 if inputs == "obs" else action_code(env, inputs).flat_size
+    previous = 0 if inputs in ("obs", "bins") else action_code(env, inputs).flat_size
     return env.observation_space.flat_size + previous + 1
 
 
@@ -113,13 +114,19 @@ def agent_input(
 ) -> Float[Array, "... d"]:
     """`concat(flatten(obs), flatten(previous_action) * ~start, start)`: the paper's PreviousAction
     and Antialias wrappers in one. `inputs="obs"` leaves the previous action out; with "obs+joint"
-    an action of several integers is one code for each of their combinations.
+    an action of several integers is one code for each of their combinations; with "bins" instead of
+    "obs" a real-valued observation is the middle of its bin (`popjax.bins`), as a model of tokens
+    sees it.
 
     >>> from popjax import make
     >>> env = make("RepeatPreviousEasy")
     >>> agent_input(env, jnp.array(2), jnp.array(1), jnp.array(False), "obs+action").tolist()
     [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
     """
+    if inputs.startswith("bins"):
+        bins = Bins(env)
+        obs = bins.centre(bins.index(obs, first=start), first=start)
+        inputs = "obs" + inputs.removeprefix("bins")
     flag = start[..., None].astype(jnp.float32)
     parts = [env.observation_space.flatten(obs), flag]
     if inputs != "obs":

@@ -19,7 +19,7 @@ from agents.ppo import PPOConfig
 from agents.published import HEAD_STARTS, PopjaxrlBackbone, paper_backbone
 from experiments.budgets import memory_of_parameters, memory_of_state
 from experiments.errors import UserError, positive
-from popjax.registry import canonical, make
+from popjax.registry import ENVS, canonical, make
 from popjax.spaces import Box, Discrete
 from popjax.words import nearest
 
@@ -181,6 +181,7 @@ class CellSpec:
 SILENT = {  # what settings say that came after the first cells were written, where not asked for
     "network": {"options": {}, "style": "residual", "squash": False, "joint": False},
     "ppo": {"rise": 0.0, "precision": "default"},
+    "lm": {"observations": "reals"},
     "hyperparams": {"value_clip": "inf"},
 }
 WORDS = {  # and what others said before they were words
@@ -198,6 +199,8 @@ def as_before(resolved: dict[str, Any]) -> dict[str, Any]:
     {'settings': {'ppo': {'num_envs': 64, 'anneal': True}}}
     """
     settings = dict(resolved["settings"])
+    if "lm" in settings and not sees_reals(resolved["env"]):
+        settings["lm"] = settings["lm"] | {"observations": "reals"}  # either way it reads integers
     for part in SILENT.keys() & settings.keys():
         said = {k: v for k, v in settings[part].items() if SILENT[part].get(k, ...) != v}
         settings[part] = {
@@ -205,6 +208,15 @@ def as_before(resolved: dict[str, Any]) -> dict[str, Any]:
             for k, v in said.items()
         }
     return resolved | {"settings": settings}
+
+
+def sees_reals(env_id: str) -> bool:
+    """Whether the observations of an environment, if it is known, are real numbers.
+
+    >>> sees_reals("PositionOnlyPendulumEasy"), sees_reals("RepeatFirstEasy")
+    (True, False)
+    """
+    return env_id in ENVS and isinstance(ENVS[env_id].observation_space, Box)
 
 
 def id_of(resolved: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from agents.lm import LMConfig
 from agents.ppo import PPOConfig
 from experiments.errors import UserError
 from experiments.results import Table, read_results
-from experiments.specs import CellSpec, NetworkConfig, Settings, id_of
+from experiments.specs import SILENT, CellSpec, NetworkConfig, Settings, id_of
 from popjax.registry import ENVS
 
 
@@ -170,7 +170,7 @@ def read_spec(folder: Path) -> CellSpec:
         settings = plain.pop("settings")
         for name, kind in (("network", NetworkConfig), ("ppo", PPOConfig), ("lm", LMConfig)):
             if name in settings:
-                settings[name] = kind(**settings[name])
+                settings[name] = kind(**{**SILENT.get(name, {}), **settings[name]})
         settings["hyperparams"] = {k: float(v) for k, v in settings["hyperparams"].items()}
         return CellSpec(**plain, settings=Settings(**settings))
     except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError):

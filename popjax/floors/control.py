@@ -5,9 +5,11 @@ There is no closed law given the tokens so far. The predictor keeps a cloud of s
 with them, moves each by the task's own equations, and predicts the mix of what they would show
 (Gordon, Salmond and Smith, "Novel approach to nonlinear/non-Gaussian Bayesian state estimation",
 1993, with their roughening). It sees the tokens alone, so its loss is an upper bound of the floor.
-The lower bound is 0: without noise, and without bins, two observations give the state.
+It is no lower bound: a model that tracks the state better than the cloud does goes below it. The
+lower bound is 0: without noise, and without bins, two observations give the state.
 
-The bins are those of `popjax.bins`, in which language models are told the observations too.
+The bins are those of `popjax.bins`, in which language models predict and, unless asked for reals,
+read.
 """
 
 from __future__ import annotations

@@ -11,6 +11,11 @@ from agents.held_out import held_out, per_token
 from agents.hyperparams import Hyperparams, lr_schedule
 from agents.lm import LMConfig, init_params, inputs_of, make_train
 from agents.reader import turn
+from agents.rollout import agent_input, input_size
+from popjax.bins import Bins
+from popjax.core import then
+from popjax.floors.control import FilterLaw
+from popjax.spaces import Box
 from tests.agents.probes import TinyDeck, small_model
 
 RATE = Hyperparams(learning_rate=1e-2, max_grad_norm=1.0)
@@ -134,6 +139,35 @@ def test_the_previous_action_is_read_where_tokens_need_it():
         assert inputs_of(env, LMConfig()) == auto
         assert inputs_of(env, LMConfig(previous_action="on")) == "obs+action"
         assert inputs_of(env, LMConfig(previous_action="off")) == "obs"
+
+
+def test_models_of_control_read_what_the_filter_reads():
+    """The filter knows the tokens alone. So does the model: what it reads is the same for all
+    observations of one token, unless it is asked to read the numbers."""
+    envs = [levels["Easy"] for levels in popjax.FAMILIES.values()]
+    for env in (env for env in envs if isinstance(env.observation_space, Box)):
+        first = jnp.array([True, False, False])[:, None]
+        obs = jnp.array([[0.11, -0.07], [0.52, 0.3], [-0.8, 0.04]])[:, None]
+        bins = Bins(env)
+        index = bins.index(obs, first)
+        alike = bins.centre(index, first) + 0.1 * (obs - bins.centre(index, first))
+        assert (bins.index(alike, first) == index).all() and not jnp.allclose(obs, alike)
+        action = jnp.zeros((3, 1, *env.action_space.shape), env.action_space.dtype)
+        for config, same in ((LMConfig(), True), (LMConfig(observations="reals"), False)):
+            inputs = inputs_of(env, config)
+            one, other = (agent_input(env, o, action, first, inputs) for o in (obs, alike))
+            assert one.shape[-1] == input_size(env, inputs)
+            assert bool(jnp.allclose(one, other, atol=1e-6)) == same, (env, inputs)
+
+
+def test_the_filter_reads_no_more_than_bins():
+    """It begins and goes on alike from observations and from the middles of their bins."""
+    env = popjax.make("VelocityOnlyCartPoleEasy")
+    bins, law = Bins(env), FilterLaw(env, num_particles=8)
+    obs, begin = jnp.array([0.11, -0.07]), jax.jit(law.begin)
+    at_first, later = (bins.centre(bins.index(obs, first), first) for first in (True, False))
+    np.testing.assert_array_equal(begin(obs).states, begin(at_first).states)
+    assert law.token(0, then(obs, 1.0)) == law.token(0, then(later, 1.0))
 
 
 @pytest.mark.parametrize(

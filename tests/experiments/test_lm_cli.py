@@ -1,5 +1,7 @@
 """The language model's costume in the command line: trained, stopped, resumed, tabulated."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,8 @@ from agents.held_out import floor_kind, per_token
 from agents.lm import LMConfig
 from experiments.cli import main
 from experiments.results import Cell, read_parquet
-from experiments.specs import NetworkConfig, Settings, cell
-from experiments.studies import read_study
+from experiments.specs import NetworkConfig, Settings, cell, id_of
+from experiments.studies import read_spec, read_study
 from experiments.train import run_cell
 from popjax import FAMILIES
 from popjax.floors import floor
@@ -117,7 +119,27 @@ def test_a_sweep_of_language_models(capsys, tmp_path):
 def test_floors_are_exact_or_bounds():
     kinds = {family: floor_kind(levels["Easy"]) for family, levels in FAMILIES.items()}
     assert kinds["HigherLower"] == kinds["MineSweeper"] == "exact"
-    assert kinds["LabyrinthEscape"] == kinds["PositionOnlyCartPole"] == "bound"
+    assert kinds["LabyrinthEscape"] == kinds["PositionOnlyCartPole"] == "at most"
+
+
+def test_cells_that_read_reals_are_told_from_those_that_read_bins(tmp_path):
+    """And those of before the choice, which read reals, are found again and read as they were."""
+    cells = {
+        (env, observations): cell(
+            env, "gru", Settings(lm=LMConfig(num_episodes=8, observations=observations)), "lm"
+        )
+        for env in ("RepeatFirstEasy", "PositionOnlyPendulumEasy")
+        for observations in ("bins", "reals")
+    }
+    ids = {name: spec.id for name, spec in cells.items()}
+    assert ids["RepeatFirstEasy", "bins"] == ids["RepeatFirstEasy", "reals"]
+    assert ids["PositionOnlyPendulumEasy", "bins"] != ids["PositionOnlyPendulumEasy", "reals"]
+    old = cells["PositionOnlyPendulumEasy", "reals"].resolved()
+    del old["settings"]["lm"]["observations"]
+    assert id_of(old) == ids["PositionOnlyPendulumEasy", "reals"]
+    (tmp_path / "spec.json").write_text(json.dumps({"spec": old}))
+    assert read_spec(tmp_path).settings.lm.observations == "reals"
+    assert read_spec(tmp_path).id == ids["PositionOnlyPendulumEasy", "reals"]
 
 
 def test_what_the_costumes_do_not_share_is_not_in_the_name():
