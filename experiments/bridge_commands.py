@@ -30,7 +30,8 @@ class BridgeFloors:
     """The least loss that any predictor of the next token can have, in nats, for all environments.
 
     Where the policy matters, a floor belongs to the player that makes the histories. "exact" is the
-    floor itself; at a "bound" the floor lies between 0 and the number.
+    floor itself; "at most" is an upper bound: the floor lies between 0 and the number, and a model
+    can go below it.
 
     Example: popjax bridge floors --envs HigherLowerEasy MineSweeperHard
     """
@@ -50,19 +51,20 @@ class BridgeFloors:
         table = Table(title="entropy floors, in nats")
         for name in ("id", "player"):
             table.add_column(name, no_wrap=True)
-        for name in ("a token", "s.e.", "an episode", "tokens", "memory is worth"):
+        for name in ("a token", "s.e.", "an episode", "s.e. ", "tokens", "memory is worth"):
             table.add_column(name, justify="right")
         for name in ("kind", "how"):
             table.add_column(name)
         rows = [asdict(floor) | {"memory_is_worth": memory_is_worth(floor)} for floor in floors]
         for row in rows:
-            worth = row["memory_is_worth"]
+            worth, most = row["memory_is_worth"], "≤ " if row["kind"] == "at most" else ""
             table.add_row(
                 row["env_id"],
                 row["player"],
-                f"{row['nats_per_token']:.4f}",
+                f"{most}{row['nats_per_token']:.4f}",
                 f"{row['standard_error']:.4f}" if row["standard_error"] else "",
-                f"{row['nats_per_episode']:.3f}",
+                f"{most}{row['nats_per_episode']:.3f}",
+                f"{row['episode_error']:.4f}" if row["episode_error"] else "",
                 f"{row['tokens_per_episode']:.1f}",
                 "" if worth is None else f"{worth:.4f}",
                 row["kind"],

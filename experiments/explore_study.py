@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from rich.console import Console
 
+from agents.held_out import floor_kind
 from experiments import explore
 from experiments.explore_forgetting import forgetting
 from experiments.explore_models import STUDY, study_cells
@@ -49,7 +50,8 @@ def _line(row: Row) -> dict[str, Any]:
         result = f"return {np.mean(row.final):.3f}"
     else:
         nats, floor = (np.mean([seed[name] for seed in row.tokens]) for name in ("nats", "floor"))
-        result = f"{nats:.4f} nats a token, floor {floor:.4f}"
+        most = "" if floor_kind(ENVS[spec.env]) == "exact" else "at most "
+        result = f"{nats:.4f} nats a token, floor {most}{floor:.4f}"
     return {
         "env": spec.env,
         "memory": spec.memory,

@@ -38,7 +38,7 @@ MODEL_COLUMNS = (
     Column("memory"),
     Column("nats/token", 4),
     Column("floor", 4, "of any predictor, on the same episodes", known=True),
-    Column("kind", about="exact: the true law's; bound: the true floor lies at or below"),
+    Column("kind", about="exact: the floor itself; at most: an upper bound of it"),
     Column("excess", 4, "nats over the floor"),
     Column("s.e.", 4, "of the excess, over episodes", wide=True),
     Column("right %", 1, "how often the likeliest token came"),
@@ -126,8 +126,8 @@ def models_sheet(study: str, rows: Sequence[Row]) -> Sheet:
         (
             "excess: over the floor on the same episodes (spread: standard deviation over seeds; "
             "s.e.: over episodes).",
-            "exact: the floor is the true law's. bound: a good predictor's, and the true floor "
-            "lies at or below it. right: the likeliest token came.",
+            "exact: the floor is the true law's. at most: it is a good predictor's, an upper bound "
+            "that a model can go below, with a negative excess. right: the likeliest token came.",
         ),
     )
 

@@ -2,9 +2,9 @@
 
 `law(env)` is the law of its next token, where there is one. `code_lengths(env, episodes)`, where a
 file has its own, are the nats `[N]` of each of the played episodes under the exact law or, where
-`BOUND` names one, under a predictor that bounds it from above; elsewhere they follow from the law.
-Where not `POLICY_MATTERS` all episodes have the same, `nats_per_episode(env)`, and
-`without_memory(env)` is what a predictor without memory pays.
+`BOUND` names one, under a predictor whose loss is an upper bound of the floor; elsewhere they
+follow from the law. Where not `POLICY_MATTERS` all episodes have the same, `nats_per_episode(env)`,
+and `without_memory(env)` is what a predictor without memory pays.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def make_law(env: Environment) -> Law:
 
 def code_lengths(env: Environment, episodes: Episodes) -> Float[np.ndarray, " N"]:
     """Nats of all tokens of each episode, after its first observation, in float64: the floor on
-    these very episodes, or a bound of it. Labyrinths need episodes played with `keep_states`."""
+    these very episodes, or an upper bound of it. Labyrinths need episodes played with
+    `keep_states`."""
     if hasattr(FLOORS[env.name], "code_lengths"):
         return FLOORS[env.name].code_lengths(env, episodes)
     return surprise(make_law(env), episodes).sum(0)

@@ -1,11 +1,12 @@
 """A bound for mazes: what a predictor pays that knows how mazes are built, and nothing finer.
 
-The maze generator has no tractable posterior, so there is no exact floor. This predictor takes
-each square between two cells for open with the share that is open in a finished maze, one by one;
-cells are open and pillars and the outer wall closed but for start and goal. It does not know where
-along its wall the start lies, so it mixes over all such places, which costs at most the logarithm
-of their number, and the place of the goal in the opposite wall likewise. Its loss over an episode
-depends only on the squares that were seen, so it is computed from these.
+The maze generator has no tractable posterior, so there is no exact floor. This predictor takes each
+square between two cells for open with the share that is open in a finished maze, one by one; cells
+are open and pillars and the outer wall closed but for start and goal. It does not know where along
+its wall the start lies, so it mixes over all such places, which costs at most the logarithm of
+their number, and the place of the goal in the opposite wall likewise. Its loss is an upper bound of
+the floor: a model that knows more of how mazes are dug goes below it. Over an episode it depends
+only on the squares that were seen, so it is computed from these.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from popjax.words import nearest
 
 TABLE = Path(__file__).with_name("floors.json")
 ANY = "any"
+MOST_AT_ONCE = 1024  # episodes, of which all steps are held in memory
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,10 @@ class Floor:
     nats_per_token: over all steps of all episodes, the answer to the last action included and the
         first observation not. standard_error: of it; 0 for a closed form.
     nats_per_episode, tokens_per_episode: their ratio is `nats_per_token`.
-    kind: "exact", or "bound": the floor lies between 0 and this.
+    kind: "exact", or "at most": the number is an upper bound of the floor, which lies between 0
+        and it, and a model can go below the number.
     how: where the number comes from.
+    episode_error: standard error of `nats_per_episode`; None if it was not kept.
     without_memory: nats a token of the best predictor that sees the present observation alone, and
         the clock; None if not known.
     """
@@ -50,6 +53,7 @@ class Floor:
     standard_error: float
     kind: str
     how: str
+    episode_error: float | None = None
     without_memory: float | None = None
 
 
@@ -80,6 +84,7 @@ def floor(env_id: str, player: str = "reference") -> Floor:
             standard_error=0.0,
             kind="exact",
             how="closed form",
+            episode_error=0.0,
             without_memory=FLOORS[env.name].without_memory(env) / env.max_steps,
         )
     return Floor(env_id, player, **_table()[env_id][player])
@@ -101,6 +106,8 @@ def floor_table() -> list[Floor]:
 def measure(env_id: str, player: str, num_episodes: int, seed: int = 0) -> dict[str, Any]:
     """The floor over so many played episodes: an entry of `floors.json`.
 
+    Every player has episodes of its own, so that the numbers of two players are independent.
+
     >>> entry = measure("MultiarmedBanditEasy", "random", 8)
     >>> entry["tokens_per_episode"], entry["kind"]
     (200.0, 'exact')
@@ -108,20 +115,27 @@ def measure(env_id: str, player: str, num_episodes: int, seed: int = 0) -> dict[
     env_id = canonical(env_id)
     env = ENVS[env_id]
     keep_states = env.name.startswith("Labyrinth")
-    key = jax.random.key(seed)
-    episodes = play(env, make_player(env, player), key, num_episodes, keep_states)
-    tokens = np.asarray(episodes.lengths, np.float64)
-    nats = code_lengths(env, episodes)
+    key = jax.random.fold_in(jax.random.key(seed), list(KINDS).index(player))
+    nats, tokens = [], []
+    for first in range(0, num_episodes, MOST_AT_ONCE):
+        size = min(MOST_AT_ONCE, num_episodes - first)
+        own = jax.random.fold_in(key, first)
+        episodes = play(env, make_player(env, player), own, size, keep_states)
+        nats.append(code_lengths(env, episodes))
+        tokens.append(np.asarray(episodes.lengths, np.float64))
+    nats, tokens = np.concatenate(nats), np.concatenate(tokens)
     rate = nats.sum() / tokens.sum()
     error = np.std(nats - rate * tokens) / tokens.mean() / math.sqrt(num_episodes)
+    episode_error = np.std(nats) / math.sqrt(num_episodes)
     bound, episodes_played = FLOORS[env.name].BOUND, f"Monte Carlo, {num_episodes} episodes"
     return {
         "nats_per_token": round(rate.item(), 5),
         "nats_per_episode": round(nats.mean().item(), 4),
         "tokens_per_episode": round(tokens.mean().item(), 4),
         "standard_error": round(error.item(), 5),
-        "kind": "bound" if bound else "exact",
+        "kind": "at most" if bound else "exact",
         "how": f"{bound}; {episodes_played}" if bound else episodes_played,
+        "episode_error": round(episode_error.item(), 5),
     }
 
 
@@ -133,15 +147,26 @@ def store(env_id: str, player: str, entry: dict[str, Any]) -> None:
     _table.cache_clear()
 
 
-LINE = "{:30} {:10} {:>8} {:>8} {:>9} {:>8}   {:6} {}".format
-HEAD = LINE("environment", "player", "/token", "± s.e.", "/episode", "tokens", "kind", "how")
+LINE = "{:30} {:10} {:>8} {:>8} {:>10} {:>8} {:>8}   {:7} {}".format
+HEAD = LINE(
+    *("environment", "player", "/token", "± s.e.", "/episode", "± s.e.", "tokens", "kind", "how")
+)
 
 
 def line(env_id: str, player: str, entry: dict[str, Any]) -> str:
-    figures = (entry["nats_per_token"], entry["standard_error"])
-    sizes = (entry["nats_per_episode"], entry["tokens_per_episode"])
-    figures = [f"{x:.4f}" for x in figures] + [f"{x:.2f}" for x in sizes]
-    return LINE(env_id, player, *figures, entry["kind"], entry["how"])
+    """One row of the printed table; upper bounds are marked."""
+    error, most = entry.get("episode_error"), "≤ " if entry["kind"] == "at most" else ""
+    return LINE(
+        env_id,
+        player,
+        f"{most}{entry['nats_per_token']:.4f}",
+        f"{entry['standard_error']:.4f}",
+        f"{most}{entry['nats_per_episode']:.3f}",
+        "" if error is None else f"{error:.4f}",
+        f"{entry['tokens_per_episode']:.2f}",
+        entry["kind"],
+        entry["how"],
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:
