@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Add your own environment and memory model
 #
-# A new environment is a state, a frozen dataclass with `reset` and `step`; a new memory maps
+# A new environment is a state, a frozen dataclass with `reset` and `transition`; a new memory maps
 # sequences to sequences and forgets wherever `start` says so. Either is one file and one line in a
 # registry; in a notebook no registry is needed.
 
