@@ -25,7 +25,7 @@ from experiments.bridge.nulls import compare
 from experiments.bridge.overlap import STATISTICS
 from experiments.bridge.page import Grid
 from experiments.bridge.probes import probe
-from experiments.bridge.same_deck_summary import in_words
+from experiments.bridge.same_deck_summary import ns_in_words
 from experiments.errors import UserError
 from experiments.programs import lane_hyperparams, lane_keys
 from experiments.regimes import REGIMES
@@ -155,7 +155,7 @@ class Pair:
                 matrix[began_alike] = np.nan
                 found = compare(matrix, self.places["A"], self.places["B"], untrained)
                 likeness = [f"{x:.2f}" for x in found.likeness[:3]]
-                rows.append([name, version, *likeness, in_words(found), found.verdict])
+                rows.append([name, version, *likeness, ns_in_words(found), found.verdict])
         return Grid(
             "likeness of A and B",
             ["measure", "states", "A with B", "null", "ceiling", "NS [95 %]", "verdict"],

@@ -4,9 +4,11 @@
 
 null: the mean likeness of a trained network and an untrained one. ceiling: the mean likeness of two
 seeds of the same kind, of that kind where it is less. 1: as alike as two seeds of one objective;
-0: no more than an untrained network. Pairs share networks, so networks are drawn again, not pairs,
-and labels are dealt anew among networks with the matrix left as it is. "The same" is claimed only
-by an equivalence test: the interval within a margin of 1 (Schuirmann 1987).
+0: no more than an untrained network. Where the ceiling is near the null the quotient means nothing,
+so NS is given only where they are more than 0.2 apart, and always beside the three likenesses.
+Pairs share networks, so networks are drawn again, not pairs, and labels are dealt anew among
+networks with the matrix left as it is. "The same" is claimed only by an equivalence test: the
+interval within a margin of 1 (Schuirmann 1987).
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ import numpy as np
 from jaxtyping import Float
 
 MARGIN = 0.1
+APART = 0.2
+"""Ceiling less null above which NS means something."""
 Verdict = Literal["the same", "different", "inconclusive"]
 
 
@@ -46,9 +50,15 @@ class Comparison(NamedTuple):
     permutation: float
 
     @property
+    def has_ns(self) -> bool:
+        """Whether two seeds of one kind are so much more alike than strangers that NS means
+        something."""
+        return self.likeness.ceiling - self.likeness.null > APART
+
+    @property
     def verdict(self) -> Verdict:
         """As alike as two seeds of one kind at the 5 % level, less alike than these, or neither."""
-        if not self.likeness.ceiling > self.likeness.null:
+        if not self.has_ns:
             return "inconclusive"
         if self.equivalence < 0.05:
             return "the same"

@@ -90,7 +90,7 @@ def draw_retention(panel: Axes, summary: Summary, task: str) -> None:
 
 
 def draw_matrix(panel: Axes, summary: Summary, task: str) -> None:
-    """Of all networks, and below it NS of each pair of kinds."""
+    """Of all networks, and below it the likeness of each pair of kinds with null and ceiling."""
     matrix, seeds, kinds = summary.matrix(task), summary.setup.seeds, summary.setup.all
     np.fill_diagonal(matrix, np.nan)
     panel.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
@@ -109,7 +109,7 @@ def draw_matrix(panel: Axes, summary: Summary, task: str) -> None:
             place = {"ha": "center", "va": "center", "fontsize": 8.5, "color": INK, "bbox": box}
             panel.text(middle[j], middle[i], f"{mean:.2f}", **place)
     panel.spines[:].set_visible(False)
-    said = [f"NS({a}, {b}) {in_words(summary.likeness(task, a, b))}" for a, b in summary.pairs]
+    said = [f"{a}, {b}: {in_words(summary.likeness(task, a, b))}" for a, b in summary.pairs]
     panel.set_xlabel("\n".join(said), fontsize=8, color=INK)
     title(panel, f"{task}: residual CKA")
 

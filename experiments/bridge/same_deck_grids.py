@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from agents.positions import REWARDS_ARE_VERDICTS
+from experiments.bridge.nulls import APART
 from experiments.bridge.page import Grid
 from experiments.bridge.same_deck import KINDS, LEAST_COMPETENCE, MOST_EXCESS, UNTRAINED
 from experiments.bridge.same_deck_measures import STATISTICS
-from experiments.bridge.same_deck_summary import Summary, in_words, words
+from experiments.bridge.same_deck_summary import Summary, in_words, ns_in_words, words
 
 NEARLY_ALL = 0.95
 
@@ -63,18 +64,21 @@ def likenesses(summary: Summary) -> Grid:
             for measure, version in (("CKA", "residual"), ("Procrustes", "residual"),
                                      ("CKA", "raw"), ("CKA", "fixed")):  # fmt: skip
                 one = summary.likeness(task, a, b, measure, version)
-                row.append(in_words(one))
                 if (measure, version) == ("CKA", "residual"):
                     row += [f"{x:.2f}" for x in one.likeness[:3]] + [
-                        one.verdict if summary.matched(task, a, b) else "unmatched"
+                        ns_in_words(one),
+                        one.verdict if summary.matched(task, a, b) else "unmatched",
                     ]
+                else:
+                    row.append(in_words(one))
             rows.append(row)
     return Grid(
-        "normalised likeness NS: 0 an untrained network, 1 two seeds of one objective",
-        ["task", "kinds", "CKA, residual [95 %]", "between", "null", "ceiling", "verdict",
+        "likeness of two kinds, and NS: 0 an untrained network, 1 two seeds of one objective",
+        ["task", "kinds", "CKA, residual", "null", "ceiling", "NS [95 %]", "verdict",
          "Procrustes, residual", "CKA, raw", "CKA, at fixed steps"],
         rows,
-        "residual: given clock and card on the table. Seeds that began alike are not paired.",
+        "residual: given clock and card on the table. Seeds that began alike are not paired. "
+        f"NS only where the ceiling is more than {APART} above the null.",
     )  # fmt: skip
 
 
@@ -86,7 +90,9 @@ def other_measures(summary: Summary) -> Grid:
         for task in summary.setup.tasks
         for a, b in summary.pairs
     ]
-    return Grid("NS by other measures, residual, exploratory", ["task", "kinds", *measures], rows)
+    return Grid(
+        "likeness by other measures, residual, exploratory", ["task", "kinds", *measures], rows
+    )
 
 
 def controls(summary: Summary) -> Grid:

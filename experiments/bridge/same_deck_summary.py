@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
-from experiments.bridge.nulls import Comparison, Likeness, compare, over_networks
+from experiments.bridge.nulls import APART, Comparison, Likeness, compare, over_networks
 from experiments.bridge.overlap import CAUSAL, deck_of, exact
 from experiments.bridge.same_deck import (
     KINDS,
@@ -26,6 +26,8 @@ from popjax.core import Environment
 Part = tuple[str, str]
 ENOUGH = 4
 """Networks of a kind: with 4 and 4 the least two-sided p is 2 / 70, with 3 and 3 it is 0.1."""
+LEAST_RANK = 0.8
+"""Correlation by rank from which memory is said to follow need by rank."""
 PAIRS = (
     ("verdict", "LM"), ("label", "LM"), ("verdict", "label"), ("rewards", "LM"), ("sum", "LM"),
     ("both", "LM"), ("both", "label"), ("rewards", "verdict"), ("sum", "rewards"),
@@ -170,23 +172,64 @@ def overlap_of(env: Environment) -> str:
     return "equal" if env.name in CAUSAL else exact(env).kind
 
 
-def line(points, repetitions: int = 2000, seed: int = 0) -> tuple[float, float, float, float]:
-    """Slope of measured on predicted overlap with its 95 % interval, networks drawn again within
-    each kind, and Spearman's correlation of the means."""
+@dataclass(frozen=True)
+class Followed:
+    """How measured overlap follows predicted overlap, over `number` points with a predicted one
+    below 1. Intervals are of 95 %, networks drawn again within each kind. rank: Spearman's, of the
+    means; p: two-sided, of a permutation test."""
+
+    number: int
+    slope: tuple[float, float, float]
+    rank: tuple[float, float, float]
+    p: float
+
+    @property
+    def by_rank(self) -> bool:
+        return self.p < 0.05 and self.rank[0] > LEAST_RANK
+
+    @property
+    def in_size(self) -> bool:
+        """The interval of the slope contains 1, and that the points are in order is no accident."""
+        return self.p < 0.05 and self.slope[1] <= 1 <= self.slope[2]
+
+
+def free(points: list[tuple]) -> list[tuple]:
+    """Those whose predicted overlap is below 1. The others cannot test the hypothesis: a competent
+    network has what its objective needs."""
+    return [point for point in points if point[3] < 0.999]
+
+
+def followed(points: list[tuple], repetitions: int = 2000, seed: int = 0) -> Followed:
+    """Of the `free` points, three at least."""
+    points = free(points)
     predicted = np.array([p[3] for p in points])
+    means = np.array([p[4].mean() for p in points])
     generator = np.random.default_rng(seed)
 
-    def slope(values):
-        return np.polyfit(predicted, values, 1)[0]
+    def slope(values: Float[np.ndarray, "R points"]) -> Float[np.ndarray, " R"]:
+        return np.polyfit(predicted, values.T, 1)[0]
 
-    slopes = []
-    for _ in range(repetitions):
-        drawn = {p[:2]: generator.integers(len(p[4]), size=len(p[4])) for p in points}
-        slopes.append(slope([p[4][drawn[p[:2]]].mean() for p in points]))
-    low, high = np.quantile(slopes, [0.025, 0.975])
-    means = np.array([p[4].mean() for p in points])
-    rank = spearmanr(predicted, means).statistic
-    return float(slope(means)), float(low), float(high), float(rank)
+    def rank(values: Float[np.ndarray, "R points"]) -> Float[np.ndarray, " R"]:
+        a, b = (rankdata(x, axis=-1) for x in (predicted, values))
+        a, b = (x - x.mean(axis=-1, keepdims=True) for x in (a, b))
+        return b @ a / np.sqrt((a @ a) * np.sum(b * b, axis=-1))
+
+    drawn = {p[:2]: generator.integers(len(p[4]), size=(repetitions, len(p[4]))) for p in points}
+    redrawn = np.stack([p[4][drawn[p[:2]]].mean(axis=1) for p in points], axis=1)
+    (found,) = rank(means[None])
+    dealt = rank(generator.permuted(np.tile(means, (repetitions, 1)), axis=1))
+    as_far = np.sum(np.abs(dealt) >= abs(found) - 1e-12)
+
+    def with_interval(of) -> tuple[float, float, float]:
+        (here,) = of(means[None])
+        return float(here), *np.quantile(of(redrawn), [0.025, 0.975]).tolist()
+
+    return Followed(
+        len(points),
+        with_interval(slope),
+        with_interval(rank),
+        float((1 + as_far) / (1 + repetitions)),
+    )
 
 
 def difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
@@ -208,8 +251,25 @@ def words(values: np.ndarray, digits: int = 2) -> str:
     return "{:.{d}f} [{:.{d}f}, {:.{d}f}]".format(*over_networks(values), d=digits)
 
 
-def in_words(found: Comparison) -> str:
-    """NS with its interval, if there is one."""
-    if np.isnan(found.likeness.ns):
+def ns_in_words(found: Comparison) -> str:
+    """NS with its interval, where there is one."""
+    if np.isnan(found.likeness.between):
         return "unmatched"
+    if not found.has_ns:
+        return f"none (ceiling within {APART} of null)"
     return f"{found.likeness.ns:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def in_words(found: Comparison) -> str:
+    """The likeness of two kinds with its null and ceiling, and NS where there is one.
+
+    >>> likeness = Likeness(between=0.3, null=0.2, ceiling=0.9, ns=0.14)
+    >>> in_words(Comparison(likeness, 0.1, 0.2, 1.0, 0.001))
+    '0.30 (null 0.20, ceiling 0.90), NS 0.14 [0.10, 0.20]'
+    >>> in_words(Comparison(likeness._replace(ceiling=0.25, ns=2.0), -3.6, 7.9, 1.0, 0.001))
+    '0.30 (null 0.20, ceiling 0.25), NS none (ceiling within 0.2 of null)'
+    """
+    if np.isnan(found.likeness.between):
+        return "unmatched"
+    between, null, ceiling = (f"{x:.2f}" for x in found.likeness[:3])
+    return f"{between} (null {null}, ceiling {ceiling}), NS {ns_in_words(found)}"

@@ -13,7 +13,7 @@ from experiments.bridge.same_deck import PRESETS, Setup
 from experiments.bridge.same_deck_exam import exam, judged
 from experiments.bridge.same_deck_measures import STATISTICS
 from experiments.bridge.same_deck_study import present
-from experiments.bridge.same_deck_summary import Summary
+from experiments.bridge.same_deck_summary import Summary, followed, in_words
 from experiments.bridge.same_deck_train import Cell
 from experiments.bridge.similarity import MEASURES
 from tests.experiments.command import assert_one_line, run
@@ -136,6 +136,52 @@ def test_a_world_in_which_one_deck_makes_one_memory():
     assert said["H1b"] == "inconclusive"
 
 
+def test_points_that_competence_forces_say_nothing_of_need():
+    """Half of the points have a predicted overlap of 1 and lie near 1, so that over all of them the
+    order looks right; over the seven others it is not."""
+    predicted = [0.20, 0.31, 0.33, 0.40, 0.41, 0.50, 0.52]
+    measured = [0.72, 0.96, 0.55, 0.80, 0.62, 0.90, 0.74]
+    draw = np.random.default_rng(1)
+    points = [
+        ("RepeatFirst", f"kind {i}", "rl", x, y + 0.01 * draw.normal(size=8))
+        for i, (x, y) in enumerate(zip(predicted, measured, strict=True))
+    ]
+    forced = [("CountRecall", f"kind {i}", "lm", 1.0, np.full(8, 0.98)) for i in range(7)]
+    found = followed(points + forced)
+    assert found == followed(points) and found.number == 7
+    assert found.rank[1] <= found.rank[0] <= found.rank[2] < 0.8 and found.p > 0.05
+    assert found.slope[2] < 1 and not found.by_rank and not found.in_size
+    exact = [(*p[:4], p[3] + 0.01 * draw.normal(size=8)) for p in points]
+    assert followed(exact).in_size and followed(exact).by_rank and followed(exact).p < 0.01
+    assert followed([(*p[:4], 0.6 + 0.2 * p[4]) for p in exact]).by_rank
+
+
+def test_no_finding_where_memory_does_not_follow_need():
+    """Competent networks that keep as much of what they need not, whatever that is."""
+
+    def alike(summary, task, kind, who):
+        if kind == "untrained" or summary.predicted(task, kind, who) == 1.0:
+            return everything(summary, task, kind, who)
+        return 0.7 if kind == "label" else 0.9
+
+    found = same_deck_report.moderate(world(alike, TWO_KINDS, COSTUMES))
+    assert found.outcome == "fails" and "neither by rank nor in size" in found.found
+    assert (
+        "over 6 points with a predicted overlap below 1" in found.found and "(p 0." in found.found
+    )
+
+
+def test_a_quotient_is_said_only_where_the_ceiling_is_far_from_the_null():
+    """Two seeds hardly more alike than strangers: no NS, and nothing follows from it."""
+    close = {frozenset(pair): 0.25 for pair in [(a, b) for a in KINDS for b in KINDS]}
+    summary = world(needed, close | {frozenset(("LM", "verdict")): 0.01}, COSTUMES)
+    found = summary.likeness("RepeatFirst", "verdict", "LM")
+    assert not found.has_ns and found.verdict == "inconclusive"
+    assert in_words(found).endswith("NS none (ceiling within 0.2 of null)")
+    assert "(null 0.10, ceiling 0.25)" in in_words(found)
+    assert outcomes(summary)["S"] == "inconclusive"
+
+
 def test_exact_rules_and_untrained_networks_need_no_competence():
     """They stand beside the others in the figure and the table of order."""
     summary = world(needed, TWO_KINDS, COSTUMES, competence=0.6)
@@ -204,7 +250,7 @@ def test_a_mistake_gets_one_line(capsys, tmp_path):
 def test_the_smallest_study_runs_and_goes_on(capsys, tmp_path):
     words = f"bridge same-deck --preset smoke --seeds 2 --out {tmp_path}"
     code, out, _ = run(capsys, words)
-    assert code == 0 and "NS(verdict, LM)" in out and "0 finished" in out
+    assert code == 0 and "verdict and LM: " in out and "0 finished" in out
     assert "learning rates tried" in out and out.count(" of 2, ") == 5
     folder = tmp_path / "same-deck"
     (folder / "RepeatFirst-alike.parquet").unlink()
