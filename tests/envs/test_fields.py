@@ -17,10 +17,12 @@ from popjax.envs.battleship import always_fits, place_fleet
 from popjax.floors import FLOORS, make_law
 from popjax.keyboard import keys_of
 from popjax.players import KINDS, play
+from popjax.render.scene import Rect
 from popjax.tokens import Vocabulary, target_of
 from popjax.tokens.corpora import player_of
 
 N = 2
+OVERHANG = 5  # of a cart at the end of its track
 DECKS = ("Autoencode", "CountRecall", "RepeatFirst", "RepeatPrevious")
 
 
@@ -241,9 +243,9 @@ def check_scene(env, episodes):
         assert f"/ {env.max_steps}" in render.svg(scene)
         for shape in scene.shapes:
             x, y = (getattr(shape, axis, 0) for axis in "xy")
-            assert -1 <= x <= scene.width + 1 and -1 <= y <= scene.height + 1, shape
-            right = x + getattr(shape, "width", 0) if hasattr(shape, "height") else x
-            assert right <= scene.width + 1, shape
+            right = x + shape.width if isinstance(shape, Rect) else x
+            assert -OVERHANG <= x <= right <= scene.width + OVERHANG, shape
+            assert -1 <= y <= scene.height + 1, shape
         assert render.ansi(scene, colour=False).count("\n") == -(-scene.height // 2) - 1
     action = episodes.action[0, 0]
     typed = " ".join(f"{part:g}" for part in np.ravel(action))
@@ -270,3 +272,8 @@ def test_an_environment_of_any_fields_plays_by_its_rules(family, seed):
     check_scene(env, found["random"]["episodes"])
     if seed and hasattr(FLOORS[env.name], "law"):
         check_law(env, found["random"]["episodes"])
+
+
+def test_where_rows_outnumber_the_letters_cards_have_numbers():
+    assert keys_of(popjax.make("ConcentrationEasy", num_decks=6)).read("x12") == 311
+    assert keys_of(popjax.make("ConcentrationEasy", num_decks=7)).explanation.endswith("0 to 363")
