@@ -8,21 +8,28 @@ Whoever needs the observation an episode ended in calls the two halves himself.
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Int, Key
 
 from popjax.core import Environment, State, TimeStep
+from popjax.fields import whole_number
+from popjax.spaces import check_type
 
 
 def reset(env: Environment, key: Key[Array, ""], num_envs: int) -> tuple[State, TimeStep]:
-    """Begins `num_envs` episodes; every leaf leads with `[num_envs]`; the key is consumed.
+    """Begins `num_envs` episodes, one or more; every leaf leads with `[num_envs]`; the key is
+    consumed.
 
     >>> import popjax
     >>> _, timesteps = reset(popjax.make("RepeatFirstEasy"), jax.random.key(0), 3)
     >>> timesteps.obs.shape
     (3,)
     """
+    num_envs = whole_number(num_envs, "num_envs", 1)
     return jax.vmap(env.reset)(jax.random.split(key, num_envs))
 
 
@@ -32,7 +39,9 @@ def step(
     """One action in each of `[B]` episodes; those that ended begin anew. The key is consumed.
 
     Where `timesteps.last`, reward and flags are those of the episode that ended, while state and
-    observation are the first of the next.
+    observation are the first of the next. Actions of another shape or kind than `[B]` elements of
+    the action space are a ValueError, compiled or not; values outside it are taken as the nearest
+    inside.
 
     >>> import popjax
     >>> env = popjax.make("RepeatFirstEasy")
@@ -41,6 +50,7 @@ def step(
     >>> (timesteps.reward > 0).tolist()
     [True, True, True]
     """
+    actions = _checked(env, states, actions)
     key_renew = jax.random.fold_in(key, actions.shape[0])  # beyond those that `advance` makes
     states, timesteps = advance(env, key, states, actions)
     return renew(env, key_renew, states, timesteps)
@@ -58,8 +68,22 @@ def advance(
     >>> (timesteps.reward < 0).tolist(), timesteps.last.tolist()
     ([True, True], [False, False])
     """
+    actions = _checked(env, states, actions)
     keys = jax.random.split(key, actions.shape[0])
     return jax.vmap(env.step)(keys, states, actions)
+
+
+def _checked(env: Environment, states: State, actions: Any) -> Array:
+    """The actions as an array, if they are one action for each episode by shape and dtype."""
+    if not isinstance(actions, jax.Array):
+        try:
+            jnp.result_type(array := np.asarray(actions))
+        except (TypeError, ValueError):
+            kind = type(actions).__name__
+            raise ValueError(f"actions are an array of numbers, not this {kind}") from None
+        actions = array
+    check_type(env.action_space, actions, jax.tree.leaves(states)[0].shape[:1])
+    return actions
 
 
 def renew(

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, Int, Key, UInt32
 
 CARDS = 52
+MOST_DECKS = (2**16 - 1) // CARDS  # `below` draws a card from fewer than 2**16
 KINDS = {"colors": 2, "suits": 4, "ranks": 13}
 SUITS_A_WORD = 16
 

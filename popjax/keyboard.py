@@ -17,6 +17,7 @@ from popjax.envs.higher_lower import HigherLower
 from popjax.envs.labyrinth import Labyrinth
 from popjax.envs.repeat_first import RepeatFirst
 from popjax.envs.repeat_previous import RepeatPrevious
+from popjax.fields import MOST_ROWS
 from popjax.spaces import Box, Discrete
 
 Words = Generator[str, None, None]
@@ -66,7 +67,7 @@ def keys_of(env: Environment) -> Keys:
         return _named(MOVES, space.sizes)
     if isinstance(space, Box):
         return _reals(space)
-    if isinstance(env, Concentration):
+    if isinstance(env, Concentration) and space.sizes // CARDS_A_ROW <= MOST_ROWS:
         return _cards(space.sizes)
     if space.shape == (2,):
         return _places(space)

@@ -9,6 +9,8 @@ from jaxtyping import Array, Float, Key
 
 from popjax.spaces import Box
 
+MOST_NOISE = 10.0  # standard deviation; nothing of the angle or place is left long before
+
 
 def blur(
     key: Key[Array, ""], obs: Float[Array, " n"], sigma: float, space: Box

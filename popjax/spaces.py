@@ -12,6 +12,43 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 
+def check_type(space: Discrete | Box, x: Any, lead: tuple[int, ...] = ()) -> None:
+    """A ValueError unless `x` is an array of elements of the space by shape, `(*lead,
+    *space.shape)`, and dtype, which are known of what is traced too. Values are not looked at.
+
+    >>> check_type(Discrete(4), jnp.zeros((3, 5), jnp.int32), lead=(3,))
+    Traceback (most recent call last):
+    ...
+    ValueError: an array of int32 and shape (3, 5) is not 3 elements of Discrete(sizes=4): an
+        integer from 0 to 3 each, so integers of shape (3,)
+    """
+    shape = (*lead, *space.shape)
+    if jnp.shape(x) == shape and _is_of_kind(space, jnp.result_type(x)):
+        return
+    kind = "integers" if isinstance(space, Discrete) else "reals"
+    many, each = (f"{math.prod(lead)} elements", " each") if lead else ("an element", "")
+    raise ValueError(
+        f"an array of {jnp.result_type(x)} and shape {jnp.shape(x)} is not {many} of {space}: "
+        f"{space.range_in_words}{each}, so {kind} of shape {shape}"
+    )
+
+
+def _is_of_kind(space: Discrete | Box, dtype: Any) -> bool:
+    """Integers for one kind of space, and integers or reals for the other."""
+    if jnp.issubdtype(dtype, jnp.integer):
+        return True
+    return isinstance(space, Box) and jnp.issubdtype(dtype, jnp.floating)
+
+
+def _as_array(x: Any) -> np.ndarray | None:
+    """`x` as numbers, or None: words, dicts and ragged lists are none."""
+    try:
+        values = np.asarray(x)
+    except (TypeError, ValueError):
+        return None
+    return values if jnp.issubdtype(values.dtype, jnp.number) else None
+
+
 @dataclass(frozen=True)
 class Discrete:
     """Integers `0 <= x[i] < sizes[i]`. `Discrete(4)` is one integer of shape `()`,
@@ -95,16 +132,21 @@ class Discrete:
         return (x[..., component] == value).astype(jnp.float32)
 
     def admit(self, x: Any) -> Int[Array, "..."]:
-        """`x` as an element: a ValueError if its value is known and outside, else the nearest."""
-        if not isinstance(x, jax.core.Tracer):
-            values = np.asarray(x)
-            if not np.issubdtype(values.dtype, np.integer):
-                raise ValueError(f"{values.tolist()} is not an integer element of {self}")
+        """`x` as an element: a ValueError if its shape or dtype is another, or its value is known
+        and outside; else the nearest."""
+        if isinstance(x, jax.core.Tracer):
+            check_type(self, x)
+        else:
+            values = _as_array(x)
+            if values is None or not _is_of_kind(self, values.dtype):
+                raise ValueError(f"{_shown(x)} is not an integer element of {self}")
             if values.shape != self.shape or (values < 0).any() or (values >= self.sizes).any():
-                raise ValueError(f"{values.tolist()} is not in {self}: {self._range()}")
+                raise ValueError(f"{_shown(x)} is not in {self}: {self.range_in_words}")
         return jnp.clip(jnp.asarray(x, jnp.int32), 0, np.asarray(self.sizes, np.int32) - 1)
 
-    def _range(self) -> str:
+    @property
+    def range_in_words(self) -> str:
+        """Of one element."""
         if not self.shape:
             return f"an integer from 0 to {self.sizes - 1}"
         return (
@@ -165,16 +207,30 @@ class Box:
         return jnp.asarray(x, jnp.float32)
 
     def admit(self, x: Any) -> Float[Array, " n"]:
-        """`x` as an element: a ValueError if its value is known and outside, else the nearest.
-        Not-a-number becomes the middle of the box."""
+        """`x` as an element: a ValueError if its shape or dtype is another, or its value is known
+        and outside; else the nearest. Not-a-number becomes the middle of the box."""
         low, high = (np.asarray(b, np.float32) for b in (self.low, self.high))
-        if not isinstance(x, jax.core.Tracer):
-            values = np.asarray(x, np.float32)
-            inside = values.shape == self.shape and bool(((values >= low) & (values <= high)).all())
+        if isinstance(x, jax.core.Tracer):
+            check_type(self, x)
+        else:
+            values = _as_array(x)
+            inside = values is not None and values.shape == self.shape
+            inside = inside and _is_of_kind(self, values.dtype)
+            if inside:
+                values = values.astype(np.float32)
+                inside = bool(((values >= low) & (values <= high)).all())
             if not inside:
-                raise ValueError(
-                    f"{values.tolist()} is not in {self}: "
-                    f"{len(self.low)} reals from {self.low} to {self.high}"
-                )
+                raise ValueError(f"{_shown(x)} is not in {self}: {self.range_in_words}")
         x = jnp.asarray(x, jnp.float32)
         return jnp.clip(jnp.where(jnp.isnan(x), (low + high) / 2, x), low, high)
+
+    @property
+    def range_in_words(self) -> str:
+        """Of one element."""
+        return f"{len(self.low)} reals from {self.low} to {self.high}"
+
+
+def _shown(x: Any) -> str:
+    """In one short line."""
+    text = " ".join(str(np.asarray(x).tolist() if hasattr(x, "dtype") else x).split())
+    return text if len(text) <= 60 else text[:60] + "..."

@@ -150,3 +150,39 @@ def test_a_single_episode_begins_anew_only_where_it_ended(name):
             fresh, first = jax.jit(lambda key: batch.reset(env, key, 1))(jax.random.key(1))
             want = (fresh, first.obs)
         chex.assert_trees_all_equal((states_after, after.obs), want)
+
+
+@pytest.mark.parametrize(
+    ("name", "actions"),
+    [
+        ("RepeatFirstEasy", np.zeros((3, 5), np.int32)),
+        ("RepeatFirstEasy", np.zeros(2, np.int32)),
+        ("RepeatFirstEasy", np.zeros(3, np.float32)),
+        ("RepeatFirstEasy", np.zeros(3, bool)),
+        ("PositionOnlyPendulumEasy", np.zeros((3, 3), np.float32)),
+        ("PositionOnlyPendulumEasy", np.zeros(3, np.float32)),
+        ("PositionOnlyPendulumEasy", np.zeros((3, 1), np.complex64)),
+    ],
+)
+def test_actions_of_another_shape_or_kind_are_refused_compiled_or_not(name, actions):
+    env, key = popjax.make(name), jax.random.key(0)
+    states, _ = batch.reset(env, key, 3)
+    for step in (batch.step, batch.advance):
+        plain = functools.partial(step, env, key, states)
+        for take in (plain, functools.partial(jax.eval_shape, plain)):
+            with pytest.raises(ValueError, match="is not 3 elements of"):
+                take(actions)
+
+
+def test_what_is_no_array_is_no_action():
+    env, key = popjax.make("RepeatFirstEasy"), jax.random.key(0)
+    states, _ = batch.reset(env, key, 2)
+    for actions in ({"suit": 1}, [[0], [1, 2]], "no"):
+        with pytest.raises(ValueError, match="actions are an array of numbers"):
+            batch.step(env, key, states, actions)
+
+
+@pytest.mark.parametrize("num_envs", [0, -1, 2.0, True])
+def test_a_batch_has_one_episode_or_more(num_envs):
+    with pytest.raises(ValueError, match="num_envs is a whole number of 1 or more"):
+        batch.reset(popjax.make("RepeatFirstEasy"), jax.random.key(0), num_envs)

@@ -80,6 +80,21 @@ def test_traced_values_become_the_nearest_element():
     assert box(jnp.array([math.nan, math.nan])).tolist() == [0.0, 2.0]
 
 
+@pytest.mark.parametrize(
+    ("space", "other"),
+    [
+        (Discrete(4), np.zeros(5, np.int32)),
+        (Discrete(4), np.float32(1)),
+        (Discrete((2, 4)), np.zeros(3, np.int32)),
+        (Box((-2.0,), (2.0,)), np.zeros(3, np.float32)),
+        (Box((-2.0,), (2.0,)), np.zeros(1, np.complex64)),
+    ],
+)
+def test_shape_and_kind_are_known_of_what_is_traced_too(space, other):
+    with pytest.raises(ValueError, match="is not an element of"):
+        jax.eval_shape(space.admit, other)
+
+
 @pytest.mark.parametrize("space", SPACES[:3], ids=str)
 def test_flatten_has_one_hot_code_for_each_component(space):
     samples = jax.vmap(space.sample)(jax.random.split(jax.random.key(3), 12))

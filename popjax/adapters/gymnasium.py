@@ -2,6 +2,15 @@
 
 NumPy goes in and out, and a step is one compiled call. An action outside its space raises a
 ValueError, whatever the batch.
+
+Many episodes are best stepped by `GymnasiumVectorEnv`, in one process. Gymnasium's own
+`AsyncVectorEnv` starts processes, and must start them afresh: JAX has threads, so a process forked
+after JAX has run hangs.
+
+    gymnasium.vector.AsyncVectorEnv([make_env] * 4, context="spawn")
+
+where `make_env`, a function of a module, builds the environment, and the call stands under
+`if __name__ == "__main__":`.
 """
 
 from __future__ import annotations
@@ -15,7 +24,8 @@ import numpy as np
 from popjax import batch
 from popjax.adapters import neighbour
 from popjax.core import Environment
-from popjax.spaces import Box, Discrete
+from popjax.fields import whole_number
+from popjax.spaces import Box, Discrete, check_type
 
 gymnasium = neighbour("gymnasium", extra="gymnasium")
 vector = neighbour("gymnasium.vector", extra="gymnasium")
@@ -73,7 +83,7 @@ class GymnasiumEnv(gymnasium.Env):
         """Takes one action."""
         if self._timestep is None:
             raise gymnasium.error.ResetNeeded("call reset before the first step")
-        actions = _checked(self.env.action_space, np.asarray(action)[None])
+        actions = _checked(self.env.action_space, _array(action)[None])
         self._key, self._hidden, self._timestep = _step(
             self.env, self._key, self._hidden, actions[0]
         )
@@ -114,10 +124,8 @@ class GymnasiumVectorEnv(vector.VectorEnv):
     metadata = {"autoreset_mode": vector.AutoresetMode.SAME_STEP}  # noqa: RUF012
 
     def __init__(self, env: Environment, num_envs: int, seed: int | None = None):
-        if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, not {num_envs}")
         self.env = env
-        self.num_envs = num_envs
+        self.num_envs = num_envs = whole_number(num_envs, "num_envs", 1)
         self.single_observation_space = to_space(env.observation_space)
         self.single_action_space = to_space(env.action_space)
         self.observation_space = vector.utils.batch_space(self.single_observation_space, num_envs)
@@ -138,9 +146,10 @@ class GymnasiumVectorEnv(vector.VectorEnv):
         """Takes one action in each episode."""
         if self._hidden is None:
             raise gymnasium.error.ResetNeeded("call reset before the first step")
-        actions = np.asarray(actions)
+        actions = _array(actions)
         if actions.shape[:1] != (self.num_envs,):
-            raise ValueError(f"{self.num_envs} actions are needed, not {actions.shape[:1]}")
+            shape = actions.shape
+            raise ValueError(f"{self.num_envs} actions are needed, not an array of shape {shape}")
         actions = _checked(self.env.action_space, actions)
         self._key, self._hidden, timesteps, final_obs = _step_all(
             self.env, self._key, self._hidden, actions
@@ -188,20 +197,31 @@ def _new_seed(generator: np.random.Generator) -> np.uint32:
     return generator.integers(2**32, dtype=np.uint32)
 
 
+def _array(x: Any) -> np.ndarray:
+    """`x` as an array, of objects where it is none: a ragged list, say."""
+    try:
+        return np.asarray(x)
+    except ValueError:
+        array = np.empty((), object)
+        array[()] = x
+        return array
+
+
 def _checked(space: Discrete | Box, actions: np.ndarray) -> np.ndarray:
     """`[B, ...]` actions, if all are in the space; a ValueError names the first that is not."""
     if isinstance(space, Box):
         low, high = (np.asarray(bound, np.float32) for bound in (space.low, space.high))
-        kind = np.number
     else:
-        low, high, kind = 0, np.asarray(space.sizes) - 1, np.integer
-    fits = actions.shape[1:] == space.shape and np.issubdtype(actions.dtype, kind)
-    if not fits:
-        space.admit(actions[0])  # raises
+        low, high = 0, np.asarray(space.sizes) - 1
+    try:
+        check_type(space, actions, actions.shape[:1])
+    except (TypeError, ValueError):
+        space.admit(actions[0])  # its words are about one action
+        raise
     inside = ((actions >= low) & (actions <= high)).reshape(len(actions), -1).all(axis=1)
     if not inside.all():
         space.admit(actions[inside.argmin()])  # raises
-    return actions.astype(np.float32 if isinstance(space, Box) else np.int32)
+    return actions.astype(space.dtype)
 
 
 def _check_render_mode(mode: str | None, known: list[str]) -> None:

@@ -19,7 +19,7 @@ from popjax import registry
 from popjax.adapters import neighbour
 from popjax.adapters.renewal import renew, typed
 from popjax.core import Environment, State, TimeStep
-from popjax.spaces import Box, Discrete
+from popjax.spaces import Box, Discrete, check_type
 
 gymnax = neighbour("gymnax", extra="gymnax")
 environment = neighbour("gymnax.environments.environment", extra="gymnax")
@@ -168,7 +168,8 @@ class GymnaxEnvironment(environment.Environment):
         space = self.env.action_space
         if isinstance(space, Discrete) and space.shape:
             # Clipped here: a number past the last cell is the last cell, not one in its column.
-            cell = jnp.clip(jnp.asarray(action), 0, math.prod(space.sizes) - 1)
+            check_type(Discrete(space.num_values), action)
+            cell = jnp.clip(jnp.asarray(action), 0, space.num_values - 1)
             return jnp.stack(jnp.unravel_index(cell, space.sizes), axis=-1)
         return jnp.reshape(jnp.asarray(action), space.shape)
 

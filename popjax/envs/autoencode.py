@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Int, UInt32
 
-from popjax import cards
+from popjax import cards, fields
 from popjax.core import Environment, first, then
 from popjax.spaces import Discrete
 
@@ -34,9 +34,13 @@ class Autoencode(Environment):
     Reward: +-1 / n for n cards in PLAY, so a perfect player earns 1; 0 in WATCH.
     End: terminated when the last suit is recited, after 2 n - 1 steps.
     Differs from the reference in: nothing, but `markov_state` does not hold the cards to come.
+    Fields: num_decks from 1 to 1,260.
     """
 
     num_decks: int = 1
+
+    def __post_init__(self):
+        fields.whole(self, "num_decks", 1, cards.MOST_DECKS)
 
     @property
     def num_cards(self) -> int:

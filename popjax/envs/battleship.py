@@ -10,6 +10,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Int, Key
 
+from popjax import fields
 from popjax.cards import below
 from popjax.core import Environment, first, then
 from popjax.spaces import Discrete
@@ -21,7 +22,8 @@ def place_fleet(key: Key[Array, ""], size: int, ships: tuple[int, ...]) -> Bool[
 
     The reference draws one end of the ship and one of four directions until the ship fits. Every
     place is drawn so from its either end, so those that fit are equally likely, and one of them
-    can be drawn at once.
+    can be drawn at once. Each ship must have a place whatever the ones before it left
+    (`always_fits`); one that has none is left out.
     """
     row, col = np.arange(size)[:, None], np.arange(size)[None, :]
 
@@ -47,6 +49,28 @@ def place_fleet(key: Key[Array, ""], size: int, ships: tuple[int, ...]) -> Bool[
     return jax.lax.scan(place_ship, empty, (keys, jnp.asarray(ships)))[0]
 
 
+def always_fits(size: int, ships: tuple[int, ...]) -> bool:
+    """Every ship finds a place, wherever the ships before it lie.
+
+    A ship takes from a later one, of length L, no more than the places that meet it: in its own
+    line `length + L - 1` and in each line that crosses it L, or all `size - L + 1` of a line if
+    these are fewer. Where that leaves some of the `2 size (size - L + 1)` places there is one;
+    where it does not there may be none, and the reference would draw for ever.
+
+    >>> always_fits(6, (2, 3, 3, 4)), always_fits(5, (2, 3, 3, 4)), always_fits(5, (4, 3, 3, 2))
+    (True, False, True)
+    """
+
+    def taken(length, later):
+        line = size - later + 1
+        return min(length + later - 1, line) + length * min(later, line)
+
+    return all(
+        sum(taken(before, length) for before in ships[:i]) < 2 * size * (size - length + 1)
+        for i, length in enumerate(ships)
+    )
+
+
 class State(struct.PyTreeNode):
     """board: `[size, size]` where ships lie. shots: `[size, size]` where was shot.
     hits: `[]` ship cells hit. time: `[]` steps taken. last_hit: `[]` the last shot was a hit."""
@@ -69,6 +93,9 @@ class Battleship(Environment):
         miss, so shooting at every cell once earns 0. A second shot at a hit is a miss.
     End: terminated when every ship cell is hit, truncated after size^2 steps; both may be true.
     Differs from the reference in: nothing.
+    Fields: size from 2 to 26; ships, each from 1 to size, placed in this order, such that each
+        finds a place wherever those before it lie (`always_fits`): the fleet of the levels needs
+        a size of 6.
     """
 
     needs_previous_action = True
@@ -76,6 +103,25 @@ class Battleship(Environment):
     size: int = 8
     ships: tuple[int, ...] = (2, 3, 3, 4)
     flat_actions: bool = False
+
+    def __post_init__(self):
+        fields.whole(self, "size", 2, fields.MOST_ROWS)
+        fields.wholes(self, "ships", 1, self.size)
+        fields.flag(self, "flat_actions")
+        if not self._would_fit(self.size):
+            raise ValueError(
+                f"{self.name}: ships {self.ships}, placed in this order, may find no place on a "
+                f"board of size {self.size}: {self._remedy()}"
+            )
+
+    def _remedy(self) -> str:
+        """What would do instead."""
+        sizes = range(self.size + 1, fields.MOST_ROWS + 1)
+        enough = next(filter(self._would_fit, sizes), None)
+        return f"size is from {enough} to {sizes[-1]} for them" if enough else "take fewer"
+
+    def _would_fit(self, size: int) -> bool:
+        return self.ship_cells < size**2 and always_fits(size, self.ships)
 
     @property
     def ship_cells(self) -> int:

@@ -19,8 +19,9 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from popjax import fields
 from popjax.core import Environment, first, then
-from popjax.noise import blur
+from popjax.noise import MOST_NOISE, blur
 from popjax.spaces import Box, Discrete
 
 GRAVITY = 9.8
@@ -94,6 +95,9 @@ class CartPole(Environment):
     max_steps: int = 200
     return_bounds = (0.0, 1.0)
 
+    def __post_init__(self):
+        fields.whole(self, "max_steps", 1, fields.MOST_STEPS)
+
     @property
     def observation_space(self) -> Box:
         high = (2 * X_LIMIT, 2 * ANGLE_LIMIT)
@@ -136,6 +140,7 @@ class PositionOnlyCartPole(CartPole):
     Reward: 1 / T at every step.
     End: terminated when the cart leaves +-2.4 or the pole +-12 degrees; truncated after T steps.
     Differs from the reference in: nothing but float32 where it computes in float64.
+    Fields: max_steps T from 1 to 1,000,000.
     """
 
 
@@ -151,6 +156,10 @@ class VelocityOnlyCartPole(CartPole):
     """
 
     reference_quirks: bool = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        fields.flag(self, "reference_quirks")
 
     @property
     def observation_space(self) -> Box:
@@ -172,9 +181,14 @@ class NoisyPositionOnlyCartPole(CartPole):
         standard deviation sigma, then clipped to the bounds of the observation space.
     Action, reward, end: as in PositionOnlyCartPole.
     Differs from the reference in: nothing but float32 where it computes in float64.
+    Fields: max_steps T from 1 to 1,000,000; sigma from 0 to 10.
     """
 
     sigma: float = 0.1
+
+    def __post_init__(self):
+        super().__post_init__()
+        fields.real(self, "sigma", 0, MOST_NOISE)
 
     def reset(self, key):
         key_state, key_obs = jax.random.split(key)

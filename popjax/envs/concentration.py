@@ -10,11 +10,12 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Int, Key
 
-from popjax import cards
+from popjax import cards, fields
 from popjax.core import Environment, first, then
 from popjax.spaces import Discrete
 
 NONE = -1  # no card
+MOST_DECKS = 20  # so that ties in `shuffled` are rarer than one board in 8,000
 
 
 def shuffled(key: Key[Array, ""], kinds: int, num_cards: int) -> Int[Array, " n"]:
@@ -54,12 +55,17 @@ class Concentration(Environment):
         card turned in it.
     End: terminated when all pairs are found, truncated after T = 2 n steps; both may be true.
     Differs from the reference in: nothing.
+    Fields: num_decks from 1 to 20; kind colors, suits or ranks.
     """
 
     needs_previous_action = True
 
     num_decks: int = 1
     kind: str = "colors"
+
+    def __post_init__(self):
+        fields.whole(self, "num_decks", 1, MOST_DECKS)
+        fields.one_of(self, "kind", cards.KINDS)
 
     @property
     def num_cards(self) -> int:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Int
 
-from popjax import cards
+from popjax import cards, fields
 from popjax.core import Environment, first, then
 from popjax.spaces import Discrete
 
@@ -33,10 +33,15 @@ class CountRecall(Environment):
     Reward: +-1 / (n - 1) for n cards a deck, so a perfect player earns 1.
     End: terminated when the last card is dealt, after n - 1 steps.
     Differs from the reference in: nothing (before its release 1.0.7 the count m was missing).
+    Fields: num_decks from 1 to 1,260; kinds colors, suits or ranks.
     """
 
     num_decks: int = 1
     kinds: Literal["colors", "suits", "ranks"] = "colors"
+
+    def __post_init__(self):
+        fields.whole(self, "num_decks", 1, cards.MOST_DECKS)
+        fields.one_of(self, "kinds", cards.KINDS)
 
     @property
     def num_kinds(self) -> int:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Int
 
-from popjax import cards
+from popjax import cards, fields
 from popjax.core import Environment, first, then
 from popjax.spaces import Discrete
 
@@ -31,9 +31,13 @@ class HigherLower(Environment):
     Reward: +-1 / n for n cards; 0 if the next card has the same rank.
     End: terminated when the last card is dealt, after n - 1 steps.
     Differs from the reference in: nothing.
+    Fields: num_decks from 1 to 1,260.
     """
 
     num_decks: int = 1
+
+    def __post_init__(self):
+        fields.whole(self, "num_decks", 1, cards.MOST_DECKS)
 
     @property
     def num_cards(self) -> int:

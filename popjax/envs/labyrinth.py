@@ -10,6 +10,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Int, UInt32
 
+from popjax import fields
 from popjax.core import Environment, first, then
 from popjax.envs import maze
 from popjax.spaces import Discrete
@@ -39,7 +40,8 @@ class Labyrinth(Environment):
     `size` is the reference's name for it, and half of it are the cells a side.
 
     size: even, from 6 to 30.
-    limit: the reference's `episode_length`; an episode is truncated one step before it.
+    limit: from 2 to 1,000,000, the reference's `episode_length` (1,024); an episode is truncated
+        one step before it.
     """
 
     size: int = 10
@@ -48,8 +50,8 @@ class Labyrinth(Environment):
     needs_previous_action = True
 
     def __post_init__(self):
-        if self.size % 2 or not 6 <= self.size <= 30:
-            raise ValueError(f"size is even and from 6 to 30, not {self.size}")
+        fields.whole(self, "size", 6, 30, even=True)
+        fields.whole(self, "limit", 2, fields.MOST_STEPS)
 
     @property
     def side(self) -> int:
@@ -144,8 +146,9 @@ class LabyrinthEscape(Labyrinth):
         *end* with walls. So at the top or left edge the agent is not in its middle, and what it
         sees there is one row or column less than it could.
     Action: `[]` int: left, right, up, down. Walls and the border stop it: a step without a move.
-    Reward: -1/1024 each step, and 1 more at the goal.
-    End: terminated at the goal; truncated when 1,023 steps are taken. Both may come together.
+    Reward: -1/1024 each step, and 1 more at the goal; 1024 is the field `limit`.
+    End: terminated at the goal; truncated when 1,023 steps (`limit` - 1) are taken. Both may come
+        together.
     The maze: hunt-and-kill (`popjax.envs.maze`). The generator hunts `side**2` times, so in rare
         mazes cells stay walled up: then the goal, or everything, may be out of reach.
     Differs from the reference in: nothing.
@@ -153,8 +156,10 @@ class LabyrinthEscape(Labyrinth):
 
     @property
     def return_bounds(self):
-        """The goal is in the opposite wall, at least `size` steps away."""
-        return (-self.max_steps / self.limit, 1 - self.size / self.limit)
+        """The goal is in the opposite wall, at least `size` steps away: no shorter episode can
+        reach it."""
+        worst = -self.max_steps / self.limit
+        return worst, 1 - self.size / self.limit if self.max_steps >= self.size else worst
 
     def reset(self, key):
         state = self._begin(key, has_goal=True)
@@ -176,9 +181,9 @@ class LabyrinthExplore(Labyrinth):
         There is no goal: no exit is cut into the wall.
     Action: `[]` int: left, right, up, down. Walls and the border stop it: a step without a move.
     Reward: 1/f for a square where the agent has not been, f the number of free squares besides the
-        start; -1/1024 for any other step.
-    End: terminated when no free square is left; truncated when 1,023 steps are taken. Both may
-        come together.
+        start; -1/1024 for any other step; 1024 is the field `limit`.
+    End: terminated when no free square is left; truncated when 1,023 steps (`limit` - 1) are
+        taken. Both may come together.
     The maze: as in `LabyrinthEscape`; walled-up cells are not free, and cells that are cut off
         from the start do not occur: only the start itself can be cut off from them all.
     Differs from the reference in: nothing.

@@ -10,6 +10,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Int, Key
 
+from popjax import fields
 from popjax.cards import below
 from popjax.core import Environment, first, then
 from popjax.spaces import Discrete
@@ -54,6 +55,7 @@ class MineSweeper(Environment):
     End: terminated on a mine, or when all clear cells are open. Truncated after L steps unless it
         is terminated then; so one cell opened twice rules out a win.
     Differs from the reference in: nothing.
+    Fields: size from 2 to 26; num_mines from 1 to size^2 - 3.
     """
 
     needs_previous_action = True
@@ -61,6 +63,13 @@ class MineSweeper(Environment):
     size: int = 4
     num_mines: int = 2
     flat_actions: bool = False
+
+    def __post_init__(self):
+        fields.whole(self, "size", 2, fields.MOST_ROWS)
+        # A cell opened again costs 1/2 over (clear cells - 2): three must be clear.
+        with_cells = f"with {self.num_cells} cells"
+        fields.whole(self, "num_mines", 1, self.num_cells - 3, with_cells)
+        fields.flag(self, "flat_actions")
 
     @property
     def num_cells(self) -> int:

@@ -9,8 +9,11 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int
 
+from popjax import fields
 from popjax.core import Environment, first, then
 from popjax.spaces import Discrete
+
+MOST_ARMS = 1000
 
 
 class State(struct.PyTreeNode):
@@ -33,11 +36,16 @@ class MultiarmedBandit(Environment):
     Reward: 1 / T if the arm pays, else -1 / T.
     End: truncated after T pulls.
     Differs from the reference in: nothing.
+    Fields: num_arms from 2 to 1,000; max_steps T from 1 to 1,000,000.
     """
 
     num_arms: int = 10
     max_steps: int = 200
     needs_previous_action = True
+
+    def __post_init__(self):
+        fields.whole(self, "num_arms", 2, MOST_ARMS)
+        fields.whole(self, "max_steps", 1, fields.MOST_STEPS)
 
     @property
     def observation_space(self) -> Discrete:
@@ -49,7 +57,7 @@ class MultiarmedBandit(Environment):
 
     def reset(self, key):
         payoffs = jax.random.uniform(key, (self.num_arms,))
-        none = jnp.zeros(self.num_arms, jnp.int16)
+        none = jnp.zeros(self.num_arms, jnp.int16 if self.max_steps < 2**15 else jnp.int32)
         return State(payoffs=payoffs, pulls=none, wins=none, time=jnp.int32(0)), first(jnp.int32(0))
 
     def transition(self, key, state, action):

@@ -19,8 +19,9 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int, Key
 
+from popjax import fields
 from popjax.core import Environment, first, then
-from popjax.noise import blur
+from popjax.noise import MOST_NOISE, blur
 from popjax.spaces import Box
 
 GRAVITY = 10.0
@@ -80,6 +81,9 @@ class Pendulum(Environment):
 
     max_steps: int = 200
 
+    def __post_init__(self):
+        fields.whole(self, "max_steps", 1, fields.MOST_STEPS)
+
     @property
     def observation_space(self) -> Box:
         return Box((-1.0, -1.0), (1.0, 1.0))
@@ -116,6 +120,7 @@ class PositionOnlyPendulum(Pendulum):
         the state acted in.
     End: truncated after T steps.
     Differs from the reference in: nothing but float32 where it computes in float64.
+    Fields: max_steps T from 1 to 1,000,000.
     """
 
 
@@ -127,9 +132,14 @@ class NoisyPositionOnlyPendulum(Pendulum):
         deviation sigma, then clipped to +-1.
     Action, reward, end: as in PositionOnlyPendulum.
     Differs from the reference in: nothing but float32 where it computes in float64.
+    Fields: max_steps T from 1 to 1,000,000; sigma from 0 to 10.
     """
 
     sigma: float = 0.1
+
+    def __post_init__(self):
+        super().__post_init__()
+        fields.real(self, "sigma", 0, MOST_NOISE)
 
     def reset(self, key):
         key_state, key_obs = jax.random.split(key)

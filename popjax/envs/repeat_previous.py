@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Int, UInt32
 
-from popjax import cards
+from popjax import cards, fields
 from popjax.core import Environment, first, then
 from popjax.spaces import Discrete
 
@@ -30,10 +30,16 @@ class RepeatPrevious(Environment):
     Reward: +-1 / (n - k) for n cards, so a perfect player earns 1; 0 while fewer than k are out.
     End: terminated when the last card is dealt, after n - 1 steps.
     Differs from the reference in: nothing.
+    Fields: num_decks from 1 to 1,260; k from 1 to n - 1.
     """
 
     num_decks: int = 1
     k: int = 4
+
+    def __post_init__(self):
+        fields.whole(self, "num_decks", 1, cards.MOST_DECKS)
+        with_cards = f"with {self.num_cards} cards"
+        fields.whole(self, "k", 1, self.num_cards - 1, with_cards)
 
     @property
     def num_cards(self) -> int:

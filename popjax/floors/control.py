@@ -101,7 +101,7 @@ class FilterLaw(Law):
         scaled = self._bins.scaled(shown, first)
         edges = np.linspace(-1, 1, self.num_bins + 1, dtype=np.float32)
         sigma = jnp.float32(BLUR * 2 / self.num_bins)
-        if hasattr(self.env, "sigma"):
+        if getattr(self.env, "sigma", 0.0):
             sigma = self.env.sigma * self._bins.scaled(jnp.ones(2, jnp.float32), first)
         if self._bins.num_components == 2:
             edges[0], edges[-1] = -np.inf, np.inf

@@ -25,7 +25,7 @@ from jaxtyping import Array, Bool, Float, Int
 from popjax.envs.minesweeper import MineSweeper
 from popjax.floors.base import Law
 from popjax.floors.battleship import to_cell
-from popjax.players.mine_chances import Classes, places, touching
+from popjax.players.mine_chances import Classes, places, touching, ways_to_place
 
 POLICY_MATTERS, BOUND = True, ""
 
@@ -77,7 +77,8 @@ class MineSweeperLaw(Law):
     def _layouts_by_answer(
         self, told: Told, asked: Int[Array, ""]
     ) -> tuple[Float[Array, " tokens"], Bool[Array, ""]]:
-        """How many layouts give each answer, and whether there were too many classes."""
+        """How many layouts give each answer, up to a factor, and whether there were too many
+        classes."""
         cells, mines, width = self.env.num_cells, self.env.num_mines, self.num_tokens
         touches = jnp.asarray(touching(self.env.size))
         salt = np.random.default_rng(0).integers(0, 2**32, (1, cells, 2), dtype=np.uint32)
@@ -122,9 +123,8 @@ class MineSweeperLaw(Law):
         undecided = jnp.sum(touches & border, axis=1, dtype=jnp.int8)
         carry = (start, undecided, jnp.asarray(False))
         (classes, _, lost), _ = jax.lax.scan(decide, carry, jnp.arange(cells))
-        ways = [[math.comb(n, mines - m) for m in range(mines + 1)] for n in range(cells + 1)]
         layouts = jnp.sum(classes.layouts * classes.used[:, None], axis=0)
-        ways = jnp.asarray(np.array(ways, np.float64))[far]
+        ways = jnp.asarray(ways_to_place(cells, mines))[far]
         return ways @ layouts.reshape(mines + 1, width), lost
 
 

@@ -95,8 +95,8 @@ def mine_chances(
         )
         undecided = jnp.sum(touches & border, axis=1, dtype=jnp.int8)
         (classes, _), _ = jax.lax.scan(decide, (classes, undecided), (jnp.arange(cells), weights))
-        ways = [[comb(n, num_mines - m) for m in range(num_mines + 1)] for n in range(cells + 1)]
-        return jnp.log(jnp.sum(classes.layouts @ jnp.asarray(ways, jnp.float32)[far]))
+        ways = jnp.asarray(ways_to_place(cells, num_mines), jnp.float32)[far]
+        return jnp.log(jnp.sum(classes.layouts @ ways))
 
     # A layout counts for the chance of each of its mines: that is what the derivative sums up.
     at_border = jax.grad(log_layouts)(jnp.ones((cells,)))
@@ -104,6 +104,17 @@ def mine_chances(
     chances = jnp.where(border, at_border, jnp.where(opened, 0.0, elsewhere))
     unknown = num_mines / jnp.maximum(jnp.sum(~opened), 1)  # if all classes were lost
     return jnp.where(jnp.isfinite(chances), chances, unknown).reshape(size, size)
+
+
+def ways_to_place(cells: int, num_mines: int) -> Float[np.ndarray, "cells+1 mines+1"]:
+    """`[n, m]`: in how many ways n cells hold the mines that m others leave, each row over a power
+    of two: large boards have more ways than a float32 can hold, and only their ratios matter.
+
+    >>> ways_to_place(2, 2).tolist()
+    [[0.0, 0.0, 0.5], [0.0, 0.5, 0.5], [0.25, 0.5, 0.25]]
+    """
+    rows = [[comb(n, num_mines - m) for m in range(num_mines + 1)] for n in range(cells + 1)]
+    return np.array([[way / 2 ** max(row).bit_length() for way in row] for row in rows])
 
 
 def merge(classes: Classes, others: Classes) -> Classes:

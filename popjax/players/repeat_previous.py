@@ -10,7 +10,10 @@ from popjax.players.base import memoryless as memoryless_player
 
 def memoryless(env: RepeatPrevious) -> Player:
     """Any suit but the one shown: a deck runs out, so the suit on the table is a little less
-    likely to have come k - 1 cards ago as well."""
+    likely to have come k - 1 cards ago as well. With k = 1 the card on the table is the one that
+    is asked for."""
+    if env.k == 1:
+        return memoryless_player("the suit shown", "optimal", lambda obs: obs)
     return memoryless_player("another suit", "optimal", lambda obs: (obs + 1) % 4)
 
 

@@ -119,7 +119,8 @@ def minesweeper(env: MineSweeper, state, timestep: TimeStep) -> Scene:
 def multiarmed_bandit(env: MultiarmedBandit, state, timestep: TimeStep) -> Scene:
     top, height = look.HEAD + 2, 22
     pitch = max(60 // env.num_arms, 2)
-    left = (look.WIDTH - pitch * env.num_arms) // 2
+    wide = max(look.WIDTH, pitch * env.num_arms + 4)
+    left, middle = (wide - pitch * env.num_arms) // 2, wide // 2
     width = 4 if pitch > 5 else pitch - look.GAP
     body: list[Shape] = []
     arms = zip(*map(np.asarray, (state.payoffs, state.pulls, state.wins)), strict=True)
@@ -162,13 +163,15 @@ def multiarmed_bandit(env: MultiarmedBandit, state, timestep: TimeStep) -> Scene
         words = "paid, of pulls"
         body += [
             Text(left, y, words, look.SECRET, 1.7, anchor="start", hidden=True),
-            Circle(32, y, 2.2, look.GOLD if paid else look.SHADE, look.LINE),
-            Text(32, y, "1" if paid else "0", look.CARD if paid else look.MUTED, 2.4, bold=True),
+            Circle(middle, y, 2.2, look.GOLD if paid else look.SHADE, look.LINE),
+            Text(
+                middle, y, "1" if paid else "0", look.CARD if paid else look.MUTED, 2.4, bold=True
+            ),
         ]
     words = "which arm to pull?"
     if int(state.time):
         words = "it paid" if timestep.obs else "it did not pay"
-    return look.frame(env, timestep, int(state.time), words, body)
+    return look.frame(env, timestep, int(state.time), words, body, wide)
 
 
 def _labels(size: int, cell: float, left: float, top: float) -> list[Shape]:

@@ -75,6 +75,12 @@ def test_seeds():
         ("MineSweeperEasy", 3, "2 integers"),
         ("PositionOnlyPendulumEasy", [3.0], "1 reals from"),
         ("PositionOnlyPendulumEasy", [np.nan], "1 reals from"),
+        ("PositionOnlyPendulumEasy", [1j], "1 reals from"),
+        ("PositionOnlyPendulumEasy", {"torque": 1.0}, "1 reals from"),
+        ("PositionOnlyPendulumEasy", [[1.0], [1.0, 2.0]], "1 reals from"),
+        ("PositionOnlyPendulumEasy", [[1.0]], "1 reals from"),
+        ("PositionOnlyPendulumEasy", ["0.5"], "1 reals from"),
+        ("RepeatFirstEasy", {"suit": 1}, "not an integer"),
     ],
 )
 def test_an_action_outside_its_space(name, action, says):
@@ -141,6 +147,18 @@ def test_vector_seeds_and_wrong_actions():
         envs.step(np.zeros(3, int))
     with pytest.raises(ValueError, match="an integer from 0 to 3"):
         envs.step(np.full(64, 4))
+    with pytest.raises(ValueError, match="64 actions"):
+        envs.step({"suits": 64 * [1]})
+    with pytest.raises(ValueError, match="num_envs is a whole number of 1 or more"):
+        GymnasiumVectorEnv(popjax.ENVS["RepeatFirstEasy"], num_envs=0)
+
+
+def test_reals_of_another_shape_or_kind_are_refused_in_a_batch():
+    envs = GymnasiumVectorEnv(popjax.ENVS["PositionOnlyPendulumEasy"], num_envs=2)
+    envs.reset(seed=0)
+    for actions in ([[1j], [1j]], [[1.0, 1.0], [1.0, 1.0]], [1.0, 1.0], [["a"], ["b"]]):
+        with pytest.raises(ValueError, match="1 reals from"):
+            envs.step(actions)
 
 
 def test_gymnasium_wrappers():

@@ -172,3 +172,12 @@ def test_the_reference_player_knows_the_exact_chances(size, num_mines):
 def test_what_players_earn(kind, at_least):
     returns = play(EASY, make_player(EASY, kind), jax.random.key(4), 300).returns
     assert at_least < returns.mean() < 1
+
+
+def test_chances_on_a_board_with_more_layouts_than_a_float32_holds():
+    """One of three neighbours of the corner is a mine, and 69 of the other 140 cells."""
+    opened = jnp.zeros((12, 12), bool).at[0, 0].set(True)
+    told = jnp.zeros((12, 12), jnp.int32).at[0, 0].set(1)
+    chances = jax.jit(mine_chances, static_argnums=(2, 3))(opened, told, 70, 4)
+    np.testing.assert_allclose(chances[0, :3], [0, 1 / 3, 69 / 140], rtol=1e-4)
+    np.testing.assert_allclose(chances.sum(), 70, rtol=1e-4)
