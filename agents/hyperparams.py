@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax.numpy as jnp
 import optax
 from flax import struct
 from jaxtyping import Array, Float
 
+from agents.ranges import Share, Within
+
 Schedule = Literal["constant", "linear", "cosine"]
+Weight = Annotated[float, Within(0, 1000)]
+Bound = Annotated[float, Within(0, 1e6, above=True, infinite=True)]
 
 
 class Hyperparams(struct.PyTreeNode):
-    """What is traced: a search vmaps over these and compiles once.
+    """What is traced: a search vmaps over these and compiles once. Their ranges are checked where a
+    person writes a number, not on what is traced.
 
     >>> points = Hyperparams(learning_rate=jnp.array([1e-3, 1e-4]))  # two lanes of one program
     >>> points.learning_rate.shape, points.gamma
     ((2,), 0.99)
     """
 
-    learning_rate: float = 5e-4
-    gamma: float = 0.99
-    gae_lambda: float = 0.95
-    clip: float = 0.2
-    entropy: float = 0.01
-    value: float = 0.5  # weight of the mean squared error of the value
-    max_grad_norm: float = 0.5  # infinite for none
-    value_cut: float = jnp.inf  # squared errors of the value are cut here
-    value_clip: float = jnp.inf  # a value earns nothing by moving farther than this in an update
-    kl: float = 0.0  # first coefficient of the adaptive KL penalty; 0 for none
-    kl_target: float = 0.01
-    adam_eps: float = 1e-5
+    learning_rate: Share = 5e-4
+    gamma: Share = 0.99
+    gae_lambda: Share = 0.95
+    clip: Bound = 0.2
+    entropy: Weight = 0.01
+    value: Weight = 0.5  # weight of the mean squared error of the value
+    max_grad_norm: Bound = 0.5  # infinite for none
+    value_cut: Bound = jnp.inf  # squared errors of the value are cut here
+    value_clip: Bound = jnp.inf  # a value earns nothing by moving farther than this in an update
+    kl: Weight = 0.0  # first coefficient of the adaptive KL penalty; 0 for none
+    kl_target: Annotated[float, Within(0, 1000, above=True)] = 0.01
+    adam_eps: Annotated[float, Within(0, 1, above=True)] = 1e-5
 
 
 def optimiser(hyperparams: Hyperparams, lr_scale: Any = 1.0) -> optax.GradientTransformation:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from agents.hyperparams import Hyperparams, Schedule, lr_schedule, optimiser, share_of_run
 from agents.nats import expected_nats, token_log_probs
 from agents.networks import LanguageModel
+from agents.ranges import Count, Seed, Within, check_ranges
 from agents.reader import make_reader
 from agents.rollout import Inputs, agent_input, input_size
 from agents.sharding import shared
@@ -39,13 +40,13 @@ from popjax.words import nearest
 class LMConfig:
     """What changes shapes or the program."""
 
-    num_episodes: int = 64
+    num_episodes: Count = 64
     """Whole episodes read between two steps of the optimiser."""
     player: str = "random"
     """Who makes the histories: random, memoryless, reference, or mixture."""
-    corpus: int = 0
+    corpus: Annotated[int, Within(0, 2**31 - 1)] = 0
     """Episodes that are read again and again, each once a pass; 0: always new ones."""
-    corpus_seed: int = 0
+    corpus_seed: Seed = 0
     """Which corpus."""
     previous_action: Literal["auto", "on", "off"] = "auto"
     """Whether the model reads its own previous action; auto: where tokens depend on actions."""
@@ -54,20 +55,17 @@ class LMConfig:
     which is all that the filter behind their floor knows; or the numbers, which show more."""
     schedule: Schedule = "cosine"
     """How the learning rate falls to zero over the run."""
-    warmup: float = 0.02
+    warmup: Annotated[float, Within(0, 1, below=True)] = 0.02
     """The share of the run over which the learning rate rises first."""
 
     def __post_init__(self):
-        if self.num_episodes < 1:
-            raise ValueError(f"num_episodes must be at least 1, not {self.num_episodes}")
+        check_ranges(self)
         if self.player not in SOURCES:
             raise ValueError(nearest(self.player, SOURCES, "player"))
-        if self.corpus < 0 or self.corpus % self.num_episodes:
+        if self.corpus % self.num_episodes:
             raise ValueError(
                 f"num_episodes ({self.num_episodes}) must divide corpus ({self.corpus})"
             )
-        if not 0 <= self.warmup < 1:
-            raise ValueError(f"warmup must be a share from 0 up to 1, not {self.warmup}")
 
 
 class TrainState(struct.PyTreeNode):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ from agents.hyperparams import Hyperparams, Schedule, lr_schedule, optimiser, sh
 from agents.networks import ActorCritic
 from agents.positions import REWARDS_ARE_VERDICTS
 from agents.precision import Precision, products
+from agents.ranges import Count, Within, check_ranges
 from agents.rollout import Actor, Inputs, Transition, begin, collect, input_size, think
 from agents.supervision import told_verdict, verdict_nats
 from agents.surrogate import ppo_loss, standardised
@@ -36,20 +37,20 @@ class PPOConfig:
     128
     """
 
-    num_envs: int = 64
+    num_envs: Count = 64
     """Environments side by side."""
-    num_steps: int = 128
+    num_steps: Count = 128
     """Steps of each environment between updates, and the length of backpropagation."""
-    num_epochs: int = 4
+    num_epochs: Annotated[int, Within(1, 1000)] = 4
     """Passes over the data of one update."""
-    num_minibatches: int = 8
+    num_minibatches: Count = 8
     """Parts of a pass; each holds whole sequences."""
     inputs: Inputs = "obs+action"
     """What the agent reads: the observation with or without its own previous action; obs+joint:
     one code for each combination of the action's integers, such as row and column."""
     anneal: Schedule = "linear"
     """How the learning rate falls to zero over the run; constant: not at all."""
-    rise: float = 0.0
+    rise: Annotated[float, Within(0, 1, below=True)] = 0.0
     """The learning rate first climbs from zero over this share of the run."""
     normalise_advantages: Literal["minibatch", "batch", "no"] = "minibatch"
     """Over what advantages are given mean 0 and deviation 1."""
@@ -59,11 +60,7 @@ class PPOConfig:
     """Of matrix products: the device's own choice, float32 or bfloat16; all else is float32."""
 
     def __post_init__(self):
-        if not 0 <= self.rise < 1:
-            raise ValueError(f"rise must be a share from 0 up to 1, not {self.rise}")
-        for name in ("num_envs", "num_steps", "num_epochs", "num_minibatches"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        check_ranges(self)
         if self.num_envs % self.num_minibatches:
             raise ValueError(
                 f"num_minibatches ({self.num_minibatches}) must divide num_envs ({self.num_envs}): "

@@ -11,8 +11,11 @@ from rich.console import Console
 
 from agents.memory import MEMORIES
 from agents.ppo import PPOConfig
-from experiments.errors import positive
-from experiments.specs import env_name, memory_name
+from agents.ranges import Count, Within
+from experiments.specs import Seeds, Width, env_name, memory_name
+
+Repeats = Annotated[int, Within(1, 10_000)]
+Lanes = Annotated[int, Within(1, 2**24)]
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,9 @@ class BenchEnvs:
 
     envs: tuple[str, ...] = ()
     """Environments to measure; all if not given."""
-    num_envs: tuple[int, ...] = (8192,)
+    num_envs: tuple[Lanes, ...] = (8192,)
     """Batch widths."""
-    repeats: int = 5
+    repeats: Repeats = 5
     """Timed calls; the median is printed."""
     out: Path | None = None
     """Write the numbers to this JSON file as well."""
@@ -34,7 +37,6 @@ class BenchEnvs:
     def run(self, console: Console) -> None:
         from experiments.bench import bench_envs
 
-        positive_numbers(self.repeats, *self.num_envs)
         names = [env_name(name) for name in self.envs]
         bench_envs(names, self.num_envs, self.repeats, console, self.out)
 
@@ -53,11 +55,11 @@ class BenchPPO:
     """Environments to train on."""
     memories: tuple[str, ...] = ()
     """Memory models; gru and mlp, or with --compile-only all, if not given."""
-    features: int = 256
+    features: Width = 256
     """Width of the networks."""
-    lanes: int = 16
+    lanes: Seeds = 16
     """Seeds side by side in the program with many."""
-    repeats: int = 5
+    repeats: Repeats = 5
     """Timed turns; medians are printed, with quartiles."""
     compile_only: bool = False
     """Only the seconds until training can begin."""
@@ -70,7 +72,6 @@ class BenchPPO:
         from experiments.bench_ppo import bench_ppo
         from experiments.bench_start import bench_compile
 
-        positive_numbers(self.repeats, self.features, self.lanes)
         envs = [env_name(name) for name in self.envs]
         default = MEMORIES if self.compile_only else ("gru", "mlp")
         memories = [memory_name(name) for name in self.memories or default]
@@ -94,15 +95,15 @@ class BenchMemories:
     """Train each on copying, recall, counting and parity at equal parameters instead."""
     growth: bool = False
     """Measure memory at 2,048 and 8,192 steps too."""
-    features: int = 256
+    features: Width = 256
     """Width of the models (speed)."""
-    parameters: int = 40_000
+    parameters: Annotated[int, Within(1, 10**10)] = 40_000
     """Parameters of each network (learn)."""
-    steps: int = 600
+    steps: Count = 600
     """Training batches of each task (learn)."""
-    seeds: int = 1
+    seeds: Seeds = 1
     """Seeds of each task (learn)."""
-    repeats: int = 5
+    repeats: Repeats = 5
     """Timed calls; the median is printed (speed)."""
     out: Path | None = None
     """Write the numbers to this JSON file as well."""
@@ -111,7 +112,6 @@ class BenchMemories:
         from experiments.bench_memories import bench_memories
         from experiments.learn_memories import learn_memories
 
-        positive_numbers(self.features, self.parameters, self.steps, self.seeds, self.repeats)
         names = [memory_name(name) for name in self.memories]
         if self.learn:
             learn_memories(
@@ -139,15 +139,14 @@ class BenchLM:
     """Environment to train on."""
     memory: str = "gru"
     """Memory model."""
-    features: int = 256
+    features: Width = 256
     """Width of the networks."""
-    repeats: int = 9
+    repeats: Repeats = 9
     """Timed calls of each, by turns; medians are printed."""
 
     def run(self, console: Console) -> None:
         from experiments.bench_lm import bench_lm
 
-        positive_numbers(self.repeats, self.features)
         env, memory = env_name(self.env), memory_name(self.memory)
         bench_lm(env, memory, self.features, self.repeats, console)
 
@@ -172,9 +171,3 @@ class Bench:
 
     def run(self, console: Console) -> None:
         self.what.run(console)
-
-
-def positive_numbers(*values: int) -> None:
-    """A UserError unless all are above zero."""
-    for value in values:
-        positive("every number", value)

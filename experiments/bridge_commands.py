@@ -22,7 +22,7 @@ from experiments.flagship_commands import (
     BridgeSameDeck,
     BridgeVerdict,
 )
-from experiments.specs import env_name
+from experiments.specs import Seeds, env_name
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Experiment:
     """How long: mini (minutes), or smoke, which only shows that all of it works."""
     memory: str = "gru"
     """Memory model, such as gru."""
-    seeds: int = 5
+    seeds: Seeds = 5
     """How many seeds."""
     out: Path = DEFAULT_OUT
     """Folder of all studies."""

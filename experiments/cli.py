@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
+import importlib
 import io
 import sys
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Annotated, Union
+from pathlib import Path
+from typing import Annotated, Any, Union
 
 import tyro
 from rich.console import Console
 
-from experiments.bench_commands import BENCHES, Bench
-from experiments.bridge_commands import BRIDGES, Bridge
-from experiments.commands import Play, Report, Train
 from experiments.complaints import one_line, options_in, plain
 from experiments.errors import UserError
-from experiments.explore_commands import Explore
-from experiments.heap import keep_pages
-from experiments.lists import Envs, Memories
-from experiments.programs import keep_compiled_programs
-from experiments.published_commands import Published
-from experiments.search_commands import Search
-from experiments.sweep_commands import Sweep
+from experiments.shorthands import spelled_out
 from popjax.words import nearest
 
-COMMANDS = {
-    "envs": Envs,
-    "memories": Memories,
-    "play": Play,
-    "train": Train,
-    "sweep": Sweep,
-    "search": Search,
-    "report": Report,
-    "published": Published,
-    "bench": Bench,
-    "bridge": Bridge,
-    "explore": Explore,
+COMMANDS = {  # imported when they are asked for: most need JAX, which takes seconds
+    "envs": "lists.Envs",
+    "memories": "lists.Memories",
+    "play": "commands.Play",
+    "train": "commands.Train",
+    "sweep": "sweep_commands.Sweep",
+    "search": "search_commands.Search",
+    "report": "commands.Report",
+    "published": "published_commands.Published",
+    "bench": "bench_commands.Bench",
+    "bridge": "bridge_commands.Bridge",
+    "explore": "explore_commands.Explore",
 }
-GROUPS = {"bench": BENCHES, "bridge": BRIDGES}
+GROUPS = {"bench": "bench_commands.BENCHES", "bridge": "bridge_commands.BRIDGES"}
+LONGEST_NAME = 255  # bytes in the name of a file
 ABOUT = """POPGym in pure JAX, and the memory models that play it.
 
 Example: popjax sweep
@@ -53,17 +50,43 @@ def parse(argv: list[str]):
     A command with `defaults()` is read twice: what it says of itself decides what holds where the
     words are silent.
     """
+    argv = spelled_out(argv)
     command = _read(argv, {})
     if hasattr(command, "defaults"):
         command = _read(argv, {"default": command.defaults()})
     return command
 
 
+def found(place: str) -> Any:
+    """What stands at a place of this package, such as `lists.Envs`.
+
+    >>> found("lists.Envs").__name__
+    'Envs'
+    """
+    module, name = place.split(".")
+    return getattr(importlib.import_module(f"experiments.{module}"), name)
+
+
+def described(place: str) -> type:
+    """An empty command with the words of the one at that place, of which nothing is imported.
+
+    >>> described("lists.Envs").__doc__.splitlines()[0]
+    'List the environments: spaces, longest episode, reference returns.'
+    """
+    module, name = place.split(".")
+    tree = ast.parse(Path(__file__).with_name(f"{module}.py").read_text("utf-8"))
+    (node,) = [node for node in tree.body if getattr(node, "name", None) == name]
+    return dataclass(type(name, (), {"__doc__": ast.get_docstring(node)}))
+
+
 def _read(argv: list[str], default: dict[str, object]):
     kinds = tuple(
-        Annotated[kind, tyro.conf.subcommand(name, **(default if name == argv[0] else {}))]
-        for name, kind in COMMANDS.items()
+        Annotated[found(place), tyro.conf.subcommand(name, **default)]
+        if name == argv[0]
+        else Annotated[described(place), tyro.conf.subcommand(name)]
+        for name, place in COMMANDS.items()
     )
+    registry = found("ranges.REGISTRY") if argv[0] in COMMANDS else None
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):
@@ -72,6 +95,7 @@ def _read(argv: list[str], default: dict[str, object]):
                 prog="popjax",
                 description=ABOUT,
                 args=argv,
+                registry=registry,
             )
     except SystemExit as leave:
         if leave.code in (0, None):
@@ -100,20 +124,49 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
             raise UserError(nearest(argv[0], COMMANDS, "command"))
-        group = GROUPS.get(argv[0], {}) if argv else {}
-        if group and argv[1:] and argv[1] not in (*group, "-h", "--help"):
-            raise UserError(nearest(argv[1], group, argv[0]))
+        if argv and argv[0] in GROUPS and argv[1:] and argv[1] not in ("-h", "--help"):
+            group = found(GROUPS[argv[0]])
+            if argv[1] not in group:
+                raise UserError(nearest(argv[1], group, argv[0]))
         command = parse(argv or ["--help"])
-        keep_pages()
-        if not isinstance(command, Bench):  # which times compilation
-            keep_compiled_programs(whole=alone)
+        check_names(command)
+        _prepare(argv[0], alone)
         command.run(console)
     except UserError as error:
         print(f"popjax: {error}", file=sys.stderr)
         return 2
+    except OSError as error:  # of a file that a person named
+        if error.filename is None:
+            raise
+        print(f"popjax: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def check_names(command: Any) -> None:
+    """A UserError if the command was given a name that no file can have."""
+    for field in dataclasses.fields(command):
+        value = getattr(command, field.name)
+        if dataclasses.is_dataclass(value):
+            check_names(value)
+        for part in value.parts if isinstance(value, Path) else [value]:
+            if isinstance(part, str) and len(part.encode()) > LONGEST_NAME:
+                short = f"{part[:20]}...{part[-5:]}"
+                raise UserError(
+                    f"{field.name} takes names of at most {LONGEST_NAME} bytes, not {short!r}"
+                )
+
+
+def _prepare(name: str, alone: bool) -> None:
+    """What holds for the whole process, before the command begins."""
+    from experiments.heap import keep_pages
+    from experiments.programs import keep_compiled_programs
+
+    keep_pages()
+    if name != "bench":  # which times compilation
+        keep_compiled_programs(whole=alone)
 
 
 if __name__ == "__main__":

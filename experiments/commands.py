@@ -11,6 +11,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from agents.ranges import Seed
 from experiments.errors import UserError
 from experiments.launchers import Launch
 from experiments.presets import named_settings, silent, spoken
@@ -31,7 +32,7 @@ class Play:
 
     env: tyro.conf.Positional[str]
     """Environment, such as CountRecallEasy."""
-    seed: int | None = None
+    seed: Seed | None = None
     """Which episode; a new one every time if not given."""
     reveal: bool = False
     """Show what is hidden."""
@@ -44,8 +45,6 @@ class Play:
 
         name = env_name(self.env)
         seed = secrets.randbelow(2**32) if self.seed is None else self.seed
-        if not 0 <= seed < 2**32:
-            raise UserError(f"seed must be from 0 to {2**32 - 1}, not {seed}")
         play(ENVS[name], name, sys.stdin, sys.stdout, seed, reveal=self.reveal)
         again = f"popjax play {name} --seed {seed} plays the same episode again"
         console.print(again, highlight=False)
@@ -150,10 +149,12 @@ def run_study(out, study, asked, specs, console, log=(), how: Launch | None = No
     """
     from experiments.report import print_study
     from experiments.results import Cell, open_study
+    from experiments.room import check_cells
     from experiments.sinks import sink_names
     from experiments.suite import run_cells
 
     log = sink_names(log)
+    check_cells(specs, here=how is None or how.launcher == "inline")
     folder = open_study(out, study, asked)
     outcomes = run_cells(folder, specs, console, log, how)
     if "finished" in outcomes or "skipped" in outcomes:

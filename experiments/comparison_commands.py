@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from agents.ranges import Seed, Within
 from experiments.errors import UserError
 from experiments.specs import env_name
 
@@ -27,9 +28,9 @@ class BridgeOverlap:
 
     envs: tuple[str, ...] = ()
     """Environments to list; the Easy ones if not given."""
-    episodes: int = 1000
+    episodes: Annotated[int, Within(1, 100_000)] = 1000
     """Decks to deal for the second route."""
-    seed: int = 0
+    seed: Seed = 0
     """Of these decks."""
 
     def run(self, console: Console) -> None:
@@ -38,8 +39,6 @@ class BridgeOverlap:
         from experiments.bridge.overlap import CAUSAL, STATISTICS, exact, sampled
         from popjax import ENVS, make
 
-        if self.episodes < 1:
-            raise UserError(f"episodes must be above zero, not {self.episodes}")
         names = [env_name(name) for name in self.envs]
         table = Table(
             title="what acting and predicting have in common, by the rules",
@@ -91,17 +90,15 @@ class BridgeCompare:
     """Folder of a cell, as `popjax train` or `popjax sweep` makes it."""
     b: Annotated[Path, tyro.conf.Positional]
     """Another one."""
-    episodes: int = 2048
+    episodes: Annotated[int, Within(64, 2**17)] = 2048
     """Histories that both read."""
-    seed: int = 0
+    seed: Seed = 0
     """Of these histories."""
 
     def run(self, console: Console) -> None:
         from experiments.bridge.comparison import Pair
         from experiments.bridge.page import print_grid
 
-        if self.episodes < 64:
-            raise UserError(f"at least 64 episodes are compared, not {self.episodes}")
         pair = Pair(self.a, self.b, self.episodes, self.seed)
         for name, run in zip("AB", pair.runs, strict=True):
             console.print(f"{name}: {run.name} on {run.spec.env}, {len(run.spec.seeds)} seeds")

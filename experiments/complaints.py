@@ -6,8 +6,6 @@ import difflib
 import re
 from collections.abc import Iterable
 
-from experiments.specs import DEFAULT_HYPERPARAMS
-
 
 def one_line(box: str) -> str:
     """The first paragraph of a framed complaint, without the frame, which is of plain letters where
@@ -48,6 +46,8 @@ def plain(line: str, options: Iterable[str] = ()) -> str:
         return f"{word!r} is one word too many: options begin with --"
     if found := re.match(r"Error parsing (\S+): (.*)", line):
         option, why = found.groups()
+        if why.startswith("takes "):  # of our own
+            return f"{option.split('/')[-1]} {why}"
         for pattern, kind in KINDS.items():
             if value := re.search(pattern, why):
                 return f"{option} takes {kind}, not {value[1]!r}"
@@ -57,6 +57,8 @@ def plain(line: str, options: Iterable[str] = ()) -> str:
 
 
 def _no_option(word: str, options: list[str]) -> str:
+    from experiments.specs import DEFAULT_HYPERPARAMS  # which takes a second
+
     name = word.strip("-").replace("-", "_")
     if name in DEFAULT_HYPERPARAMS and "--hyperparams" in options:
         return f"no option is called {word!r}: write --hyperparams {name} VALUE"

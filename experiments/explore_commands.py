@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agents.ranges import Seed
 from experiments.errors import UserError
 from popjax.words import nearest
 
@@ -41,7 +42,7 @@ class Explore:
     """Folder of all studies."""
     record: bool = False
     """First train the small networks that the page ships with, and record their episodes anew."""
-    seed: int | None = None
+    seed: Seed | None = None
     """Show other episodes: those of this seed, recorded now of the networks that ship."""
     envs: tuple[str, ...] = ()
     """With --record or --seed: only these environments."""

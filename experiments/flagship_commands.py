@@ -9,6 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from experiments.commands import DEFAULT_OUT
+from experiments.errors import UserError
+from experiments.specs import Seeds, memory_name
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Flagship:
     memory: str = ""
     """Memory model, such as s5, or several with commas between them, each a study of its own; gru
     if not given, and in the preset gpu all that the experiment was planned with."""
-    seeds: int | None = None
+    seeds: Seeds | None = None
     """How many seeds instead of the preset's."""
     out: Path = DEFAULT_OUT
     """Folder of all studies."""
@@ -31,9 +33,13 @@ class Flagship:
     def each(self, memories: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:
         """Memory and study of all that is to be run. memories: of the presets that have several."""
         names = self.memory.split(",") if self.memory else memories.get(self.preset, ("gru",))
+        names = [name.strip() for name in names]
+        if not all(names):
+            raise UserError(f"a memory is missing between the commas of {self.memory!r}")
+        names = list(dict.fromkeys(map(memory_name, names)))
         if len(names) == 1:
             return [(names[0], self.study)]
-        return [(name.strip(), f"{self.study}-{name.strip()}") for name in names]
+        return [(name, f"{self.study}-{name}") for name in names]
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,7 @@ class BridgeForgetting:
     """Environments instead of the preset's; `all` for every one."""
     memories: tuple[str, ...] = ()
     """Memory models instead of the preset's."""
-    seeds: int | None = None
+    seeds: Seeds | None = None
     """How many seeds instead of the preset's."""
     out: Path = DEFAULT_OUT
     """Folder of all studies."""

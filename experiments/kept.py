@@ -8,7 +8,8 @@ packages is not kept: nobody could tell when their sources change.
 A program that JAX read from its own cache cannot be written again on a CPU (a function of it is
 missing when it runs), so only those that were compiled here are kept.
 
-The folder is as trusted as JAX's own cache, which holds machine code too.
+A file of it is code that this process will run, so it is read only if nobody else can have written
+it: the folder is for its owner alone, and file and folder are ours.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import hashlib
 import os
 import pickle
 import platform
+import stat
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -101,7 +103,10 @@ def read(code: str | None, devices: Sequence[Sequence[Any]]) -> tuple[list[Any],
         return None
     path = _folder / code
     try:
-        programs, shapes = pickle.loads(zlib.decompress(path.read_bytes()))
+        data = _trusted(path)
+        if data is None:
+            return None
+        programs, shapes = pickle.loads(zlib.decompress(data))
         loaded = [
             deserialize_and_load(*program, execution_devices=own)
             for program, own in zip(programs, devices, strict=True)
@@ -117,6 +122,25 @@ def read(code: str | None, devices: Sequence[Sequence[Any]]) -> tuple[list[Any],
     return loaded, shapes
 
 
+def _trusted(path: Path) -> bytes | None:
+    """The bytes of a file that only this user can have written; None of any other.
+
+    The file is asked once it is open: it cannot be exchanged in between.
+    """
+    if not is_ours(os.stat(path.parent)):
+        return None
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+        return file.read() if is_ours(os.fstat(file.fileno())) else None
+
+
+def is_ours(found: os.stat_result) -> bool:
+    """Whether a file or folder belongs to this user and no other may write to it."""
+    if not hasattr(os, "getuid"):  # Windows, where a home folder is its owner's
+        return True
+    others = stat.S_IWGRP | stat.S_IWOTH
+    return found.st_uid == os.getuid() and not found.st_mode & others
+
+
 def write(code: str | None, programs: Sequence[Any], shapes: Any) -> None:
     """Keeps programs and shapes; does nothing where the device or the disk cannot."""
     if code is None:
@@ -125,7 +149,9 @@ def write(code: str | None, programs: Sequence[Any], shapes: Any) -> None:
     try:
         data = pickle.dumps(([serialize(one) for one in programs], plain))
         _folder.mkdir(parents=True, exist_ok=True)
+        _folder.chmod(0o700)
         write_atomically(_folder / code, zlib.compress(data, 1))
+        (_folder / code).chmod(0o600)
         oldest = sorted(_folder.iterdir(), key=lambda path: -path.stat().st_mtime)
         for path in oldest[MOST:]:
             path.unlink(missing_ok=True)

@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from rich.console import Console
 
+from agents.ranges import Within
 from experiments.errors import UserError
+from experiments.ranges import check
 from experiments.results import Cell
 from experiments.specs import CellSpec
 from popjax.words import nearest
@@ -26,15 +29,15 @@ class Launch:
 
     launcher: str = "inline"
     """inline (this process, all its devices), slurm or ray (one cell a job)."""
-    gpus: float = 0.0
+    gpus: Annotated[float, Within(0, 1024)] = 0.0
     """GPUs of each cell; with ray a part of one will do."""
-    cpus: int = 1
+    cpus: Annotated[int, Within(1, 4096)] = 1
     """CPU cores of each cell."""
     partition: str = ""
     """SLURM: the partition."""
-    hours: float = 24.0
+    hours: Annotated[float, Within(0, 8760, above=True)] = 24.0
     """SLURM: time limit of a job; one that is cut off goes on in the next."""
-    max_jobs: int = 256
+    max_jobs: Annotated[int, Within(1, 100_000)] = 256
     """SLURM: how many cells run at a time."""
     ray_address: str = ""
     """Ray: the cluster, such as auto or ray://head:10001; one of this machine if not given."""
@@ -42,8 +45,9 @@ class Launch:
     def __post_init__(self):
         if self.launcher not in ("inline", *LAUNCHERS):
             raise UserError(nearest(self.launcher, ("inline", *LAUNCHERS), "launcher"))
-        if self.gpus < 0 or self.cpus < 1 or self.hours <= 0 or self.max_jobs < 1:
-            raise UserError("gpus must not be negative, cpus, hours and max_jobs above zero")
+        check(self)
+        if self.gpus > 1 and self.gpus != int(self.gpus):
+            raise UserError(f"a cell gets a part of one GPU or whole ones, not {self.gpus}")
         if self.launcher == "slurm" and self.gpus != int(self.gpus):
             raise UserError(f"SLURM gives whole GPUs only, not {self.gpus}")
 

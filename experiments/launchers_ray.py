@@ -66,9 +66,15 @@ def launch(
 
 
 def _variables(how: Launch) -> dict[str, str]:
-    """A task's environment: where compiled programs are kept, and its part of a GPU's memory."""
+    """A task's environment: where compiled programs are kept, and its part of a GPU's memory.
+
+    A task that was given no GPU works on the CPU: Ray hides none from it, so that all of them
+    would take the first.
+    """
     names = ("JAX_COMPILATION_CACHE_DIR", "XLA_FLAGS", "JAX_PLATFORMS")
     variables = {name: os.environ[name] for name in names if name in os.environ}
+    if not how.gpus:
+        variables |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
     if 0 < how.gpus < 1:
         variables["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{0.9 * how.gpus:.2f}"
     return variables

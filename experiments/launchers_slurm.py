@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from experiments.errors import UserError
+from experiments.kept import is_ours
 from experiments.launchers import Launch
 from experiments.results import Cell, write_atomically
 from experiments.specs import CellSpec
@@ -52,7 +53,9 @@ def launch(
     if queued is None:
         raise UserError("there is no SLURM here: squeue cannot be run")
     folder, record = study / "slurm", study / "slurm" / "jobs.json"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)  # submitit unpickles jobs and results from it
+    if not is_ours(folder.stat()):
+        raise UserError(f"{folder} can be written by others, who could put programs in it")
     jobs = {cell: job for cell, job in _read(record).items() if job in queued}
     fresh = [spec for spec in specs if spec.id not in jobs]
     if fresh:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from rich.console import Console
 from rich.table import Table
 
-from experiments.errors import UserError, positive
+from agents.ranges import Within
+from experiments.errors import UserError
+from experiments.specs import Width
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,11 @@ class Memories:
     Example: popjax memories --parameters 100000
     """
 
-    features: int = 128
+    features: Width = 128
     """Width of the models."""
-    parameters: int = 0
+    parameters: Annotated[int, Within(0, 10**10)] = 0
     """Choose each width so that a model has at most this many parameters."""
-    state: int = 0
+    state: Annotated[int, Within(0, 10**9)] = 0
     """Choose each width so that a model remembers at most this many numbers."""
 
     def run(self, console: Console) -> None:
@@ -61,7 +64,6 @@ class Memories:
         from experiments.budgets import num_parameters
         from experiments.specs import NetworkConfig, memory_of
 
-        positive("features", self.features)
         size = NetworkConfig(self.features, parameters=self.parameters, state=self.state)
         table = Table(title=f"{len(MEMORIES)} memory models")
         for name in ("name", "what it is"):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -154,8 +155,13 @@ def keep_compiled_programs(whole: bool = False) -> None:
     is in the sources and change nothing of it.
     """
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-        jax.config.update("jax_compilation_cache_dir", str(cache / "popjax" / "jax"))
+        cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "popjax" / "jax"
+        with suppress(OSError):  # JAX reads machine code from it: for its owner alone
+            cache.mkdir(parents=True, exist_ok=True)
+            cache.chmod(0o700)
+        if cache.exists() and not kept.is_ours(cache.stat()):
+            return
+        jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     folder = jax.config.jax_compilation_cache_dir
     if whole and "://" not in folder:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from experiments.errors import UserError
-from experiments.lock import lock
+from experiments.lock import Hold, lock, owner
 from experiments.regimes import REGIMES
 from experiments.results import Table, read_parquet, write_atomically, write_parquet
 from experiments.search_engines import Engine, engine_of
@@ -72,8 +72,8 @@ class Found:
 class Search:
     """The heats of one group: what is on the disk is not run again."""
 
-    def __init__(self, group: Group, space: dict[str, Range], news: News):
-        self.group, self.space, self.news = group, space, news
+    def __init__(self, group: Group, space: dict[str, Range], news: News, ours: Hold):
+        self.group, self.space, self.news, self.ours = group, space, news, ours
         self._program: Program | None = None
 
     def heat(self, number: int, points_of: Callable[[], list[Point]]) -> tuple[list[Point], Table]:
@@ -81,6 +81,7 @@ class Search:
         folder, heat = self.group.folder, self.group.plan.heats[number]
         listed, scored = (folder / f"heat-{number}.{kind}" for kind in ("json", "parquet"))
         if not listed.exists():
+            check_ours(self.ours, folder)
             write_atomically(listed, json.dumps(points_of(), indent=1).encode())
         try:
             points = json.loads(listed.read_text())
@@ -89,12 +90,16 @@ class Search:
         if not scored.exists():
             program, began = self.program(), time.perf_counter()
 
+            def check() -> None:
+                check_ours(self.ours, folder)
+
             def report(updates: int, best: float) -> None:
                 self.news({"group": self.group, "heat": heat, "updates": updates, "best": best})
 
             table = run_heat(
-                program, self.group.plan, number, points, folder / "checkpoint", report
+                program, self.group.plan, number, points, folder / "checkpoint", report, check
             )
+            check()
             write_parquet(scored, table)
             self._time(heat.name, time.perf_counter() - began)
         self.news({"group": self.group, "heat": heat, "over": True})
@@ -113,7 +118,17 @@ class Search:
         path = self.group.folder / "timing.json"
         timing = json.loads(path.read_text()) if path.exists() else {}
         timing[what] = timing.get(what, 0.0) + round(seconds, 2)
+        check_ours(self.ours, self.group.folder)
         write_atomically(path, json.dumps(timing, indent=1).encode())
+
+
+def check_ours(ours: Hold, folder: Path) -> None:
+    """A UserError unless the search is still this process's: one that slept for a minute has lost
+    it to whoever began it again."""
+    if not ours:
+        raise UserError(
+            f"another process has taken {folder} over from this one, which slept or was stopped"
+        )
 
 
 def run_group(search: Search, engine: Engine) -> list[tuple[Point, np.ndarray]]:
@@ -174,17 +189,18 @@ def search(
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / "lock") as ours:
         if not ours:
-            raise UserError(f"another process is at work on {folder}")
+            raise UserError(f"another process is at work: {owner(folder / 'lock')}")
         searches = {}
         finalists = []
         for group in groups:
             group.folder.mkdir(exist_ok=True)
-            searches[group.label] = Search(group, space, news)
+            searches[group.label] = Search(group, space, news, ours)
             last = run_group(searches[group.label], engine_of(engine, len(space), seed))
             finalists += [(Contender(group, point), scores) for point, scores in last]
         ranking = ranked(finalists)
         winner, first = ranking[0][0], Contender(groups[0], groups[0].spec.hyperparams)
         scores = fresh_scores(searches, winner, first)
+        check_ours(ours, folder)
         write_parquet(folder / "points.parquet", all_points(groups))
     return Found(winner, first, ranking, *scores)
 

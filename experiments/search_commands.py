@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
 
+from agents.ranges import Seed, Within
 from experiments.commands import DEFAULT_OUT, SettingsName
 from experiments.errors import UserError
 from experiments.presets import named_settings, silent, spoken
@@ -40,21 +41,21 @@ class Search:
     """Environment, such as RepeatPreviousEasy."""
     memory: str = "gru"
     """Memory model, such as gru."""
-    points: int = 64
+    points: Annotated[int, Within(2, 2**16)] = 64
     """Settings to compare in the first rung; point 0 is what the other options say."""
-    eta: int = 4
+    eta: Annotated[int, Within(2, 1024)] = 4
     """One point in so many comes to the next rung, with so many times the steps."""
-    rungs: int | None = None
+    rungs: Annotated[int, Within(1, 32)] | None = None
     """How many rungs; so many that the last has at least two points, if not given."""
     engine: str = "sobol"
     """Who proposes the points: sobol, or optuna (an extra)."""
-    batches: int | None = None
+    batches: Annotated[int, Within(1, 2**16)] | None = None
     """In how many batches the points are proposed; 1 for sobol and 4 for optuna, if not given."""
     over: tuple[str, ...] = ()
     """Hyper-parameters to search; all that have a range if not given."""
     vary: tuple[str, ...] = ()
     """Static settings to try, each combination with a program of its own: features=64,128."""
-    seed: int = 0
+    seed: Seed = 0
     """Which points are proposed; the seeds of the runs are 1000 and on."""
     write: bool = False
     """Put the winner into tuned.json, if it is better than point 0 on fresh seeds."""
@@ -109,6 +110,7 @@ class Search:
             self._write(found, console)
 
     def _groups(self) -> list[Group]:
+        from experiments.room import check_cells
         from experiments.search import Group
         from experiments.search_engines import engine_of
         from experiments.search_plan import make_plan
@@ -130,6 +132,7 @@ class Search:
                 settings.num_segments,
                 self.rungs,
             )
+            check_cells([spec], lanes=plan.lanes)
             groups.append(Group(label, spec, plan, self.out / self._name() / label))
         return groups
 

@@ -88,12 +88,14 @@ def run_heat(
     points: Sequence[Point],
     folder: Path,
     report: Report = lambda updates, best: None,
+    check: Callable[[], None] = lambda: None,
 ) -> Table:
     """Trains every point on every seed of heat `number`; goes on after the last segment in
     `folder` if that was of this heat.
 
     Returns one line a point and seed: `point` (its place in `points`), `seed`, `score`,
-    `diverged`. `report` is told of the updates made and of the best point's score so far.
+    `diverged`. `report` is told of the updates made and of the best point's score so far. `check`
+    is called before each checkpoint is written, and raises if it must not be.
     """
     heat = plan.heats[number]
     point, seed = (a.ravel() for a in np.indices((len(points), len(heat.seeds))))
@@ -126,6 +128,7 @@ def run_heat(
         returns[:, update:new] = jax.device_get(metrics[program.headline])[: program.lanes]
         step += 1
         lanes = true_lanes(state, program.lanes)
+        check()
         checkpoint.save(folder, step, {"state": lanes, "returns": jnp.asarray(returns)})
         by_point = final_return(returns[: len(point), :new]).reshape(len(points), -1).mean(axis=1)
         report(new, float(np.nanmax(by_point)) if np.isfinite(by_point).any() else math.nan)

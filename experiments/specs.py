@@ -7,7 +7,9 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import tyro
 
 from agents.distributions import num_outputs
 from agents.hyperparams import Hyperparams
@@ -17,11 +19,19 @@ from agents.networks import ActorCritic, Backbone, HeadStart
 from agents.places import PlaceActorCritic, PlaceBackbone
 from agents.ppo import PPOConfig
 from agents.published import HEAD_STARTS, PopjaxrlBackbone, paper_backbone
-from experiments.budgets import memory_of_parameters, memory_of_state
-from experiments.errors import UserError, positive
+from agents.ranges import MANY, Count, Within, complaint
+from experiments.budgets import STEP, memory_of_parameters, memory_of_state, num_parameters
+from experiments.errors import UserError
+from experiments.ranges import check, check_hyperparams
 from popjax.registry import ENVS, canonical, make
 from popjax.spaces import Box, Discrete
 from popjax.words import nearest
+
+LAST_SEED = 2**31 - 1
+WIDEST = 2**16
+Width = Annotated[int, Within(1, WIDEST)]
+Seeds = Annotated[int, Within(1, 2**16)]
+Steps = Annotated[int, Within(1, 10**13)]
 
 DEFAULT_HYPERPARAMS = {
     f.name: float(getattr(Hyperparams(), f.name)) for f in dataclasses.fields(Hyperparams)
@@ -36,19 +46,19 @@ class NetworkConfig:
     40
     """
 
-    features: int = 128
+    features: Width = 128
     """Width of the encoder and of the memory."""
-    parameters: int = 0
+    parameters: Annotated[int, Within(0, 10**10)] = 0
     """Choose the width so that a memory block has at most this many parameters; 0: `features`."""
-    state: int = 0
+    state: Annotated[int, Within(0, 10**9)] = 0
     """Choose the width so that a memory block remembers at most so many numbers; 0: `features`."""
     options: dict[str, int] = field(default_factory=dict)
     """Fields of the memory model that differ from their defaults, by name: `size 64`."""
-    num_layers: int = 1
+    num_layers: Annotated[int, Within(1, 256)] = 1
     """Memory blocks on top of one another."""
-    feed_forward: int = 0
+    feed_forward: Annotated[int, Within(0, WIDEST)] = 0
     """Width of the feed-forward block after each memory; 0 for none."""
-    head_features: int = 128
+    head_features: Width = 128
     """Width of the two layers of each head, and of a published network's encoder."""
     style: Literal["residual", "places", "paper", "popjaxrl"] = "residual"
     """Residual blocks with norms; places: the same blocks at every place of a board or arm of a
@@ -61,6 +71,9 @@ class NetworkConfig:
     separate_critic: bool = False
     """Give the value a backbone of its own."""
 
+    def __post_init__(self):
+        check(self)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -71,16 +84,16 @@ class Settings:
     ['ppo']
     """
 
-    total_steps: int | None = None
+    total_steps: Annotated[Steps | None, tyro.conf.arg(aliases=["--steps"])] = None
     """Environment steps of each seed; 2 million for an agent, what it needs for a language model,
     if not given."""
-    seeds: int = 3
+    seeds: Seeds = 3
     """How many seeds, 0, 1, ... after `first_seed`."""
-    first_seed: int = 0
+    first_seed: Annotated[int, Within(0, LAST_SEED)] = 0
     """The first seed."""
-    num_segments: int = 20
+    num_segments: Annotated[int, Within(1, 100_000)] = 20
     """Compiled stretches of training; between them metrics and a checkpoint are written."""
-    eval_episodes: int = 256
+    eval_episodes: Count = 256
     """Episodes of the evaluation of the final policy."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """The sizes of the network."""
@@ -92,14 +105,13 @@ class Settings:
     """Hyper-parameters that differ from their defaults, by name."""
 
     def __post_init__(self):
-        for name in ("total_steps", "seeds", "num_segments", "eval_episodes"):
-            if getattr(self, name) is not None:
-                positive(name, getattr(self, name))
-        for name in ("features", "num_layers", "head_features"):
-            positive(name, getattr(self.network, name))
+        check(self)
+        if self.first_seed + self.seeds - 1 > LAST_SEED:
+            raise UserError(f"the last of the seeds must be at most {LAST_SEED:,}")
         for name in self.hyperparams:
             if name not in DEFAULT_HYPERPARAMS:
                 raise UserError(nearest(name, DEFAULT_HYPERPARAMS, "hyper-parameter"))
+        check_hyperparams(self.hyperparams)
 
     def plain(self, regime: str) -> dict[str, Any]:
         """What a regime reads of it, as plain JSON data: no other regime's own part."""
@@ -279,11 +291,19 @@ def memory_of(name: str, size: NetworkConfig) -> Memory:
     if size.parameters and size.state:
         raise UserError("give a budget of parameters or of state, not both")
     kind = partial(MEMORIES[name], **memory_options(name, size.options))
-    if size.parameters:
-        return memory_of_parameters(kind, size.parameters)
-    if size.state:
-        return memory_of_state(kind, size.state)
-    return kind(features=size.features)
+    try:
+        if size.parameters:
+            return memory_of_parameters(kind, size.parameters)
+        if size.state:
+            return memory_of_state(kind, size.state)
+        memory = kind(features=size.features)
+        if size.features % STEP or size.options:  # such sizes may not fit one another
+            num_parameters(memory, memory.features)
+    except UserError:
+        raise
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise UserError(f"{name} cannot be made: {error}") from None
+    return memory
 
 
 def memory_options(name: str, options: dict[str, int]) -> dict[str, Any]:
@@ -295,8 +315,13 @@ def memory_options(name: str, options: dict[str, int]) -> dict[str, Any]:
     own = {"features", "name", "parent"}
     kinds = {f.name: f.type for f in dataclasses.fields(MEMORIES[name]) if f.name not in own}
     for option in options:
+        if not kinds:
+            raise UserError(f"{name} has no options, not even {option!r}")
         if option not in kinds:
             raise UserError(nearest(option, kinds, f"option of {name}"))
+        most = 1 if kinds[option] == "bool" else MANY
+        if said := complaint(option, options[option], int, Within(0, most)):
+            raise UserError(said)
     return {k: bool(v) if kinds[k] == "bool" else v for k, v in options.items()}
 
 
@@ -364,6 +389,8 @@ def build(spec: CellSpec) -> tuple[Any, ActorCritic | PlaceActorCritic]:
     """
     env = make(spec.env)
     size = spec.settings.network
+    if size.joint and not getattr(env.action_space, "shape", ()):
+        raise UserError(f"joint is for actions of several integers: one of {spec.env} is not")
     if size.style == "places":
         return env, PlaceActorCritic(place_backbone(spec), head_features=size.head_features)
     outputs = num_outputs(env.action_space, size.joint)

@@ -18,6 +18,7 @@ from experiments.ahead import Ahead
 from experiments.errors import UserError
 from experiments.interrupt import Interrupt, interruptible
 from experiments.launchers import Launch, run_elsewhere
+from experiments.lock import owner
 from experiments.plan import Plan, duration, make_plan, print_plan
 from experiments.results import Cell, reason
 from experiments.specs import CellSpec
@@ -117,7 +118,8 @@ def _run_all(plan: Plan, console: Console, log: Sequence[str]) -> dict[str, str]
                     queue.append(spec)
             if outcome == "busy":  # it may be left unfinished by the other
                 if not waiting:
-                    console.print(f"{title}  another process is at work on it")
+                    holder = owner(Cell(study, spec).folder / "lock")
+                    console.print(f"{title}  waits for {holder}", markup=False)
                 waiting = True
                 if not any(s for s in queue if outcomes.get(s.id) != "busy"):
                     time.sleep(POLL_SECONDS)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 
+from agents.ranges import Within
 from experiments import commands
 from experiments.commands import DEFAULT_OUT, RegimeName
 from experiments.errors import UserError
 from experiments.launchers import Launch
 from experiments.presets import preset
 from experiments.regimes import regime_name, settled
-from experiments.specs import CellSpec, Settings, cell, env_name, memory_name
+from experiments.specs import CellSpec, Seeds, Settings, Steps, Width, cell, env_name, memory_name
 from popjax.words import nearest
 
 
@@ -39,12 +40,12 @@ class Sweep:
     """Memory models instead of the preset's; `all` for every one."""
     regime: RegimeName = "ppo"
     """How: ppo (as agents), lm (as language models), or another rung between the two."""
-    seeds: int | None = None
+    seeds: Seeds | None = None
     """Seeds of each cell instead of the preset's."""
-    total_steps: int | None = None
+    total_steps: Annotated[Steps | None, tyro.conf.arg(aliases=["--steps"])] = None
     """Environment steps of each seed instead of the preset's; ten times those in other
     regimes than ppo, whose steps are cheaper."""
-    features: int | None = None
+    features: Width | None = None
     """Width of the networks instead of the preset's."""
     inputs: str | None = None
     """What is read: obs+action or obs."""
@@ -61,7 +62,7 @@ class Sweep:
     """Only say how long it would take on `--devices`, and where the time would go."""
     devices: str = ""
     """For `--plan`: such as 8xH100; those of this machine if not given."""
-    speed: float | None = None
+    speed: Annotated[float, Within(0, 1e6, above=True)] | None = None
     """For `--plan`: how many times as fast a device is as this machine, if it was measured."""
 
     def run(self, console: Console) -> None:
@@ -99,7 +100,9 @@ class Sweep:
         """Prints what would be done; nothing is trained."""
         from experiments.outlook import devices_of, print_outlook
         from experiments.plan import make_plan, print_plan
+        from experiments.room import check_cells
 
+        check_cells(specs, here=not self.devices and self.launch.launcher == "inline")
         devices = devices_of(self.devices, self.speed) if self.plan or self.devices else None
         plan = make_plan(folder, specs)
         print_plan(plan, console)

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from agents.memory import MEMORIES
 from agents.ppo import PPOConfig
 from experiments.errors import UserError
+from experiments.lock import STALE_SECONDS, lock, owner
 from experiments.results import write_atomically
 from experiments.specs import NetworkConfig, Settings
 from popjax.registry import ENVS, FAMILIES
@@ -167,11 +168,15 @@ def write_tuned(
     ...     tuned("RepeatFirstEasy", "gru", path).seeds
     5
     """
-    entries = read_tuned(path)
-    by_memory = entries.setdefault(env, {})
-    old = by_memory.get(memory, {})
-    entry = {k: v for k, v in old.items() if k == "best"}
-    entry |= {"settings": differences(settings), "source": source}
-    by_memory[memory] = entry
-    write_atomically(path, (json.dumps(entries, indent=1) + "\n").encode())
+    beside = path.with_name(f".{path.name}.lock")
+    with lock(beside, wait_seconds=2 * STALE_SECONDS) as ours:
+        if not ours:
+            raise UserError(f"another process writes settings: {owner(beside)}; run it again")
+        entries = read_tuned(path)
+        by_memory = entries.setdefault(env, {})
+        old = by_memory.get(memory, {})
+        entry = {k: v for k, v in old.items() if k == "best"}
+        entry |= {"settings": differences(settings), "source": source}
+        by_memory[memory] = entry
+        write_atomically(path, (json.dumps(entries, indent=1) + "\n").encode())
     return entry

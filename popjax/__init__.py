@@ -1,8 +1,40 @@
 """POPGym in pure JAX: small partially observable tasks, each step a jittable function."""
 
-from popjax import batch
-from popjax.core import Environment, TimeStep
-from popjax.registry import ENVS, FAMILIES, make
-from popjax.spaces import Box, Discrete
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from popjax import batch
+    from popjax.core import Environment, TimeStep
+    from popjax.registry import ENVS, FAMILIES, make
+    from popjax.spaces import Box, Discrete
 
 __all__ = ["ENVS", "FAMILIES", "Box", "Discrete", "Environment", "TimeStep", "batch", "make"]
+
+HOMES = {
+    "Environment": "core",
+    "TimeStep": "core",
+    "ENVS": "registry",
+    "FAMILIES": "registry",
+    "make": "registry",
+    "Box": "spaces",
+    "Discrete": "spaces",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What is asked for is imported then: JAX, which takes a second, not before it is needed."""
+    if name in HOMES:
+        value = getattr(importlib.import_module(f"popjax.{HOMES[name]}"), name)
+    elif name in ("batch", "core", "registry", "spaces"):
+        value = importlib.import_module(f"popjax.{name}")
+    else:
+        raise AttributeError(f"module 'popjax' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -173,7 +173,7 @@ def test_the_filter_reads_no_more_than_bins():
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ({"num_episodes": 0}, "num_episodes must be at least 1"),
+        ({"num_episodes": 0}, "num_episodes must be a whole number from 1"),
         ({"corpus": 100, "num_episodes": 64}, "must divide corpus"),
         ({"player": "randum"}, "did you mean 'random'"),
         ({"warmup": 1.0}, "warmup must be a share"),

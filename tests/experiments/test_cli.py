@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from experiments.cli import main
+from experiments.cli import main, parse
 from experiments.results import Cell
 from experiments.specs import Settings, cell
 from tests.experiments.command import assert_harmless, assert_one_line, run
@@ -20,37 +20,67 @@ TINY = (
         ("trian RepeatFirstEasy", "no command is called 'trian': did you mean 'train'?"),
         ("train RepeatFristEasy", "did you mean 'RepeatFirstEasy'?"),
         ("train RepeatFirstEasy --memory grue", "did you mean 'gru'?"),
-        ("train RepeatFirstEasy --seeds 0", "seeds must be above zero, not 0"),
-        ("train RepeatFirstEasy --total-steps -5", "total_steps must be above zero, not -5"),
+        ("train RepeatFirstEasy --seeds 0", "--seeds takes a whole number from 1 to 65,536, not 0"),
+        ("train RepeatFirstEasy --seeds 1000000000", "whole number from 1 to 65,536"),
+        ("train RepeatFirstEasy --seeds 2.5k1", "--seeds takes a whole number, not '2.5k1'"),
+        ("train RepeatFirstEasy --first-seed 99999999999", "from 0 to 2,147,483,647"),
+        ("train RepeatFirstEasy --total-steps -5", "--total-steps takes a whole number from 1"),
         ("train RepeatFirstEasy --seeds many", "--seeds takes a whole number, not 'many'"),
-        (
-            "train RepeatFirstEasy --total-steps 1e6",
-            "takes a whole number, not '1e6'",
-        ),
+        ("train RepeatFirstEasy --steps 1.5e0", "takes a whole number, not '1.5e0'"),
         ("train RepeatFirstEasy --memry gru", "no option is called '--memry': did you mean"),
         (
             "bridge floors --env RepeatFirstEasy",
             "did you mean '--envs'?",
         ),
-        ("train RepeatFirstEasy --gamma 0.9", "write --hyperparams gamma VALUE"),
+        ("train RepeatFirstEasy --gamma 1.5", "gamma must be a number from 0 to 1, not 1.5"),
+        ("train RepeatFirstEasy --lr fast", "--lr takes a number, not 'fast'"),
+        ("train RepeatFirstEasy --hyperparams learning_rate nan", "from 0 to 1, not nan"),
+        ("train RepeatFirstEasy --hyperparams clip -0.2", "clip must be a number above 0"),
+        ("train RepeatFirstEasy --hyperparams max_grad_norm 0", "above 0"),
+        ("train RepeatFirstEasy --features 1000000000", "from 1 to 65,536"),
+        ("train RepeatFirstEasy --features 65536", "need about"),
+        ("train RepeatFirstEasy --num-envs 1M --num-steps 1M", "of memory, and there are"),
+        ("train RepeatFirstEasy --memory mlstm --features 3", "no multiple of heads=4"),
+        ("train RepeatFirstEasy --memory mlstm --options heads 0", "mlstm cannot be made"),
+        ("train RepeatFirstEasy --options size 3", "gru has no options, not even 'size'"),
+        ("train RepeatFirstEasy --joint", "joint is for actions of several integers"),
+        (f"train RepeatFirstEasy --study {'x' * 300}", "study takes names of at most 255 bytes"),
+        ("sweep --plan --memories transformer --features 3", "no multiple of 2 x heads=4"),
+        ("sweep --launcher ray --gpus inf", "--gpus takes a number from 0 to 1,024, not inf"),
+        ("sweep --launcher slurm --hours nan", "--hours takes a number above 0"),
+        ("bridge overlap --episodes 1000000000", "from 1 to 100,000"),
+        ("bridge same-deck --memory gru,", "a memory is missing between the commas of 'gru,'"),
         ("train RepeatFirstEasy more", "'more' is one word too many"),
         (
             "train RepeatFirstEasy --hyperparams gamma",
             "takes names and values by turns",
         ),
-        ("train RepeatFirstEasy --num-envs 0", "num_envs must be at least 1"),
+        ("train RepeatFirstEasy --num-envs 0", "--num-envs takes a whole number from 1"),
         ("train RepeatFirstEasy --hyperparams gama 0.5", "did you mean 'gamma'?"),
         ("train RepeatFirstEasy --study a/b", "a study needs a plain folder name"),
         ("sweep --preset quik", "no preset is called 'quik': did you mean 'quick'?"),
         ("sweep --envs RepeatFirstHardd", "did you mean 'RepeatFirstHard'?"),
         ("sweep --inputs both", "no kind of input is called 'both'"),
         ("bench envy", "did you mean 'envs'?"),
-        ("bench envs --num-envs 0", "above zero"),
+        ("bench envs --num-envs 0", "from 1 to 16,777,216, not 0"),
         ("report nothing-here", "there is no study in"),
     ],
 )
 def test_a_mistake_gets_one_line(capsys, monkeypatch, tmp_path, words, says):
     assert_harmless(capsys, monkeypatch, tmp_path, words, says)
+
+
+@pytest.mark.parametrize(
+    ("words", "steps", "rate"),
+    [
+        ("--steps 1e6 --lr 1e-3", 1_000_000, 1e-3),
+        ("--total-steps 5M --learning-rate=0.1", 5_000_000, 0.1),
+        ("--lr 1e-3 --hyperparams gamma 0.5 --steps 200k", 200_000, 1e-3),
+    ],
+)
+def test_numbers_and_names_as_people_type_them(words, steps, rate):
+    settings = parse(f"train RepeatFirstEasy {words}".split()).settings
+    assert settings.total_steps == steps and settings.hyperparams["learning_rate"] == rate
 
 
 def test_the_nearest_study_is_named(capsys, tmp_path):

@@ -2,12 +2,20 @@
 
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 
-from experiments.cli import COMMANDS, GROUPS, main, parse
+from agents.hyperparams import Hyperparams
+from agents.ranges import ranges_of
+from experiments.cli import COMMANDS, GROUPS, found, main, parse
 
-PATHS = ["", *COMMANDS, *(f"{group} {name}" for group, kinds in GROUPS.items() for name in kinds)]
+PATHS = [
+    "",
+    *COMMANDS,
+    *(f"{group} {name}" for group, place in GROUPS.items() for name in found(place)),
+]
 
 
 def help_of(capsys, words):
@@ -50,6 +58,28 @@ def test_what_is_not_explained_is_seen():
 @pytest.mark.parametrize("words", PATHS, ids=lambda words: words or "popjax")
 def test_help_explains_every_option(capsys, words):
     assert not unexplained(help_of(capsys, words))
+
+
+def test_the_first_help_and_a_wrong_word_wait_for_nothing():
+    """JAX takes a second to import, and is not needed to say what commands there are."""
+    for words in (["--help"], ["trian"]):
+        program = (
+            "import sys; from experiments.cli import main\n"
+            "try: main(sys.argv[1:])\n"
+            "except SystemExit: pass\n"
+            "print([name for name in ('jax', 'flax', 'duckdb') if name in sys.modules])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == "[]", done.stdout
+
+
+def test_help_tells_the_range_of_a_number_and_of_every_hyper_parameter(capsys):
+    text = " ".join(re.sub(r"[│╭╮╰╯─]", "", help_of(capsys, "train")).split())
+    assert "From 1 to 65,536." in text
+    for name, (_, within) in ranges_of(Hyperparams).items():
+        assert f"{name} {getattr(Hyperparams(), name)} ({within.words()})" in text
 
 
 def test_nothing_at_all_prints_the_help(capsys):

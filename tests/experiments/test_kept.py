@@ -155,3 +155,26 @@ def test_nothing_is_kept_of_sources_that_are_not_ours(folder, monkeypatch):
     monkeypatch.undo()
     kept.keep_in(None)
     assert kept.code_of(spec, "") is None and kept.read(None, ONE) is None
+
+
+@pytest.mark.parametrize("what", ["folder", "file", "link"])
+def test_what_others_could_have_written_is_not_run(folder, tmp_path, what):
+    """A program is code: it is read only from a file and a folder that nobody else can write."""
+    kept.write("a", *double())
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "a").stat().st_mode & 0o777 == 0o600
+    assert kept.read("a", ONE) is not None
+    if what == "link":
+        (folder / "a").rename(tmp_path / "elsewhere")
+        (folder / "a").symlink_to(tmp_path / "elsewhere")
+    else:
+        (folder if what == "folder" else folder / "a").chmod(0o777)
+    assert kept.read("a", ONE) is None
+    kept.write("a", *double())
+    assert kept.read("a", ONE) is not None
+
+
+def test_what_belongs_to_another_user_is_not_run(folder, monkeypatch):
+    kept.write("a", *double())
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
+    assert kept.read("a", ONE) is None

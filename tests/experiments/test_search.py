@@ -203,7 +203,7 @@ def test_batches_are_reported_to_the_engine(group):
     group = dataclasses.replace(group, plan=plan)
     group.folder.mkdir(parents=True)
     space = space_of(["learning_rate"])
-    ranking = run_group(Search(group, space, lambda _: None), engine_of("optuna", 1, 0))
+    ranking = run_group(Search(group, space, lambda _: None, ours=True), engine_of("optuna", 1, 0))
     listed = [read_parquet(group.folder / f"heat-{i}.parquet")["score"] for i in range(4)]
     assert np.mean(listed[-1]) > np.mean(listed[0])
     assert abs(np.log(ranking[0][0]["learning_rate"] / BEST)) < 0.5
