@@ -112,11 +112,11 @@ def action_code(env: Environment, inputs: Inputs) -> Discrete | Box:
 def agent_input(
     env: Environment, obs: Array, previous_action: Array, start: Array, inputs: Inputs
 ) -> Float[Array, "... d"]:
-    """`concat(flatten(obs), flatten(previous_action) * ~start, start)`: the paper's PreviousAction
-    and Antialias wrappers in one. `inputs="obs"` leaves the previous action out; with "obs+joint"
-    an action of several integers is one code for each of their combinations; with "bins" instead of
-    "obs" a real-valued observation is the middle of its bin (`popjax.bins`), as a model of tokens
-    sees it.
+    """`concat(flatten(obs), flatten(previous_action), start)`, the action zero where `start`,
+    whatever it was: the paper's PreviousAction and Antialias wrappers in one. `inputs="obs"`
+    leaves the previous action out; with "obs+joint" an action of several integers is one code for
+    each of their combinations; with "bins" instead of "obs" a real-valued observation is the middle
+    of its bin (`popjax.bins`), as a model of tokens sees it.
 
     >>> from popjax import make
     >>> env = make("RepeatPreviousEasy")
@@ -127,14 +127,14 @@ def agent_input(
         bins = Bins(env)
         obs = bins.centre(bins.index(obs, first=start), first=start)
         inputs = "obs" + inputs.removeprefix("bins")
-    flag = start[..., None].astype(jnp.float32)
-    parts = [env.observation_space.flatten(obs), flag]
+    start = start[..., None]
+    parts = [env.observation_space.flatten(obs), start.astype(jnp.float32)]
     if inputs != "obs":
         taken = within(env.action_space, previous_action)
         code = action_code(env, inputs)
         if code != env.action_space:
             taken = env.action_space.to_number(taken)
-        parts.insert(1, code.flatten(taken) * (1 - flag))
+        parts.insert(1, jnp.where(start, 0.0, code.flatten(taken)))
     return jnp.concatenate(parts, axis=-1)
 
 
@@ -211,7 +211,8 @@ def collect(
                 start=jnp.zeros_like(actor.start),
             )
             truncated = timesteps.truncated & ~timesteps.terminated
-            final_value = think(env, network, params, after, inputs)[3] * truncated
+            final_value = think(env, network, params, after, inputs)[3]
+            final_value = jnp.where(truncated, final_value, 0.0)
         states, timesteps = batch.renew(env, key_renew, states, timesteps)
         last = timesteps.last
         episode_return = actor.episode_return + timesteps.reward

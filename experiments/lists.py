@@ -85,6 +85,9 @@ class Memories:
                 f"{memory.state_size():,}",
             )
         console.print(table)
+        for name, kind in MEMORIES.items():
+            if kind.caution:
+                console.print(f"{name}: {kind.caution}")
 
 
 def space_words(space) -> str:

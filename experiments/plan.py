@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 from rich.console import Console
 
+from agents.memory import MEMORIES
 from experiments.costs import Cost, calibrate, estimate, read_costs, write_costs
 from experiments.programs import program_code
 from experiments.results import Cell
@@ -92,6 +93,9 @@ def print_plan(plan: Plan, console: Console) -> None:
         f"{len(plan.left)} to run, {_many(programs, 'program')} to compile, "
         f"{steps / 1e6:.2f} million environment steps"
     )
+    for name in sorted({spec.memory for spec in plan.left}):
+        if name in MEMORIES and MEMORIES[name].caution:
+            console.print(f"{name}: {MEMORIES[name].caution}")
     if plan.outcome and plan.left:
         known = {(cost.memory, cost.regime) for cost in plan.costs}
         wanted = {(spec.memory, spec.regime) for spec in plan.left}

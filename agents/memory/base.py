@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -29,6 +29,8 @@ class Memory(nn.Module):
     """
 
     features: int
+    caution: ClassVar[str] = ""
+    """What to know before training with the model, in one line; mostly nothing."""
 
     @nn.nowrap
     def initial_carry(self, batch_size: int) -> Carry:

@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from agents.memory.broken import broken, finite, from_then_on
+
 Tree = Any
 
 CHUNK = 64  # time steps
@@ -65,7 +67,7 @@ def linear_attention(
 
     log_decay: at most 0; one number a head (last axis 1), one a key channel (last axis K), or
     None for no decay. Values below -15 count as -15, in every mode. The state is zero before
-    `start`, whatever it held.
+    `start`, whatever it held, and nothing is read of the decay there.
 
     mode: "parallel" in chunks, O(T (C (K + V) + K V)) work in T / C steps (Yang et al. 2024,
     arXiv 2312.06635); "recurrent" one step after the other, O(T K V); "auto" is recurrent for
@@ -99,8 +101,15 @@ def _recurrent_chunk(state, xs, segment):
 def _parallel_chunk(state, xs, segment):
     query, key, value, log_decay = (jnp.moveaxis(x, 0, 2) for x in xs)  # [B, H, C, ...]
     segment = segment.T[:, None]  # [B, 1, C]
-    log_decay = jnp.cumsum(log_decay, axis=2)  # since the chunk began
-    log_decay_left = log_decay[:, :, -1:] - log_decay  # to the end of the chunk
+    fresh = jnp.diff(segment, axis=-1, prepend=0) > 0
+    log_decay = jnp.where(fresh[..., None], 0.0, log_decay)
+    lost = from_then_on(broken(key, value, log_decay), broken(state).any(axis=-1), segment)
+    unread = lost | broken(query)
+    query, key, value, log_decay, state = map(finite, (query, key, value, log_decay, state))
+
+    log_decay = segment_sums(log_decay, fresh[..., None])
+    # To the end of the chunk; above 0 only from another segment than the last.
+    log_decay_left = jnp.minimum(log_decay[:, :, -1:] - log_decay, 0.0)
     of_carry = (segment == 0)[..., None]
     of_last = segment == segment[..., -1:]
 
@@ -108,31 +117,62 @@ def _parallel_chunk(state, xs, segment):
     scores = _scores_by_head if log_decay.shape[-1] == 1 else _scores_by_channel
     same = segment[..., :, None] == segment[..., None, :]
     seen = same & jnp.tril(jnp.ones(same.shape[-2:], bool))
-    y = from_carry + jnp.where(seen, scores(query, key, log_decay), 0.0) @ value
+    y = from_carry + jnp.where(seen, scores(query, key, log_decay, segment), 0.0) @ value
 
     kept = jnp.where(of_last[..., None], key * jnp.exp(log_decay_left), 0.0)
     whole_decay = jnp.exp(log_decay[:, :, -1])[..., None]
     state = jnp.where(of_carry[:, :, -1:], whole_decay * state, 0.0) + kept.mT @ value
-    return state, jnp.moveaxis(y, 2, 0)
+    state = jnp.where(lost[:, :, -1:, None], jnp.nan, state)
+    return state, jnp.moveaxis(jnp.where(unread[..., None], jnp.nan, y), 2, 0)
 
 
-def _scores_by_head(query, key, log_decay):
-    """`query[i] . key[j] exp(log_decay[i] - log_decay[j])` for j <= i, finite elsewhere."""
+def segment_sums(
+    x: Float[Array, "B H C K"], fresh: Bool[Array, "B 1 C 1"]
+) -> Float[Array, "B H C K"]:
+    """Sums over a chunk's steps that begin again where `fresh`: the differences within a short
+    segment keep their digits, whatever was added up before it.
+
+    >>> x, fresh = jnp.array([1e9, 1.0, 2.0]), jnp.array([False, True, False])
+    >>> segment_sums(x[None, None, :, None], fresh[None, None, :, None]).ravel().tolist()
+    [1000000000.0, 1.0, 3.0]
+    """
+
+    def add(left, right):
+        (x, fresh), (y, fresh_too) = left, right
+        return jnp.where(fresh_too, y, x + y), fresh | fresh_too
+
+    return jax.lax.associative_scan(add, (x, fresh), axis=2)[0]
+
+
+def _scores_by_head(query, key, log_decay, segment):
+    """`query[i] . key[j] exp(log_decay[i] - log_decay[j])` for j <= i of the same segment, finite
+    elsewhere."""
     return (query @ key.mT) * jnp.exp(jnp.minimum(log_decay - log_decay.mT, 0.0))
 
 
-def _scores_by_channel(query, key, log_decay):
+def _scores_by_channel(query, key, log_decay, segment):
     """As `_scores_by_head` with the decay inside the product, one a channel.
 
     exp(a - b) is factored as exp(a - m) exp(m - b) with m from the middle of the query's block,
-    so that earlier blocks' factors are at most 1 and those within the block are bounded.
+    so that earlier blocks' factors are at most 1 and those within the block are bounded. Where
+    the segment is another one than in the middle, m is from the block's first step or, if it began
+    after that, 0; it is then so short in the block that the same bounds hold.
     """
     *heads, size, channels = query.shape
     blocks = (*heads, size // BLOCK, BLOCK, channels)
-    middle = log_decay.reshape(blocks)[..., BLOCK // 2 - 1 : BLOCK // 2, :]
-    query = query.reshape(blocks) * jnp.exp(log_decay.reshape(blocks) - middle)
+    by_block = log_decay.reshape(blocks)
+    of_block = segment.reshape(*segment.shape[:-1], -1, BLOCK, 1)  # [B, 1, C / BLOCK, BLOCK, 1]
+    first, middle = slice(0, 1), slice(BLOCK // 2 - 1, BLOCK // 2)
+
+    def origin(segment):
+        """m for steps of those segments, in each block."""
+        m = jnp.where(segment == of_block[..., first, :], by_block[..., first, :], 0.0)
+        return jnp.where(segment == of_block[..., middle, :], by_block[..., middle, :], m)
+
     grown = -SMALLEST_LOG_DECAY * (BLOCK // 2)
-    weight = jnp.exp(jnp.minimum(middle - log_decay[..., None, :, :], grown))
+    query = query.reshape(blocks) * jnp.exp(by_block - origin(of_block))
+    exponent = origin(segment[..., None, :, None]) - log_decay[..., None, :, :]
+    weight = jnp.exp(jnp.minimum(exponent, grown))
     keys = key[..., None, :, :] * weight  # for each block of queries [..., C / BLOCK, C, K]
     scores = query @ keys.mT
     return scores.reshape(*heads, size, size)

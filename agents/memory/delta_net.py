@@ -9,8 +9,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from agents.memory.base import Memory
-from agents.memory.broken import contain
-from agents.memory.chunks import chunked_scan
+from agents.memory.chunks import SMALLEST_LOG_DECAY, chunked_scan
 from agents.memory.delta_rule import delta_chunk, delta_steps
 from agents.memory.dense import Dense
 from agents.memory.short_conv import kernel_init, newest_inputs, short_convolution
@@ -83,6 +82,7 @@ class FastWeightLayer(nn.Module):
     """Projections, the convolution, the delta rule and the norm, given beta and the decay.
 
     All that lies between two projections is done chunk by chunk, and again for the gradient.
+    Values of `log_decay` below -15 count as -15.
     """
 
     sizes: tuple[int, int, int]
@@ -103,6 +103,7 @@ class FastWeightLayer(nn.Module):
         inputs = Dense(width, use_bias=False, name="query_key_value")(x)
         kernel = self.param("conv_kernel", kernel_init, (self.conv, width))
         scale = self.param("norm_scale", nn.initializers.ones, (values,))
+        log_decay = jnp.maximum(log_decay, SMALLEST_LOG_DECAY)  # a sum of them keeps its digits
         recurrent = self.mode == "recurrent" or len(start) == 1
         rule = delta_steps if recurrent else delta_chunk
 
@@ -121,12 +122,9 @@ class FastWeightLayer(nn.Module):
         if len(start) == 1:
             return chunk(carry, xs, segment)
 
-        def read(carry):
-            after, y = chunked_scan(chunk, carry, xs, start, min(CHUNK, len(start)))
-            # The scan's own may have read the filling of the last chunk.
-            return after.replace(past=newest_inputs(carry.past, inputs, segment)), y
-
-        return contain(read, carry, start)
+        after, y = chunked_scan(chunk, carry, xs, start, min(CHUNK, len(start)))
+        # The scan's own may have read the filling of the last chunk.
+        return after.replace(past=newest_inputs(carry.past, inputs, segment)), y
 
 
 def unit(x: Float[Array, "*n D"]) -> Float[Array, "*n D"]:

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from agents.memory.broken import broken, finite, from_then_on
+from agents.memory.chunks import segment_sums
 from agents.memory.triangular import solve
 
 Inputs = tuple[Array, Array, Array, Array, Array]
@@ -41,7 +43,7 @@ def _step(state, inputs):
 def delta_chunk(
     state: Float[Array, "B H K V"], xs: Inputs, segment: Int[Array, "C B"]
 ) -> tuple[Float[Array, "B H K V"], Float[Array, "C B H V"]]:
-    """As `delta_steps`, by matrix products, for finite states."""
+    """As `delta_steps`, by matrix products."""
     query, key, value, beta, log_decay = (jnp.moveaxis(x, 0, 2) for x in xs)  # [B, H, C, ...]
     segment = segment.T[:, None]  # [B, 1, C]
     of_carry = (segment == 0)[..., None]
@@ -50,14 +52,25 @@ def delta_chunk(
     index = jnp.arange(segment.shape[-1])
     before = same & (index[:, None] > index)
 
-    log_decay = jnp.cumsum(log_decay, axis=2)  # since the chunk began
-    decay = jnp.exp(jnp.minimum(log_decay - log_decay.mT, 0.0))
-    from_carry = jnp.where(of_carry, jnp.exp(log_decay), 0.0)
+    fresh = (jnp.diff(segment, axis=-1, prepend=0) > 0)[..., None]
+    log_decay = jnp.where(fresh, 0.0, log_decay)
+    lost = broken(state).any(axis=-1)
+    state = finite(state)
+    since_start = segment_sums(finite(log_decay), fresh)
+    from_carry = jnp.where(of_carry, jnp.exp(since_start), 0.0)
+    right = beta * (value - from_carry * (key @ state))
+    lost = from_then_on(broken(key, right, log_decay), lost, segment)
+    unread = lost | broken(query)
+    query, key, beta, right = map(finite, (query, key, beta, right))
+
+    decay = jnp.exp(jnp.minimum(since_start - since_start.mT, 0.0))
     products = jnp.where(before, key @ key.mT * decay, 0.0)
-    written = solve(beta * products, beta * (value - from_carry * (key @ state)))
+    written = solve(beta * products, right)
     scores = jnp.where(before | (index[:, None] == index), query @ key.mT * decay, 0.0)
     y = from_carry * (query @ state) + scores @ written
 
-    kept = jnp.where(of_last, key * jnp.exp(log_decay[:, :, -1:] - log_decay), 0.0)
+    to_end = jnp.exp(jnp.minimum(since_start[:, :, -1:] - since_start, 0.0))
+    kept = jnp.where(of_last, key * to_end, 0.0)
     state = from_carry[:, :, -1:] * state + kept.mT @ written
-    return state, jnp.moveaxis(y, 2, 0)
+    state = jnp.where(lost[:, :, -1:, None], jnp.nan, state)
+    return state, jnp.moveaxis(jnp.where(unread[..., None], jnp.nan, y), 2, 0)

@@ -9,7 +9,6 @@ from flax import struct
 from jaxtyping import Array, Float
 
 from agents.memory.base import Memory
-from agents.memory.broken import contain
 from agents.memory.chunks import linear_attention
 from agents.memory.dense import Dense
 from agents.memory.initialisers import inverse_softplus_of_steps, log_rates
@@ -68,20 +67,17 @@ class Mamba2(Memory):
         step = jax.nn.softplus(step + step_bias)[..., None]
         skip = self.param("D", nn.initializers.ones, (self.heads,))
 
-        def read(carry):
-            segment = jnp.cumsum(start, axis=0, dtype=jnp.int32)
-            past = newest_inputs(carry.past, mixed, segment)
-            z = jax.nn.silu(short_convolution(kernel, carry.past, mixed, segment) + bias)
-            value, key, query = jnp.split(z, (width, width + self.state), axis=-1)
-            value = value.reshape(*x.shape[:-1], self.heads, -1)  # [T, B, H, P]
-            shared = (*value.shape[:-1], self.state)
-            key, query = (jnp.broadcast_to(part[..., None, :], shared) for part in (key, query))
-            state, y = linear_attention(
-                query, key, step * value, -rate[:, None] * step, carry.state, start, self.mode
-            )
-            y = (y + skip[:, None] * value).reshape(gate.shape)
-            return Mamba2Carry(state=state, past=past), y
-
-        carry, y = contain(read, carry, start)
+        segment = jnp.cumsum(start, axis=0, dtype=jnp.int32)
+        past = newest_inputs(carry.past, mixed, segment)
+        z = jax.nn.silu(short_convolution(kernel, carry.past, mixed, segment) + bias)
+        value, key, query = jnp.split(z, (width, width + self.state), axis=-1)
+        value = value.reshape(*x.shape[:-1], self.heads, -1)  # [T, B, H, P]
+        shared = (*value.shape[:-1], self.state)
+        key, query = (jnp.broadcast_to(part[..., None, :], shared) for part in (key, query))
+        state, y = linear_attention(
+            query, key, step * value, -rate[:, None] * step, carry.state, start, self.mode
+        )
+        y = (y + skip[:, None] * value).reshape(gate.shape)
         y = nn.RMSNorm(name="norm")(y * jax.nn.silu(gate))
-        return carry, Dense(self.features, use_bias=False, name="output")(y)
+        y = Dense(self.features, use_bias=False, name="output")(y)
+        return Mamba2Carry(state=state, past=past), y

@@ -9,7 +9,6 @@ from flax import struct
 from jaxtyping import Array, Bool, Float
 
 from agents.memory.base import Memory
-from agents.memory.broken import contain
 from agents.memory.chunks import linear_attention
 from agents.memory.dense import Dense
 from agents.memory.scans import recurrent_scan
@@ -63,10 +62,7 @@ class MLSTM(Memory):
         log_input, log_forget = jnp.split(gates, 2, axis=-1)
         gates = (log_input, jax.nn.log_sigmoid(log_forget))
 
-        def read(carry):
-            return attend(query, key, value, gates, carry, start, self.mode)
-
-        carry, h = contain(read, carry, start)
+        carry, h = attend(query, key, value, gates, carry, start, self.mode)
         h = split_heads(h, self.heads)
         h = nn.RMSNorm(reduction_axes=-1, feature_axes=(-2, -1), name="norm")(h)
         gate = jax.nn.sigmoid(Dense(self.features, name="output_gate")(x))

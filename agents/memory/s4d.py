@@ -41,7 +41,7 @@ class S4D(Memory):
 
     @nn.nowrap
     def initial_carry(self, batch_size):
-        return jnp.zeros((batch_size, self.state // 2, self.features), jnp.complex64)
+        return jnp.zeros((batch_size, self.state // 2, self.features), complex)
 
     @nn.compact
     def __call__(self, carry, x, start):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -33,6 +35,13 @@ class SHM(Memory):
     1. The row l of `theta` is random at every step, so that the product of many gates neither
     vanishes nor explodes in the mean (proposition 5). Output: W_o (y + W_s x).
 
+    That holds for inputs that are independent from step to step and have mean zero. The gates lie
+    between 0 and 2, and nothing else bounds the state: while one input is repeated, the log of an
+    entry grows by the mean over rows of log(1 + tanh(theta[l] c)) a step, which is above 0 where
+    the mean of a column of `theta` has the sign of c. At the initial weights the outputs reach
+    1e6 to 1e12 after 1,000 equal inputs and infinity before 8,192. That is the model as
+    published, with no other form in the paper. A start ends it.
+
     The row is a fixed hash of the number of steps since the start: were it drawn anew when a
     rollout is replayed, a policy would differ from itself. (The authors' code draws no rows either:
     it rounds a number below 1 to an integer, so that l is always 0.)
@@ -43,6 +52,9 @@ class SHM(Memory):
 
     size: int = 64
     rows: int = 128
+    caution: ClassVar[str] = (
+        "its state is bounded only in the mean: on inputs that repeat it can grow without limit"
+    )
 
     @nn.nowrap
     def initial_carry(self, batch_size):

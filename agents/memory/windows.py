@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-HIDDEN = -1e30  # the score of what must not be seen
+from agents.memory.broken import broken, finite
+
+HIDDEN = -jnp.inf  # the score of what must not be seen: below any other, however low
 
 
 def split_heads(x: Float[Array, "T B HD"], heads: int) -> Float[Array, "T B H D"]:
@@ -66,13 +68,15 @@ def attend(
 ) -> Float[Array, "N B H C D"]:
     """Softmax over what is seen, and the mean of the values under it.
 
-    A query that sees nothing of the past takes nothing from it, were it infinite.
+    Each query sees something. It takes nothing from what it does not see, were it infinite.
     """
     weights = jax.nn.softmax(jnp.where(seen, scores, HIDDEN), axis=-1)
     window = past_value.shape[3]
-    from_past = weights[..., :window] @ past_value
-    sees_past = seen[..., :window].any(axis=-1, keepdims=True)
-    return jnp.where(sees_past, from_past, 0.0) + weights[..., window:] @ value
+    lost = [broken(part).any(axis=2) for part in (past_value, value)]  # [N, B, W], [N, B, C]
+    lost = jnp.concatenate(lost, axis=-1)[:, :, None, None]
+    sees_lost = (seen & lost).any(axis=-1, keepdims=True)
+    y = weights[..., :window] @ finite(past_value) + weights[..., window:] @ finite(value)
+    return jnp.where(sees_lost, jnp.nan, y)
 
 
 def newest(

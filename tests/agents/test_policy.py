@@ -150,3 +150,17 @@ def test_a_policy_is_a_pytree_and_its_folder_is_enough(path):
     policy = agents.load(path.parent)
     doubled = jax.tree.map(lambda leaf: 2 * leaf, policy)
     assert isinstance(doubled, Policy) and doubled.network == policy.network
+
+
+def test_a_broken_observation_ends_with_its_episode(tmp_path):
+    """After a NaN the next episode is played as if it were the first, real actions too."""
+    env_id = "PositionOnlyPendulumEasy"
+    saved(tmp_path / "policy.npz", env_id, agent(env_id))
+    policy = agents.load(tmp_path / "policy.npz")
+    key, good = jax.random.key(0), jnp.full((2, *policy.observation_space.shape), 0.5)
+    fresh, want = policy.act(key, policy.initial_carry(2), good)
+    carry, broken = policy.act(key, policy.initial_carry(2), jnp.full_like(good, jnp.nan))
+    assert np.isnan(broken).all()
+    after, action = policy.act(key, carry, good, start=True)
+    np.testing.assert_array_equal(action, want)
+    jax.tree.map(np.testing.assert_array_equal, after, fresh)

@@ -159,6 +159,7 @@ def test_lists(capsys):
     assert code == 0 and "RepeatPreviousHard" in out
     code, out, _ = run(capsys, "memories --features 32")
     assert code == 0 and "gru" in out
+    assert "shm: its state is bounded only in the mean" in out
 
 
 def test_benches_print_their_tables(capsys):

@@ -27,6 +27,16 @@ def apply(memory, params, carry, x, start):
     return memory.apply(params, carry, x, start)
 
 
+@partial(jax.jit, static_argnums=0)
+def step_by_step(memory, params, carry, x, start):
+    def step(carry, inputs):
+        x_t, start_t = inputs
+        carry, y = memory.apply(params, carry, x_t[None], start_t[None])
+        return carry, y[0]
+
+    return jax.lax.scan(step, carry, (x, start))
+
+
 @lru_cache
 def setting(seed=0):
     """Inputs, and starts: of the first sequence at t = 0, of the second none, of the third some."""
@@ -52,17 +62,8 @@ def assert_close(got, want, tolerance=2e-4):
 @models
 def test_steps_equal_the_sequence(memory):
     params, carry, (x, start) = params_of(memory), worn_carry(memory), setting()
-
-    @jax.jit
-    def step_by_step(carry):
-        def step(carry, inputs):
-            x_t, start_t = inputs
-            carry, y = memory.apply(params, carry, x_t[None], start_t[None])
-            return carry, y[0]
-
-        return jax.lax.scan(step, carry, (x, start))
-
-    assert_close(step_by_step(carry), apply(memory, params, carry, x, start))
+    got = step_by_step(memory, params, carry, x, start)
+    assert_close(got, apply(memory, params, carry, x, start))
 
 
 @with_modes
@@ -122,6 +123,61 @@ def test_a_broken_carry_ends_at_the_start(memory):
             assert np.isfinite(y[t:, b]).all()
 
 
+def check_that_poison_stays(run, memory, params, x, begins, poisons=(np.inf, 1e30, 1e6)):
+    """What one step of an episode reads changes, bit for bit, neither what came before the step
+    nor what follows the next start. begins: the steps `[n, B]` of the starts, T for none; at each
+    NaN is tried and one of the others."""
+    carry, rows = memory.initial_carry(B), np.arange(B)
+    for i, begin in enumerate(begins):
+        broken = np.maximum(begin - (1, 41, 6, 1)[i % 4], 0)  # near the start or chunks before it
+        start = np.arange(T)[:, None] == begin
+        end, want = run(memory, params, carry, x, start)
+        untouched = (np.arange(T)[:, None] < broken) | (np.arange(T)[:, None] >= begin)
+        for value in (np.nan, poisons[i % len(poisons)]):
+            poisoned = x.copy()
+            poisoned[broken, rows] = value * np.where(np.arange(WIDTH) % 2, 1, -1)
+            after, y = run(memory, params, carry, poisoned, start)
+            np.testing.assert_array_equal(y[untouched], want[untouched], str(value))
+            for got, clean in zip(jax.tree.leaves(after), jax.tree.leaves(end), strict=True):
+                np.testing.assert_array_equal(got[begin < T], clean[begin < T], str(value))
+
+
+EVERY_BEGIN = np.minimum(np.arange(1, 73), T).reshape(-1, B)
+SOME_BEGINS = np.array([[1, 40, T], [8, 64, 69]])
+
+
+@models
+def test_poison_ends_at_the_start_and_never_reaches_back(memory):
+    """Over whole sequences, at every place of a chunk, and by single steps."""
+    params, x = params_of(memory), np.asarray(setting()[0])
+    check_that_poison_stays(apply, memory, params, x, EVERY_BEGIN)
+    check_that_poison_stays(step_by_step, memory, params, x, SOME_BEGINS)
+
+
+@with_modes
+def test_modes_agree_at_every_size(memory):
+    """For inputs from 1e-6 to 1e6 on either side of a start, and where these are poison, in double
+    precision: at 1e6 single precision leaves no digits to a difference of two inputs."""
+    with jax.enable_x64(True):
+        exact = jax.tree.map(lambda p: np.asarray(p, np.float64), params_of(memory))
+        carry, x = memory.initial_carry(B), np.asarray(setting()[0], np.float64)
+        for begin in SOME_BEGINS:
+            start = np.arange(T)[:, None] == begin
+            for first, second in ((1e-6, 1e6), (1e6, 1e-6), (1e3, 1.0)):
+                scaled = x * np.where(np.arange(T)[:, None] < begin, first, second)[..., None]
+                want, got = (
+                    apply(memory.clone(mode=mode), exact, carry, scaled, start)
+                    for mode in ("recurrent", "parallel")
+                )
+                for part in (np.arange(T)[:, None] < begin, np.arange(T)[:, None] >= begin):
+                    y, exact_y = (np.where(part[..., None], run[1], 0) for run in (got, want))
+                    error = np.abs(y - exact_y).max(axis=(0, 2))
+                    assert (error <= 1e-6 * np.abs(exact_y).max(axis=(0, 2))).all()
+        for mode in ("recurrent", "parallel"):
+            run = memory.clone(mode=mode)
+            check_that_poison_stays(apply, run, exact, x, SOME_BEGINS)
+
+
 @models
 def test_the_carry_is_as_declared(memory):
     params, (x, start) = params_of(memory), setting()
@@ -159,18 +215,22 @@ def test_seeds_side_by_side(memory):
 
 @models
 def test_gradients_are_finite_after_a_thousand_steps(memory):
+    """And where an episode began on the way, those of the one before have no part in them."""
     x = jax.random.normal(jax.random.key(4), (1024, 1, WIDTH))
     start = jnp.zeros((1024, 1), bool)
     carry = memory.initial_carry(1)
 
     @jax.jit
     @jax.grad
-    def gradient(params, x):
+    def gradient(params, x, start):
         return (memory.apply(params, carry, x, start)[1][-1] ** 2).sum()
 
     params = jax.jit(memory.init)(jax.random.key(5), carry, x, start)
-    for path, leaf in jax.tree_util.tree_leaves_with_path(gradient(params, x)):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(gradient(params, x, start)):
         assert np.isfinite(leaf).all(), jax.tree_util.keystr(path)
+    start = start.at[1000].set(True)
+    want, got = (gradient(params, x.at[:1000].multiply(size), start) for size in (1.0, 1e6))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6), want, got)
 
 
 @pytest.mark.slow

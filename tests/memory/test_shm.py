@@ -46,6 +46,25 @@ def test_neither_vanishes_nor_explodes():
     assert 1e-6 < np.abs(carry.state).max() < 1e4
 
 
+def test_repeated_inputs_can_grow_without_limit():
+    """As the caution says: proposition 5 does not cover them. What grows is what the rows of
+    theta do not cancel, and the next start ends it."""
+    memory = SHM(features=8)
+    assert "on inputs that repeat" in memory.caution
+    apply = jax.jit(memory.apply)
+    x, start = jnp.ones((1024, 4, 8)), jnp.zeros((1024, 4), bool)
+    params = jax.jit(memory.init)(jax.random.key(1), memory.initial_carry(4), x[:1], start[:1])
+    empty = memory.initial_carry(4)
+    grown, _ = apply(params, empty, x, start)
+    assert np.abs(grown.state).max() > 1e4
+    centred = jax.tree.map(jnp.copy, params)
+    theta = params["params"]["theta"]
+    centred["params"]["theta"] = theta - theta.mean(axis=0)
+    assert np.abs(apply(centred, empty, x, start)[0].state).max() < 1e4
+    afresh = apply(params, grown, x, start.at[0].set(True))
+    jax.tree.map(np.testing.assert_array_equal, afresh, apply(params, empty, x, start))
+
+
 def test_a_replay_is_the_rollout():
     """Two applications of the same parameters to the same data are equal bit by bit: no key."""
     memory = SHM(features=8, size=4)
