@@ -17,6 +17,7 @@ from agents.ppo import PPOConfig
 from experiments.errors import UserError
 from experiments.results import Table, read_results
 from experiments.specs import SILENT, CellSpec, NetworkConfig, Settings, id_of
+from popjax import scores
 from popjax.registry import ENVS
 
 
@@ -26,6 +27,8 @@ class Row:
 
     final, greedy: mean return of the last policy, sampling or taking the likeliest action.
     mmer: the best mean return over training, the paper's metric (it is optimistic).
+    A seed that diverged counts as random play in all three (NaN where that is not known), since
+    parameters that are no numbers play nothing: see `diverged`.
     tokens: what `agents.held_out.per_token` says of the last model, one dict a seed.
     What the regime does not train is None.
     metrics: the columns of `metrics.parquet`, a row an update and seed.
@@ -45,6 +48,11 @@ class Row:
     summary: dict[str, Any]
     metrics: Table
     record: dict[str, Any]
+
+    @property
+    def diverged(self) -> tuple[int, ...]:
+        """The seeds whose parameters or loss stopped being numbers."""
+        return tuple(seed for seed in self.spec.seeds if str(seed) in self.summary["diverged"])
 
     @property
     def who(self) -> str:
@@ -79,12 +87,14 @@ def read_study(folder: Path) -> list[Row]:
             raise UserError(f"{path.parent} holds another spec than its name says: remove it")
         metrics, evaluation, summary = read_results(path.parent)
         acts, predicts = "return" in evaluation, "nats" in evaluation
+        lost = summary["diverged"]
+        best = np.array([_best(metrics, seed) for seed in spec.seeds]) if acts else None
         rows.append(
             Row(
                 spec,
-                final=_by_seed(spec, evaluation, "sampled") if acts else None,
-                greedy=_by_seed(spec, evaluation, "greedy") if acts else None,
-                mmer=np.array([_best(metrics, seed) for seed in spec.seeds]) if acts else None,
+                final=_played(spec, _by_seed(spec, evaluation, "sampled"), lost) if acts else None,
+                greedy=_played(spec, _by_seed(spec, evaluation, "greedy"), lost) if acts else None,
+                mmer=_played(spec, best, lost) if acts else None,
                 tokens=_tokens(spec, evaluation) if predicts else None,
                 summary=summary,
                 metrics=metrics,
@@ -181,6 +191,13 @@ def _by_seed(spec: CellSpec, evaluation: dict[str, np.ndarray], policy: str) -> 
     chosen = evaluation["policy"] == policy
     returns, seeds = evaluation["return"][chosen], evaluation["seed"][chosen]
     return np.array([returns[seeds == seed].mean() for seed in spec.seeds])
+
+
+def _played(spec: CellSpec, values: np.ndarray, diverged: dict[str, int]) -> np.ndarray:
+    """Returns by seed, those of diverged seeds as random play."""
+    random = scores.scores(spec.env).get("random", {}).get("mean", np.nan)
+    lost = [str(seed) in diverged for seed in spec.seeds]
+    return np.where(lost, random, values)
 
 
 def _tokens(spec: CellSpec, evaluation: dict[str, np.ndarray]) -> list[dict[str, float]]:
