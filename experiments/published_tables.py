@@ -12,6 +12,7 @@ import numpy as np
 
 from experiments.published import GOALS, Result
 from experiments.reports.sheets import Column, Sheet, Spread
+from experiments.reports.tables import diverged_notes
 from popjax import scores
 
 PAPER_STEPS, PAPER_TRIALS = 15_000_000, 3
@@ -117,9 +118,7 @@ def _notes(chosen: Sequence[Result]) -> list[str]:
         "MMER: the paper's metric, a maximum over training, which noise raises. A published MMER "
         "stands beside our MMER, a final return beside our final return; better: by both.",
     ]
-    if lost := sum(result.diverged for result in chosen):
-        seeds = sum(len(result.seeds) for result in chosen)
-        notes.append(f"{lost} of {seeds} seeds diverged, counted as random play.")
+    notes += _diverged(chosen)
     if earlier := [
         f"{result.env} {result.memory} {sum(len(run.seeds) for run in result.earlier)}"
         for result in chosen
@@ -132,6 +131,11 @@ def _notes(chosen: Sequence[Result]) -> list[str]:
             f"{PAPER_TRIALS} trials of {PAPER_STEPS / 1e6:.0f}M steps."
         )
     return notes
+
+
+def _diverged(chosen: Sequence[Result]) -> list[str]:
+    seeds = sum(len(result.seeds) for result in chosen)
+    return diverged_notes(sum(result.diverged for result in chosen), seeds)
 
 
 def _share(result: Result) -> float:
@@ -177,9 +181,7 @@ def paper_sheet(chosen: Sequence[Result]) -> Sheet:
             }
         )
     notes = ["MMER: best mean return of an update, which further training can only raise."]
-    if lost := sum(result.diverged for result in shown):
-        seeds = sum(len(result.seeds) for result in shown)
-        notes.append(f"{lost} of {seeds} seeds diverged, counted as random play.")
+    notes += _diverged(shown)
     if any(_share(result) < 1 for result in shown):
         notes.append(f"Not the paper's budget: {_paper_budget(shown)}.")
     title = "the paper's settings, beside its GRU"

@@ -29,7 +29,8 @@ class Row:
     mmer: the best mean return over training, the paper's metric (it is optimistic).
     A seed that diverged counts as random play in all three (NaN where that is not known), since
     parameters that are no numbers play nothing: see `diverged`.
-    tokens: what `agents.held_out.per_token` says of the last model, one dict a seed.
+    tokens: what `agents.held_out.per_token` says of the last model, one dict a seed, NaN for one
+    that diverged.
     What the regime does not train is None.
     metrics: the columns of `metrics.parquet`, a row an update and seed.
     record: `spec.json`: the resolved spec, versions, device, cores.
@@ -95,7 +96,7 @@ def read_study(folder: Path) -> list[Row]:
                 final=_played(spec, _by_seed(spec, evaluation, "sampled"), lost) if acts else None,
                 greedy=_played(spec, _by_seed(spec, evaluation, "greedy"), lost) if acts else None,
                 mmer=_played(spec, best, lost) if acts else None,
-                tokens=_tokens(spec, evaluation) if predicts else None,
+                tokens=_tokens(spec, evaluation, lost) if predicts else None,
                 summary=summary,
                 metrics=metrics,
                 record=record,
@@ -200,11 +201,18 @@ def _played(spec: CellSpec, values: np.ndarray, diverged: dict[str, int]) -> np.
     return np.where(lost, random, values)
 
 
-def _tokens(spec: CellSpec, evaluation: dict[str, np.ndarray]) -> list[dict[str, float]]:
+def _tokens(
+    spec: CellSpec, evaluation: dict[str, np.ndarray], diverged: dict[str, int]
+) -> list[dict[str, float]]:
     counted = np.isfinite(evaluation["nats"].astype(np.float64))
     sums = {name: evaluation[name] for name in ("nats", "floor", "tokens", "correct")}
-    by_seed = [counted & (evaluation["seed"] == seed) for seed in spec.seeds]
-    return [per_token({k: v[own] for k, v in sums.items()}) for own in by_seed]
+    found = []
+    for seed in spec.seeds:
+        own = evaluation["seed"] == seed
+        lost = str(seed) in diverged or not (own & counted).any()
+        chosen = own if lost else own & counted
+        found.append(per_token({k: np.where(lost, np.nan, v[chosen]) for k, v in sums.items()}))
+    return found
 
 
 def _best(metrics: dict[str, np.ndarray], seed: int) -> float:

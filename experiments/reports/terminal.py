@@ -32,8 +32,9 @@ def result_sheets(study: str, rows: list[Row]) -> list[Sheet]:
     """What was reached: by agents and over all tasks, by language models, or both."""
     sheets = []
     if agents := agents_of(rows):
-        found = aggregates(agents)
-        sheets += [agents_sheet(study, agents), aggregates_sheet(study, found)]
+        sheets.append(agents_sheet(study, agents))
+        if found := aggregates(agents):
+            sheets.append(aggregates_sheet(study, found))
     if models := models_of(rows):
         sheets.append(models_sheet(study, models))
     return sheets
