@@ -230,7 +230,7 @@ def rerun_spec(
     plain |= {"network": NetworkConfig(**plain["network"]), "ppo": PPOConfig(**plain["ppo"])}
     plain["hyperparams"] = {k: float(v) for k, v in plain["hyperparams"].items()}
     settings = Settings(**plain | {"seeds": seeds, "first_seed": first})
-    spec = CellSpec(result.env, result.memory, settings)
+    spec = CellSpec(result.env, result.memory, settings, source=f"newest run of {result.file}")
     check_seeds(spec.seeds)
     if twice := already(result, spec.resolved()["settings"], spec.seeds, commit):
         raise UserError(f"{result.file}: {twice}")

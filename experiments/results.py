@@ -127,7 +127,7 @@ class Cell:
                 )
             return
         record = {"spec": self.spec.resolved(), "commit": commit(), **machine()}
-        record["lanes"] = len(self.spec.seeds)
+        record |= {"lanes": len(self.spec.seeds), "settings_from": self.spec.source or None}
         write_atomically(path, json.dumps(record, indent=1).encode())
 
     def lock(self) -> AbstractContextManager[Hold]:

@@ -29,7 +29,7 @@ AGENT_COLUMNS = (
     Column("memory"),
     Column("final", 3, "mean return of the last policy, sampled, on fresh episodes"),
     Column("greedy", 3, "the same policy taking its likeliest action", wide=True),
-    Column("MMER", 3, "best mean return during training, the paper's metric", wide=True),
+    Column("MMER", 3, "best mean return during training, the paper's metric"),
     Column("normalised", 2, "final: 0 is random play, 1 the reference player"),
     Column("memory gain", 2, "final: 0 is the best policy without memory, 1 the reference player"),
     Column("solved", about=f"normalised at least {scores.SOLVED}"),
@@ -113,7 +113,7 @@ def is_solved(row: Row) -> bool:
 def solved_words(rows: Sequence[Row]) -> str:
     """How many cells are solved, in a sentence."""
     count = sum(map(is_solved, rows))
-    return f"Solved (normalised at least {scores.SOLVED}): {count} of {len(rows)}."
+    return f"Solved (normalised at least {scores.SOLVED}): {count} of {len(rows)} cells."
 
 
 def diverged_notes(lost: int, seeds: int, fate: str = "counted as random play") -> list[str]:

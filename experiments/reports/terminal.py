@@ -17,7 +17,7 @@ from experiments.reports.tables import agents_of, agents_sheet, models_of, model
 from experiments.studies import Row, read_study
 
 WIDE = 150
-HEAD = 16  # characters in a line of a column's head
+HEAD = 10  # characters in a line of a column's head
 
 
 def finished_rows(folder: Path) -> list[Row]:
@@ -53,7 +53,7 @@ def _table(sheet: Sheet, columns: Sequence[Column]) -> Table:
     table = Table(title=sheet.title, caption="\n".join(sheet.caption), caption_justify="left")
     for column in columns:
         table.add_column(
-            textwrap.fill(column.name, HEAD),
+            textwrap.fill(column.name, HEAD, break_long_words=False),
             justify="left" if column.digits is None else "right",
             no_wrap=True,
             style="dim" if column.known else None,

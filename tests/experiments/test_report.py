@@ -129,13 +129,14 @@ def test_one_memory_alone_is_compared_with_none(rows, tmp_path):
     assert aggregates(alone) == []
     [sheet] = result_sheets("alone", alone)
     assert [line["solved"] for line in sheet.rows] == [""] * len(ENVS)
-    assert sheet.caption[2].startswith("Solved (normalised at least 0.9): 0 of 3.")
+    assert sheet.caption[2].startswith("Solved (normalised at least 0.9): 0 of 3 cells.")
     good = [dataclasses.replace(row, final=row.final + 9) for row in alone]
     assert {line["solved"] for line in agents_sheet("alone", good).rows} == {"yes"}
     folder = write_study(tmp_path, "alone", {"gru": 0.95}, ENVS[:1])
     text = write_report(folder, read_study(folder)).read_text()
     assert (
-        "Solved (normalised at least 0.9): 1 of 1." in text and "interquartile mean of" not in text
+        "Solved (normalised at least 0.9): 1 of 1 cells." in text
+        and "interquartile mean of" not in text
     )
     assert not (folder / "figures" / "profiles.svg").exists()
 
