@@ -92,12 +92,13 @@ class Published:
 
         given = {"commit": self.commit, "cpu": self.cpu}
         paths, refused = published.add(study, name, only=only, **given)
+        if not paths:
+            others = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+            raise UserError(refused[0] + others if refused else f"no agent of {study} is finished")
         for path in paths:
             print(f"kept {path.name}", file=sys.stderr)
         for why in refused:
             print(f"not added: {why}", file=sys.stderr)
-        if not paths:
-            raise UserError(refused[0] if refused else f"no agent of {study} is finished")
 
     def _train_again(self, console: Console) -> str:
         """Trains a kept file's newest settings with more seeds and keeps them; their name."""

@@ -179,6 +179,25 @@ def test_the_command_trains_a_kept_result_again(tmp_path, kept, monkeypatch, cap
     assert_one_line(capsys, words + "CountRecallEasy-gru-fats", "did you mean")
 
 
+def test_the_command_adds_a_study_that_does_not_name_its_commit(
+    tmp_path, kept, monkeypatch, capsys
+):
+    """A study is added again as it grows: what is there already is named and left."""
+    monkeypatch.setattr(published, "FOLDER", kept)
+    folder = study(tmp_path, "grows", [0.8], first=3, sources=None)
+    words = f"published --add {folder} --name fast --commit c0ffee"
+    code, text, err = run(capsys, words)
+    assert code == 0 and "kept CountRecallEasy-gru-fast.json" in err and "0.667 ± 0.153" in text
+    assert only(kept).runs[-1].commit == "c0ffee"
+    assert_one_line(capsys, words, "[3] are kept (commit c0ffee, same settings)")
+    study(tmp_path, "grows", [0.9], first=4, sources=None)
+    code, _, err = run(capsys, words)
+    assert code == 0 and "not added: " in err and only(kept).seeds == (0, 1, 3, 4)
+    assert_one_line(capsys, f"{words} --name a-b", "no dash and no slash")
+    assert_one_line(capsys, f"{words} --rerun x", "give --add or --rerun")
+    assert_one_line(capsys, "published --name fats", "no result is kept of settings called 'fats'")
+
+
 def test_records_for_programs(kept, capsys):
     [record] = records([only(kept)], GOAL)
     assert (record["seeds"], record["final"], record["mmer"]) == ([0, 1], [0.5, 0.7], [0.6, 0.8])
