@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from experiments.explore_study import table_of
 from experiments.reports import attached
 from experiments.reports.aggregates import aggregates, aggregates_sheet
 from experiments.reports.configuration import facts_of, unfinished_sheets
@@ -116,6 +117,12 @@ def test_a_diverged_seed_counts_as_random_play_in_every_table(tmp_path):
     assert 0 < line["excess"].mean < 1 and line["s.e."] > 0
     [one] = (one for one in aggregates(agents_of(rows)) if one.who == "gru")
     assert one.strata[ENVS[1]][1] == pytest.approx(0)
+    result_of = {line["memory"]: line["result"] for line in table_of("lost", rows)["cells"]}
+    assert result_of["gru"].endswith("(1 of 3 seeds diverged, counted as random play)")
+    assert "nan" not in result_of["s5"] and result_of["s5"].endswith(
+        "(1 of 3 seeds diverged, left out)"
+    )
+    assert "diverged" not in result_of["mlp"]
     record = json.loads(as_json("lost", rows))
     assert record["notes"] == [agents.caption[-1], models.caption[-1]]
     metrics = gru.metrics | {"diverged": gru.metrics["update"] >= 5}
