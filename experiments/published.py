@@ -23,7 +23,7 @@ from agents.ppo import PPOConfig
 from experiments.errors import UserError
 from experiments.lock import lock
 from experiments.results import write_atomically
-from experiments.specs import CellSpec, NetworkConfig, Settings
+from experiments.specs import DEFAULT_HYPERPARAMS, CellSpec, NetworkConfig, Settings
 from experiments.studies import Row, read_study
 from experiments.tuned import REPORTING_SEEDS
 from popjax.words import nearest
@@ -119,12 +119,13 @@ def comparable(settings: dict[str, Any]) -> dict[str, Any]:
     >>> comparable(one) == comparable(other)
     True
     """
-    whole = Settings().plain("ppo")
+    whole = Settings(hyperparams=DEFAULT_HYPERPARAMS).plain("ppo")
     for name, value in settings.items():
         is_part = isinstance(value, dict) and isinstance(whole.get(name), dict)
         whole[name] = whole[name] | value if is_part else value
     hyperparams = {k: float(v) for k, v in whole["hyperparams"].items()}
-    return whole | {"hyperparams": hyperparams, "seeds": None, "first_seed": None}
+    whole |= {"hyperparams": hyperparams, "seeds": None, "first_seed": None}
+    return json.loads(json.dumps(whole))  # as a file has it: lists for tuples
 
 
 def run_of(row: Row, commit: str | None = None, cpu: str | None = None) -> Run:

@@ -104,6 +104,15 @@ def test_earlier_settings_stay_in_the_file_and_out_of_the_mean(tmp_path, kept):
     assert "earlier settings, kept and not counted: CountRecallEasy gru 2" in sheet.caption[-1]
 
 
+def test_a_setting_that_came_later_has_its_default_in_earlier_runs(kept):
+    settings = only(kept).runs[0].settings
+    early = json.loads(json.dumps(settings))
+    del early["network"]["separate_critic"], early["hyperparams"]["value_clip"]
+    assert published.comparable(early) == published.comparable(settings)
+    early["hyperparams"]["gamma"] = "0.5"
+    assert published.comparable(early) != published.comparable(settings)
+
+
 def test_a_diverged_seed_counts_as_random_play_and_is_counted(tmp_path, kept):
     """Parameters that are no numbers play nothing, whatever the last policy happened to earn."""
     random = scores.scores("CountRecallEasy")["random"]["mean"]
