@@ -14,7 +14,7 @@ from rich.console import Console
 from agents.ranges import Seed
 from experiments.errors import UserError
 from experiments.launchers import Launch
-from experiments.presets import named_settings, silent, spoken
+from experiments.presets import named_settings, silent, source_of, spoken
 from experiments.regimes import regime_name
 from experiments.specs import CellSpec, Settings, cell, env_name, memory_name
 
@@ -98,6 +98,8 @@ class Train:
         from experiments.results import Cell
 
         spec, log = self.spec(), self.log
+        if note := source_of(self.named, spec.env, spec.memory)[1]:
+            console.print(note, highlight=False)
         one = Cell(self.out / self.study, spec)
         if self.profile:
             can_trace(one)
@@ -109,7 +111,8 @@ class Train:
     def spec(self) -> CellSpec:
         """The one cell that is trained."""
         settings = spoken(self.settings, self._named())
-        return cell(self.env, self.memory, settings, self.regime)
+        spec = cell(self.env, self.memory, settings, self.regime)
+        return dataclasses.replace(spec, source=source_of(self.named, spec.env, spec.memory)[0])
 
 
 @dataclass(frozen=True)

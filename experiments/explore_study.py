@@ -20,6 +20,8 @@ from experiments.explore_networks import keep, shipped_pair, with_networks
 from experiments.explore_pairs import Pair, pair_of
 from experiments.explore_probes import readings
 from experiments.explore_record import record
+from experiments.reports.sheets import Spread
+from experiments.reports.tables import agent_notes, model_notes
 from experiments.results import Cell, open_study
 from experiments.specs import id_of
 from experiments.studies import Row, read_study
@@ -47,11 +49,13 @@ def _line(row: Row) -> dict[str, Any]:
     spec, metrics = row.spec, row.metrics
     measure = "return" if "return" in metrics else "nats" if "nats" in metrics else "loss"
     if row.final is not None:
-        result = f"return {np.mean(row.final):.3f}"
+        result, notes = f"return {Spread.of(row.final).mean:.3f}", agent_notes([row])
     else:
-        nats, floor = (np.mean([seed[name] for seed in row.tokens]) for name in ("nats", "floor"))
+        both = ([seed[name] for seed in row.tokens] for name in ("nats", "floor"))
+        nats, floor = (Spread.of(values).mean for values in both)
         most = "" if floor_kind(ENVS[spec.env]) == "exact" else "at most "
-        result = f"{nats:.4f} nats a token, floor {most}{floor:.4f}"
+        result, notes = f"{nats:.4f} nats a token, floor {most}{floor:.4f}", model_notes([row])
+    result += "".join(f" ({note.rstrip('.')})" for note in notes)
     return {
         "env": spec.env,
         "memory": spec.memory,

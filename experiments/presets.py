@@ -10,7 +10,7 @@ from agents.memory import MEMORIES
 from experiments.errors import UserError
 from experiments.published_settings import paper, popjaxrl
 from experiments.specs import NetworkConfig, Settings
-from experiments.tuned import best_memory, tuned
+from experiments.tuned import best_memory, borrowed, tuned
 from popjax.registry import ENVS
 from popjax.words import nearest
 
@@ -27,6 +27,21 @@ def named_settings(name: str, env: str, memory: str) -> Settings:
     if name not in NAMED_SETTINGS:
         raise UserError(nearest(name, NAMED_SETTINGS, "settings"))
     return NAMED_SETTINGS[name](env, memory)
+
+
+def source_of(name: str, env: str, memory: str) -> tuple[str, str]:
+    """Where named settings come from, and what a caller must know of that; "" if nothing.
+
+    >>> source_of("fast", "RepeatPreviousEasy", "gru")
+    ('fast', '')
+    >>> source_of("fast", "RepeatPreviousHard", "lru")[1]
+    'RepeatPreviousHard with lru was never tuned: --settings fast takes the defaults'
+    """
+    instead = borrowed(env, memory) if name == "fast" else ""
+    if not instead:
+        return name, ""
+    never = f"{env} with {memory} was never tuned"
+    return f"fast: {never}, {instead}", f"{never}: --settings fast takes {instead}"
 
 
 def silent(settings: Settings) -> Settings:
@@ -66,6 +81,10 @@ class Preset:
         if isinstance(self.settings, Settings):
             return self.settings
         return named_settings(self.settings, env, memory)
+
+    def source_of(self, env: str, memory: str) -> tuple[str, str]:
+        """Where these come from: see `source_of`."""
+        return source_of(self.settings, env, memory) if isinstance(self.settings, str) else ("", "")
 
 
 PRESETS = {

@@ -1,7 +1,7 @@
 """Where results live: one folder a study, one folder a cell in it.
 
 <out>/<study>/study.json                     what was asked for
-<out>/<study>/<cell id>/spec.json            the resolved spec, versions, device, batch width
+<out>/<study>/<cell id>/spec.json            the resolved spec, commit, versions, machine, lanes
                        /progress.jsonl       one line an update and seed, while it runs
                        /checkpoint/          the whole state after the last finished segment
                        /lock                 who is at work on it
@@ -31,6 +31,7 @@ import numpy as np
 
 from experiments.errors import UserError
 from experiments.lock import Hold, lock
+from experiments.provenance import commit, cpu_model
 from experiments.specs import CellSpec, as_before
 
 Table = dict[str, np.ndarray]
@@ -125,7 +126,8 @@ class Cell:
                     f"{self.folder} holds another spec: choose another --study or --out"
                 )
             return
-        record = {"spec": self.spec.resolved(), **machine(), "lanes": len(self.spec.seeds)}
+        record = {"spec": self.spec.resolved(), "commit": commit(), **machine()}
+        record |= {"lanes": len(self.spec.seeds), "settings_from": self.spec.source or None}
         write_atomically(path, json.dumps(record, indent=1).encode())
 
     def lock(self) -> AbstractContextManager[Hold]:
@@ -217,7 +219,7 @@ def machine() -> dict[str, Any]:
     """What a result depends on beside its spec.
 
     >>> sorted(machine()), "jax" in machine()["versions"]
-    (['cores', 'device', 'versions'], True)
+    (['cores', 'cpu', 'device', 'versions'], True)
     """
     devices = jax.devices()
     packages = ("popjax", "jax", "jaxlib", "flax", "optax", "distrax")
@@ -225,6 +227,7 @@ def machine() -> dict[str, Any]:
         "versions": {name: version(name) for name in packages}
         | {"python": platform.python_version()},
         "device": f"{len(devices)} x {devices[0].device_kind}",
+        "cpu": cpu_model(),
         "cores": os.cpu_count(),
     }
 

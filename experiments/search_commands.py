@@ -13,7 +13,7 @@ from rich.console import Console
 from agents.ranges import Seed, Within
 from experiments.commands import DEFAULT_OUT, SettingsName
 from experiments.errors import UserError
-from experiments.presets import named_settings, silent, spoken
+from experiments.presets import named_settings, silent, source_of, spoken
 from experiments.specs import Settings, cell, env_name, memory_name
 from experiments.tuned import TUNED, TUNING_SEEDS
 
@@ -89,6 +89,9 @@ class Search:
         if self.settings.first_seed != TUNING_SEEDS.start:
             raise UserError(f"a search trains with the seeds {TUNING_SEEDS.start} and on")
         read_tuned()  # a damaged file is found before, not after
+        note = source_of(self.named, env_name(self.env), memory_name(self.memory))[1]
+        if note:
+            console.print(note, highlight=False)
         space = space_of(self.over)
         groups = self._groups()
         folder = self._folder(open_study, groups)

@@ -141,6 +141,8 @@ class CellSpec:
     memory: str
     settings: Settings
     regime: str = "ppo"
+    source: str = field(default="", compare=False)
+    """Where the settings come from, in words; decides nothing."""
 
     @property
     def seeds(self) -> tuple[int, ...]:

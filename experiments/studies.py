@@ -17,6 +17,7 @@ from agents.ppo import PPOConfig
 from experiments.errors import UserError
 from experiments.results import Table, read_results
 from experiments.specs import SILENT, CellSpec, NetworkConfig, Settings, id_of
+from popjax import scores
 from popjax.registry import ENVS
 
 
@@ -26,7 +27,10 @@ class Row:
 
     final, greedy: mean return of the last policy, sampling or taking the likeliest action.
     mmer: the best mean return over training, the paper's metric (it is optimistic).
-    tokens: what `agents.held_out.per_token` says of the last model, one dict a seed.
+    A seed that diverged counts as random play in all three (NaN where that is not known), since
+    parameters that are no numbers play nothing: see `diverged`.
+    tokens: what `agents.held_out.per_token` says of the last model, one dict a seed, NaN for one
+    that diverged.
     What the regime does not train is None.
     metrics: the columns of `metrics.parquet`, a row an update and seed.
     record: `spec.json`: the resolved spec, versions, device, cores.
@@ -45,6 +49,11 @@ class Row:
     summary: dict[str, Any]
     metrics: Table
     record: dict[str, Any]
+
+    @property
+    def diverged(self) -> tuple[int, ...]:
+        """The seeds whose parameters or loss stopped being numbers."""
+        return tuple(seed for seed in self.spec.seeds if str(seed) in self.summary["diverged"])
 
     @property
     def who(self) -> str:
@@ -79,13 +88,15 @@ def read_study(folder: Path) -> list[Row]:
             raise UserError(f"{path.parent} holds another spec than its name says: remove it")
         metrics, evaluation, summary = read_results(path.parent)
         acts, predicts = "return" in evaluation, "nats" in evaluation
+        lost = summary["diverged"]
+        best = np.array([_best(metrics, seed) for seed in spec.seeds]) if acts else None
         rows.append(
             Row(
                 spec,
-                final=_by_seed(spec, evaluation, "sampled") if acts else None,
-                greedy=_by_seed(spec, evaluation, "greedy") if acts else None,
-                mmer=np.array([_best(metrics, seed) for seed in spec.seeds]) if acts else None,
-                tokens=_tokens(spec, evaluation) if predicts else None,
+                final=_played(spec, _by_seed(spec, evaluation, "sampled"), lost) if acts else None,
+                greedy=_played(spec, _by_seed(spec, evaluation, "greedy"), lost) if acts else None,
+                mmer=_played(spec, best, lost) if acts else None,
+                tokens=_tokens(spec, evaluation, lost) if predicts else None,
                 summary=summary,
                 metrics=metrics,
                 record=record,
@@ -183,11 +194,25 @@ def _by_seed(spec: CellSpec, evaluation: dict[str, np.ndarray], policy: str) -> 
     return np.array([returns[seeds == seed].mean() for seed in spec.seeds])
 
 
-def _tokens(spec: CellSpec, evaluation: dict[str, np.ndarray]) -> list[dict[str, float]]:
+def _played(spec: CellSpec, values: np.ndarray, diverged: dict[str, int]) -> np.ndarray:
+    """Returns by seed, those of diverged seeds as random play."""
+    random = scores.scores(spec.env).get("random", {}).get("mean", np.nan)
+    lost = [str(seed) in diverged for seed in spec.seeds]
+    return np.where(lost, random, values)
+
+
+def _tokens(
+    spec: CellSpec, evaluation: dict[str, np.ndarray], diverged: dict[str, int]
+) -> list[dict[str, float]]:
     counted = np.isfinite(evaluation["nats"].astype(np.float64))
     sums = {name: evaluation[name] for name in ("nats", "floor", "tokens", "correct")}
-    by_seed = [counted & (evaluation["seed"] == seed) for seed in spec.seeds]
-    return [per_token({k: v[own] for k, v in sums.items()}) for own in by_seed]
+    found = []
+    for seed in spec.seeds:
+        own = evaluation["seed"] == seed
+        lost = str(seed) in diverged or not (own & counted).any()
+        chosen = own if lost else own & counted
+        found.append(per_token({k: np.where(lost, np.nan, v[chosen]) for k, v in sums.items()}))
+    return found
 
 
 def _best(metrics: dict[str, np.ndarray], seed: int) -> float:

@@ -83,7 +83,11 @@ class Sweep:
         for env in envs:
             for memory in memories or chosen.memories_of(env):
                 settings = settled(self._settings(chosen.settings_of(env, memory)), regime)
-                specs.append(cell(env, memory, settings, regime))
+                spec = cell(env, memory, settings, regime)
+                source, note = chosen.source_of(env, memory)
+                specs.append(dataclasses.replace(spec, source=source))
+                if note:
+                    console.print(note, highlight=False)
         asked = {"kind": "sweep", "preset": self.preset}
         if isinstance(chosen.settings, Settings):  # then all cells have the same
             asked |= _flat(settled(self._settings(chosen.settings), regime).plain(regime))

@@ -95,7 +95,7 @@ def _train(
     else:
         state = program.start(key_train, hyperparams)
 
-    clock = time.perf_counter()
+    clock, cpu_clock = time.perf_counter(), time.process_time()
     first_update = update
     while update < spec.num_updates:
         state, metrics = program.advance(state, hyperparams)
@@ -118,6 +118,7 @@ def _train(
             }
         )
     train_seconds = time.perf_counter() - clock
+    cpu_seconds = time.process_time() - cpu_clock  # of all threads of this process
 
     report({"stage": "evaluating", "update": update})
     clock = time.perf_counter()
@@ -130,6 +131,7 @@ def _train(
         "compile_seconds": round(program.seconds, 2),
         "waited_seconds": round(waited_seconds, 2),
         "train_seconds": round(train_seconds, 2),
+        "cpu_seconds": round(cpu_seconds, 2),
         "eval_seconds": round(time.perf_counter() - clock, 2),
         "trained_steps": trained,
         "steps_per_second": round(trained / train_seconds) if trained else None,

@@ -115,19 +115,45 @@ def family_of(env: str) -> str:
     return next(family for family, levels in FAMILIES.items() if env in map(family.__add__, levels))
 
 
-def entry_of(env: str, memory: str, path: Path = TUNED) -> dict[str, Any]:
-    """The entry of a cell, or the nearest more general one: of the environment with any memory,
-    of its family, of any environment.
+def key_of(env: str, memory: str, path: Path = TUNED) -> tuple[str, str]:
+    """Where the entry of a cell stands, or the nearest more general one: of the environment with
+    any memory, of its family, of any environment.
 
-    >>> sorted(entry_of("RepeatPreviousEasy", "gru").keys() & {"settings", "source"})
-    ['settings', 'source']
+    >>> key_of("RepeatPreviousEasy", "gru"), key_of("RepeatPreviousHard", "lru")
+    (('RepeatPreviousEasy', 'gru'), ('*', '*'))
     """
     entries = read_tuned(path)
     for place in (env, family_of(env), "*"):
         for name in (memory, "*"):
             if name in entries.get(place, {}):
-                return entries[place][name]
+                return place, name
     raise UserError(f"{path} has nothing for {env} with {memory}, and no default")
+
+
+def entry_of(env: str, memory: str, path: Path = TUNED) -> dict[str, Any]:
+    """The entry of a cell, or the nearest more general one: see `key_of`.
+
+    >>> sorted(entry_of("RepeatPreviousEasy", "gru").keys() & {"settings", "source"})
+    ['settings', 'source']
+    """
+    place, name = key_of(env, memory, path)
+    return read_tuned(path)[place][name]
+
+
+def borrowed(env: str, memory: str, path: Path = TUNED) -> str:
+    """Which settings stand in for a cell that has no `fast` ones of its own, in words; "" if it
+    has.
+
+    >>> borrowed("RepeatPreviousEasy", "gru"), borrowed("RepeatPreviousHard", "lru")
+    ('', 'the defaults')
+    """
+    place, name = key_of(env, memory, path)
+    if (place, name) == (env, memory):
+        return ""
+    if not entry_of(env, memory, path)["settings"]:
+        return "the defaults"
+    whose = "any environment" if place == "*" else place
+    return f"those of {whose} with {'any memory' if name == '*' else name}"
 
 
 def tuned(env: str, memory: str, path: Path = TUNED) -> Settings:

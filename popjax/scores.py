@@ -11,10 +11,14 @@ reference: a scripted player, tagged by what it sees ("history" or "privileged",
 paper_gru, paper_best: the GRU and the best of 13 models in the POPGym paper. Each is the maximum
     over training of a noisy mean, so it can lie a little above what is attainable.
 ppo_gru: the PPO-GRU agent whose data a later paper published.
+published: the best published score that could be opened, of those and others; `metric` says
+    whether it is an MMER (a maximum over training), a final return (whether of sampled or of
+    likeliest actions is not said), or not stated, `digits` how many it was printed with.
 
 Each is a mean return with its standard deviation over episodes (over trials for the paper's), if
-known, and its source. `python -m popjax.scores --measure` plays the scripted ones again, and
-with `--store` keeps what our own players earned.
+known, and its source. `normalise` is the one scale on which tasks are put beside each other.
+`python -m popjax.scores --measure` plays the scripted ones again, and with `--store` keeps what our
+own players earned.
 """
 
 from __future__ import annotations
@@ -35,7 +39,8 @@ from popjax.players import KINDS, PLAYERS, make_player, play
 from popjax.registry import ENVS, canonical
 
 TABLE = Path(__file__).with_name("scores.json")
-LEAST_GAIN = 0.02
+LEAST_GAIN = 0.1  # of the scale: where memory is worth less, there is no `memory_gain`
+SOLVED = 0.9  # of the scale
 SCALE = {"random", "memoryless", "reference"}
 
 
@@ -55,34 +60,47 @@ def scores(env_id: str) -> dict[str, dict[str, Any]]:
 
 
 def normalise(env_id: str, value: Any) -> np.ndarray:
-    """Returns on the scale where 0 is the best policy without memory and 1 the reference player
-    (or 0 is uniform play: see `zero_of_scale`); not-a-number where these are not known.
+    """Returns on the one scale of all tasks: 0 is uniform play, 1 the reference player;
+    not-a-number where these are not known.
 
-    >>> normalise("RepeatPreviousEasy", [scores("RepeatPreviousEasy")["memoryless"]["mean"], 1.0])
+    >>> normalise("RepeatPreviousEasy", [scores("RepeatPreviousEasy")["random"]["mean"], 1.0])
     array([0., 1.])
     """
-    known, value = scores(env_id), np.asarray(value, np.float64)
-    if not known.keys() >= SCALE:
-        return np.full_like(value, np.nan)
-    zero, one = known[zero_of_scale(env_id)]["mean"], known["reference"]["mean"]
-    return (value - zero) / (one - zero)
+    return _between(env_id, "random", value)
 
 
-def zero_of_scale(env_id: str) -> str:
-    """Which entry is 0 in `normalise`: "memoryless", or "random" in tasks where memory is worth
-    so little that the scale would be noise (less than `LEAST_GAIN` of what skill is worth).
+def memory_gain(env_id: str, value: Any) -> np.ndarray:
+    """Returns on a second scale: 0 is the best policy without memory, 1 the reference player.
 
-    >>> zero_of_scale("RepeatPreviousEasy"), zero_of_scale("VelocityOnlyCartPoleEasy")
-    ('memoryless', 'random')
+    Not-a-number in tasks where memory is worth at most `LEAST_GAIN` of what skill is worth, so
+    that this scale would be noise, and where the players are not known.
+
+    >>> memory_gain("RepeatPreviousEasy", 1.0), memory_gain("LabyrinthEscapeEasy", 0.9)
+    (array(1.), array(nan))
     """
     known = scores(env_id)
-    if not known.keys() >= SCALE:
-        return "random"
-    random, memoryless, reference = (
-        known[kind]["mean"] for kind in ("random", "memoryless", "reference")
-    )
-    worth = (reference - memoryless) / (reference - random)
-    return "memoryless" if worth >= LEAST_GAIN else "random"
+    if known.keys() >= SCALE:
+        memoryless = normalise(env_id, known["memoryless"]["mean"])
+        if 1 - memoryless > LEAST_GAIN:
+            return _between(env_id, "memoryless", value)
+    return np.full_like(np.asarray(value, np.float64), np.nan)
+
+
+def _between(env_id: str, zero: str, value: Any) -> np.ndarray:
+    known, value = scores(env_id), np.asarray(value, np.float64)
+    if not known.keys() >= {zero, "reference"}:
+        return np.full_like(value, np.nan)
+    low, high = known[zero]["mean"], known["reference"]["mean"]
+    return np.asarray((value - low) / (high - low))
+
+
+def solved(env_id: str, value: float) -> bool:
+    """Whether a mean return lies at `SOLVED` of the scale or above.
+
+    >>> solved("RepeatPreviousEasy", 0.9), solved("RepeatPreviousEasy", 0.8)
+    (True, False)
+    """
+    return bool(normalise(env_id, value) >= SOLVED)
 
 
 def standard_error(known: dict[str, Any]) -> float:

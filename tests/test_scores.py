@@ -12,10 +12,11 @@ from popjax.scores import (
     _table,
     main,
     measure,
+    memory_gain,
     normalise,
     scores,
+    solved,
     standard_error,
-    zero_of_scale,
 )
 
 NUM_EPISODES = 400
@@ -53,20 +54,50 @@ def test_every_environment_has_its_scores(name):
 
 
 @pytest.mark.parametrize("name", popjax.ENVS)
-def test_the_scale_runs_from_no_memory_to_the_reference(name):
-    known, zero = scores(name), zero_of_scale(name)
-    assert normalise(name, known[zero]["mean"]) == pytest.approx(0)
-    assert normalise(name, known["reference"]["mean"]) == pytest.approx(1)
-    assert normalise(name, [known["random"]["mean"]] * 3).shape == (3,)
+def test_zero_is_random_play_and_one_the_reference(name):
+    """In every task; the best policy without memory lies between them."""
+    known = {kind: scores(name)[kind]["mean"] for kind in ("random", "memoryless", "reference")}
+    random, memoryless, reference = normalise(name, list(known.values()))
+    assert random == pytest.approx(0) and reference == pytest.approx(1)
+    assert -0.01 < memoryless < 1.01
+    assert solved(name, known["reference"]) and not solved(name, known["random"])
 
 
-def test_memory_is_worth_nothing_in_some_tasks():
-    """A fixed rule balances the pole by its velocities: no scale starts at that rule's return."""
-    assert zero_of_scale("VelocityOnlyCartPoleEasy") == "random"
-    for family in ("RepeatFirst", "RepeatPrevious", "CountRecall", "Autoencode", "HigherLower"):
-        assert all(
-            zero_of_scale(family + level) == "memoryless" for level in popjax.FAMILIES[family]
-        )
+@pytest.mark.parametrize("name", popjax.ENVS)
+def test_memory_gain_runs_from_no_memory_to_the_reference(name):
+    """Where memory is worth more than a tenth of the scale: else it would be noise, as in the
+    labyrinths, where a return of 0 came out as -13.9."""
+    known = scores(name)
+    gain = memory_gain(name, [known[kind]["mean"] for kind in ("memoryless", "reference")])
+    worth = 1 - normalise(name, known["memoryless"]["mean"])
+    if worth > 0.1:
+        assert gain == pytest.approx([0, 1])
+    else:
+        assert np.isnan(gain).all()
+
+
+def test_memory_is_worth_next_to_nothing_in_some_tasks():
+    """A fixed rule balances the pole by its velocities, and walks out of a maze."""
+    blank = {name for name in popjax.ENVS if np.isnan(memory_gain(name, 0.5))}
+    for family in ("LabyrinthEscape", "LabyrinthExplore", "HigherLower"):
+        assert {family + level for level in popjax.FAMILIES[family]} <= blank
+    assert "VelocityOnlyCartPoleEasy" in blank
+    for family in ("RepeatFirst", "RepeatPrevious", "CountRecall", "Autoencode"):
+        assert not blank & {family + level for level in popjax.FAMILIES[family]}
+
+
+@pytest.mark.parametrize("name", popjax.ENVS)
+def test_the_best_published_score_says_what_it_measures(name):
+    """No other figure that we know of is above it; one read off a curve says so."""
+    known = scores(name)
+    best = known["published"]
+    assert best["metric"] in ("MMER", "final", "not stated") and best["model"] and best["source"]
+    others = [
+        known[kind]["mean"] for kind in ("paper_gru", "paper_best", "ppo_gru") if kind in known
+    ]
+    assert best["mean"] >= max(others)
+    assert round(best["mean"], best["digits"]) == best["mean"]
+    assert scores("MineSweeperMedium")["published"]["mean"] == 0.06
 
 
 def test_what_is_handed_out_is_a_copy():

@@ -23,13 +23,15 @@ LINES = {"memoryless": (0, (1, 2)), "reference": (0, (5, 2)), "floor": (0, (1, 2
 
 
 def curve(row: Row, metric: str, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
-    """Steps `[bins]` and means of a metric within them `[seeds, bins]`, NaN where there is none."""
+    """Steps `[bins]` and means of a metric within them `[seeds, bins]`, NaN where there is none
+    and once a seed has diverged."""
     own = [row.metrics["seed"] == seed for seed in row.spec.seeds]
     steps = row.metrics["step"][own[0]]
     groups = np.array_split(np.arange(len(steps)), min(bins, len(steps)))
     values = np.full((len(own), len(groups)), np.nan)
     for lane, chosen in enumerate(own):
         column = row.metrics[metric][chosen].astype(np.float64)
+        column[np.maximum.accumulate(row.metrics["diverged"][chosen])] = np.nan
         for i, group in enumerate(groups):
             known = column[group][np.isfinite(column[group])]
             if known.size:
@@ -50,7 +52,7 @@ def marks(row: Row, metric: str) -> dict[str, float]:
         known = scores.scores(row.spec.env)
         return {name: known[name]["mean"] for name in ("memoryless", "reference") if name in known}
     if metric == "nats" and row.tokens:
-        return {"floor": float(np.mean([seed["floor"] for seed in row.tokens]))}
+        return {"floor": float(np.nanmean([seed["floor"] for seed in row.tokens]))}
     return {}
 
 

@@ -14,7 +14,14 @@ import numpy as np
 
 from experiments.reports.aggregates import aggregates
 from experiments.reports.sheets import markdown
-from experiments.reports.tables import agents_of, cost_sheet, known_figures
+from experiments.reports.tables import (
+    agent_notes,
+    agents_of,
+    cost_sheet,
+    known_figures,
+    model_notes,
+    models_of,
+)
 from experiments.reports.terminal import result_sheets
 from experiments.studies import Row, labels
 from popjax import scores
@@ -65,7 +72,10 @@ def as_json(study: str, rows: Sequence[Row]) -> str:
         }
         for one in aggregates(agents_of(rows))
     ]
+    agents, models = agents_of(rows), models_of(rows)
+    notes = [*agent_notes(agents), *model_notes(models)]
     record = {"study": study, "cells": cells, "aggregates": found}
+    record["notes"] = notes
     return json.dumps(_plain(record), indent=1, allow_nan=False) + "\n"
 
 
@@ -81,6 +91,7 @@ def _seeds(row: Row, label: str) -> list[dict[str, Any]]:
         if row.final is not None:
             line |= {"final": row.final[i], "greedy": row.greedy[i], "mmer": row.mmer[i]}
             line["normalised"] = scores.normalise(row.spec.env, row.final[i])
+            line["memory_gain"] = scores.memory_gain(row.spec.env, row.final[i])
         if row.tokens is not None:
             line |= row.tokens[i]
         known = known_figures(row.spec.env)

@@ -30,8 +30,6 @@ def aggregates_figure(found: Sequence[Aggregate], colours: dict[str, str]) -> Fi
         ("optimality gap (less is better)", [one.gap for one in found], (0, 1)),
         (f"P({whos[0]} is better)", [one.better for one in found], (0.5,)),
     ]
-    if len(found) == 1:
-        shown.pop()
     figure = new_figure(0.5 + 2.7 * len(shown), 0.9 + 0.24 * len(found))
     panels = figure.subplots(1, len(shown), sharey=True)
     for panel, (name, values, lines) in zip(panels, shown, strict=True):
@@ -42,8 +40,7 @@ def aggregates_figure(found: Sequence[Aggregate], colours: dict[str, str]) -> Fi
         furnish(panel)
         panel.spines["left"].set_visible(False)
         panel.tick_params(axis="y", length=0)
-    if len(found) > 1:
-        panels[2].set_xlim(0, 1.02)
+    panels[2].set_xlim(0, 1.02)
     panels[0].set_yticks(range(len(whos)), whos)
     panels[0].set_ylim(len(whos) - 0.4, -0.6)
     return figure
@@ -79,7 +76,7 @@ def profiles_figure(found: Sequence[Aggregate], colours: dict[str, str]) -> Figu
         place = {"xy": (1, 1), "xycoords": "axes fraction", "xytext": (6, -4 - 12.5 * i)}
         style = {"color": colour, "fontsize": 8.5, "va": "top"}
         panel.annotate(who, **place, textcoords="offset points", **style)
-    panel.set_xlabel("normalised final return (0: best without memory, 1: reference player)")
+    panel.set_xlabel("normalised final return (0: random play, 1: reference player)")
     panel.set_ylabel("share of runs above")
     panel.set_xlim(thresholds[0], thresholds[-1])
     panel.set_ylim(0, 1.01)

@@ -26,7 +26,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Spread:
-    """A mean and the standard deviation over seeds, NaN for a single one."""
+    """A mean and the standard deviation over seeds, NaN for a single one. A seed without a number
+    is left out, which the table must say."""
 
     mean: float
     deviation: float
@@ -34,8 +35,9 @@ class Spread:
     @classmethod
     def of(cls, values: np.ndarray) -> Spread:
         values = np.asarray(values, np.float64)
+        values = values[np.isfinite(values)]
         deviation = np.std(values, ddof=1) if values.size > 1 else math.nan
-        return cls(float(np.mean(values)), float(deviation))
+        return cls(float(np.mean(values)) if values.size else math.nan, float(deviation))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,13 +19,20 @@ KNOWN = {  # column: kind of score in `popjax.scores`
     "paper GRU": "paper_gru",
     "paper best": "paper_best",
 }
+SCALE = "normalised: the final return, where 0 is random play and 1 the reference player."
+GAIN = (
+    "memory gain: 0 is the best policy without memory instead; blank where memory is worth at most "
+    "a tenth of the scale."
+)
 AGENT_COLUMNS = (
     Column("environment"),
     Column("memory"),
     Column("final", 3, "mean return of the last policy, sampled, on fresh episodes"),
     Column("greedy", 3, "the same policy taking its likeliest action", wide=True),
-    Column("MMER", 3, "best mean return during training, the paper's metric", wide=True),
-    Column("normalised", 2, "0: best policy without memory; 1: reference player"),
+    Column("MMER", 3, "best mean return during training, the paper's metric"),
+    Column("normalised", 2, "final: 0 is random play, 1 the reference player"),
+    Column("memory gain", 2, "final: 0 is the best policy without memory, 1 the reference player"),
+    Column("solved", about=f"normalised at least {scores.SOLVED}"),
     Column("steps/seed", 0, "environment steps of each seed", wide=True),
     Column("steps/s", 0, "environment steps a second, all seeds together", wide=True),
     Column("random", 3, "uniform play", known=True, wide=True),
@@ -78,20 +86,59 @@ def agents_sheet(study: str, rows: Sequence[Row]) -> Sheet:
             _common(row, label)
             | {
                 "final": Spread.of(row.final),
-                "greedy": float(np.mean(row.greedy)),
-                "MMER": float(np.mean(row.mmer)),
-                "normalised": float(np.mean(scores.normalise(row.spec.env, row.final))),
+                "greedy": Spread.of(row.greedy).mean,
+                "MMER": Spread.of(row.mmer).mean,
+                "normalised": Spread.of(scores.normalise(row.spec.env, row.final)).mean,
+                "memory gain": Spread.of(scores.memory_gain(row.spec.env, row.final)).mean,
+                "solved": "yes" if is_solved(row) else "",
             }
             | known_figures(row.spec.env)
             for row, label in zip(rows, labels(rows), strict=True)
         ],
         (
             "final: sampled last policy on fresh episodes. MMER: best mean return during training, "
-            "the paper's metric.",
-            "normalised: 0 = best policy without memory, 1 = reference player. Published figures: "
-            "popjax/scores.json names the source of each.",
+            "the paper's metric, which is a maximum over training.",
+            f"{SCALE} {GAIN}",
+            f"{solved_words(rows)} Published figures: popjax/scores.json names the source of each.",
+            *agent_notes(rows),
         ),
     )
+
+
+def is_solved(row: Row) -> bool:
+    """Whether the mean of the seeds' final returns is at least `scores.SOLVED` of the scale."""
+    return scores.solved(row.spec.env, Spread.of(row.final).mean)
+
+
+def solved_words(rows: Sequence[Row]) -> str:
+    """How many cells are solved, in a sentence."""
+    count = sum(map(is_solved, rows))
+    return f"Solved (normalised at least {scores.SOLVED}): {count} of {len(rows)} cells."
+
+
+def diverged_notes(lost: int, seeds: int, fate: str = "counted as random play") -> list[str]:
+    """What a table must say of seeds that diverged, if some did.
+
+    >>> diverged_notes(1, 3)
+    ['1 of 3 seeds diverged, counted as random play.']
+    """
+    return [f"{lost} of {seeds} seeds diverged, {fate}."] if lost else []
+
+
+def agent_notes(rows: Sequence[Row]) -> list[str]:
+    """`diverged_notes` of agents; nothing stands for one whose task has no known random play."""
+    known = all("random" in scores.scores(row.spec.env) for row in rows if row.diverged)
+    fate = "counted as random play" + ("" if known else ", left out where that is not known")
+    return diverged_notes(*_diverged_of(rows), fate)
+
+
+def model_notes(rows: Sequence[Row]) -> list[str]:
+    """`diverged_notes` of language models."""
+    return diverged_notes(*_diverged_of(rows), "left out")
+
+
+def _diverged_of(rows: Sequence[Row]) -> tuple[int, int]:
+    return sum(len(row.diverged) for row in rows), sum(len(row.spec.seeds) for row in rows)
 
 
 def known_figures(env: str) -> dict[str, float | None]:
@@ -110,12 +157,12 @@ def models_sheet(study: str, rows: Sequence[Row]) -> Sheet:
         lines.append(
             _common(row, label)
             | {
-                "nats/token": float(column["nats"].mean()),
-                "floor": float(column["floor"].mean()),
+                "nats/token": Spread.of(column["nats"]).mean,
+                "floor": Spread.of(column["floor"]).mean,
                 "kind": floor_kind(make(row.spec.env)),
                 "excess": Spread.of(column["excess"]),
-                "s.e.": float(np.sqrt(np.sum(column["excess_error"] ** 2)) / len(row.tokens)),
-                "right %": float(100 * column["accuracy"].mean()),
+                "s.e.": _joint_error(column["excess_error"]),
+                "right %": 100 * Spread.of(column["accuracy"]).mean,
             }
         )
     return Sheet(
@@ -128,8 +175,15 @@ def models_sheet(study: str, rows: Sequence[Row]) -> Sheet:
             "s.e.: over episodes).",
             "exact: the floor is the true law's. at most: it is a good predictor's, an upper bound "
             "that a model can go below, with a negative excess. right: the likeliest token came.",
+            *model_notes(rows),
         ),
     )
+
+
+def _joint_error(errors: np.ndarray) -> float:
+    """Of the mean over the seeds that have one."""
+    errors = errors[np.isfinite(errors)]
+    return float(np.sqrt(np.sum(errors**2)) / errors.size) if errors.size else math.nan
 
 
 def cost_sheet(study: str, rows: Sequence[Row]) -> Sheet:
@@ -154,7 +208,7 @@ def cost_sheet(study: str, rows: Sequence[Row]) -> Sheet:
 
 
 def _common(row: Row, label: str) -> dict[str, object]:
-    lost = len(row.summary["diverged"])
+    lost = len(row.diverged)
     return {
         "environment": row.spec.env,
         "memory": label + (f" ({lost} diverged)" if lost else ""),

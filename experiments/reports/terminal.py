@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from experiments.errors import UserError
 from experiments.reports.aggregates import aggregates, aggregates_sheet
-from experiments.reports.sheets import Sheet, words
+from experiments.reports.sheets import Column, Sheet, words
 from experiments.reports.tables import agents_of, agents_sheet, models_of, models_sheet
 from experiments.studies import Row, read_study
 
 WIDE = 150
+HEAD = 10  # characters in a line of a column's head
 
 
 def finished_rows(folder: Path) -> list[Row]:
@@ -28,8 +32,9 @@ def result_sheets(study: str, rows: list[Row]) -> list[Sheet]:
     """What was reached: by agents and over all tasks, by language models, or both."""
     sheets = []
     if agents := agents_of(rows):
-        found = aggregates(agents)
-        sheets += [agents_sheet(study, agents), aggregates_sheet(study, found)]
+        sheets.append(agents_sheet(study, agents))
+        if found := aggregates(agents):
+            sheets.append(aggregates_sheet(study, found))
     if models := models_of(rows):
         sheets.append(models_sheet(study, models))
     return sheets
@@ -37,15 +42,22 @@ def result_sheets(study: str, rows: list[Row]) -> list[Sheet]:
 
 def print_sheet(sheet: Sheet, console: Console) -> None:
     """As a table; the less important columns are left out where there is little room."""
+    table = _table(sheet, sheet.columns)
+    unbounded = console.options.update(max_width=10 * WIDE)
+    if console.width < max(WIDE, Measurement.get(console, unbounded, table).maximum):
+        table = _table(sheet, [column for column in sheet.columns if not column.wide])
+    console.print(table)
+
+
+def _table(sheet: Sheet, columns: Sequence[Column]) -> Table:
     table = Table(title=sheet.title, caption="\n".join(sheet.caption), caption_justify="left")
-    columns = [c for c in sheet.columns if console.width >= WIDE or not c.wide]
     for column in columns:
         table.add_column(
-            column.name,
+            textwrap.fill(column.name, HEAD, break_long_words=False),
             justify="left" if column.digits is None else "right",
             no_wrap=True,
             style="dim" if column.known else None,
         )
     for row in sheet.rows:
         table.add_row(*(words(row.get(column.name), column.digits) for column in columns))
-    console.print(table)
+    return table

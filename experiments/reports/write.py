@@ -30,13 +30,14 @@ from experiments.reports.tables import (
     cost_sheet,
     models_of,
     models_sheet,
+    solved_words,
 )
 from experiments.results import write_atomically
 from experiments.studies import Row, labels, unfinished
 
 SCALE = (
-    "Dots: seeds. Ticks: random play, best policy without memory, reference player. Ring: the "
-    "paper's GRU."
+    "Dots: seeds. Ticks: random play at 0 and the reference player at 1, in all lines in the same "
+    "places; short: the best policy without memory. Ring: the paper's GRU (its MMER)."
 )
 ELSEWHERE = ("steps/seed", "steps/s")  # in the table of costs
 
@@ -71,15 +72,15 @@ class Parts:
 
     def lead(self) -> str:
         """The first thing to know."""
-        if not self.found:
+        if not self.agents:
             return "Nats a token on held-out episodes, beside the floor on the very same ones."
+        if not self.found:
+            return solved_words(self.agents)
         best = self.found[0]
         envs = f"{len(best.strata)} environment" + "s" * (len(best.strata) > 1)
-        kind = "Best memory" if len(self.found) > 1 else "Memory"
         return (
-            f"{kind}: {best.who}, interquartile mean {words(best.iqm, 2)} of normalised final "
-            f"returns over {envs}, where 0 is the best policy without memory and 1 a reference "
-            "player."
+            f"Best memory: {best.who}, interquartile mean {words(best.iqm, 2)} of normalised final "
+            f"returns over {envs}, where 0 is random play and 1 a reference player."
         )
 
     def sections(self) -> list[Section]:
@@ -127,13 +128,9 @@ class Parts:
             "profiles", profiles_figure(self.found, self.colours), "Performance profiles"
         )
         section = Section("overall", "Over all environments", (), [first, second], sheets=[sheet])
-        if len(self.found) == 1:
-            return [section]
         envs = list(dict.fromkeys(row.spec.env for row in self.agents))
         tiles = self._figure("map", map_figure(self.found, envs), "Memory by environment")
-        about = [
-            "Mean normalised final return: 0 is the best policy without memory, 1 a reference."
-        ]
+        about = ["Mean normalised final return: 0 is random play, 1 the reference player."]
         return [section, Section("map", "Memory by environment", about, [tiles])]
 
     def _curves(self, rows: list[Row], metric: str) -> Section:
@@ -147,6 +144,8 @@ class Parts:
             "return": "Mean return while training (sampled actions)",
             "nats": "Nats a token while training",
         }[metric] + ", by environment steps. Thin: seeds; thick: their interquartile mean."
+        if any(row.diverged for row in rows):
+            about += " The line of a seed that diverged ends there."
         name = "curves" if metric == "return" else "curves-nats"
         look.save(curves_figure(by_env, metric, colours, about), self.figures, name)
         panels = []

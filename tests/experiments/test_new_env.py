@@ -23,8 +23,9 @@ def novelty(monkeypatch):
 
 def test_nothing_is_known_of_it(novelty):
     assert scores.scores("NoveltyEasy") == {}
-    assert scores.zero_of_scale("NoveltyEasy") == "random"
-    assert jnp.isnan(scores.normalise("NoveltyEasy", [0.5, 1.0])).tolist() == [True, True]
+    for scale in (scores.normalise, scores.memory_gain):
+        assert jnp.isnan(scale("NoveltyEasy", [0.5, 1.0])).tolist() == [True, True]
+    assert not scores.solved("NoveltyEasy", 1.0)
 
 
 def test_lists_show_it(novelty, capsys):

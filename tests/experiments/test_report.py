@@ -13,12 +13,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from experiments.explore_study import table_of
 from experiments.reports import attached
 from experiments.reports.aggregates import aggregates, aggregates_sheet
 from experiments.reports.configuration import facts_of, unfinished_sheets
-from experiments.reports.curves import panel_figure
+from experiments.reports.curves import curve, panel_figure
+from experiments.reports.export import as_json
 from experiments.reports.look import COLOURS, colour_of, svg_of
+from experiments.reports.scale import scale_svg
 from experiments.reports.tables import agents_of, agents_sheet
+from experiments.reports.terminal import result_sheets
+from experiments.reports.write import write_report
 from experiments.specs import id_of
 from experiments.statistics import iqm
 from experiments.studies import labels, read_study, unfinished
@@ -89,6 +94,80 @@ def test_unequal_environments_and_lost_runs_are_owned_up_to(rows):
     assert lost.spec.env not in one.strata
     caption = " ".join(aggregates_sheet("both", found).caption)
     assert "not all run on the same environments" in caption
+
+
+def test_a_diverged_seed_counts_as_random_play_in_every_table(tmp_path):
+    """And each says how many did: parameters that are no numbers play nothing, and what the last
+    policy happened to earn with them is no result."""
+    folder = write_study(tmp_path, "lost", {"gru": 0.7, "mlp": 0.5}, ENVS[1:2])
+    write_study(tmp_path, "lost", {"s5": 0.5}, ENVS[:1], regime="lm")
+    for summary in folder.glob("*-gru-*/summary.json"), folder.glob("*-s5-*/summary.json"):
+        [path] = summary
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"diverged": {"1": 5}}))
+    rows = read_study(folder)
+    gru, s5 = (next(row for row in rows if row.spec.memory == name) for name in ("gru", "s5"))
+    random = scores.scores(ENVS[1])["random"]["mean"]
+    assert gru.final[1] == gru.greedy[1] == gru.mmer[1] == random != gru.final[0]
+    assert np.isnan([seed["nats"] for seed in s5.tokens]).tolist() == [False, True, False]
+    agents, over_all, models = result_sheets("lost", rows)
+    for sheet in (agents, over_all):
+        assert "1 of 6 seeds diverged, counted as random play." in sheet.caption
+    assert "1 of 3 seeds diverged, left out." in models.caption
+    [line] = models.rows
+    assert 0 < line["excess"].mean < 1 and line["s.e."] > 0
+    [one] = (one for one in aggregates(agents_of(rows)) if one.who == "gru")
+    assert one.strata[ENVS[1]][1] == pytest.approx(0)
+    result_of = {line["memory"]: line["result"] for line in table_of("lost", rows)["cells"]}
+    assert result_of["gru"].endswith("(1 of 3 seeds diverged, counted as random play)")
+    assert "nan" not in result_of["s5"] and result_of["s5"].endswith(
+        "(1 of 3 seeds diverged, left out)"
+    )
+    assert "diverged" not in result_of["mlp"]
+    record = json.loads(as_json("lost", rows))
+    assert record["notes"] == [agents.caption[-1], models.caption[-1]]
+    metrics = gru.metrics | {"diverged": gru.metrics["update"] >= 5}
+    _, values = curve(dataclasses.replace(gru, metrics=metrics), "return")
+    assert np.isnan(values[:, 5:]).all() and np.isfinite(values[:, 1:5]).all()
+
+
+def test_one_memory_alone_is_compared_with_none(rows, tmp_path):
+    """No interquartile mean, profile or probability of improvement; how much it solved."""
+    alone = [row for row in agents_of(rows) if row.spec.memory == "gru"]
+    assert aggregates(alone) == []
+    [sheet] = result_sheets("alone", alone)
+    assert [line["solved"] for line in sheet.rows] == [""] * len(ENVS)
+    assert sheet.caption[2].startswith("Solved (normalised at least 0.9): 0 of 3 cells.")
+    good = [dataclasses.replace(row, final=row.final + 9) for row in alone]
+    assert {line["solved"] for line in agents_sheet("alone", good).rows} == {"yes"}
+    folder = write_study(tmp_path, "alone", {"gru": 0.95}, ENVS[:1])
+    text = write_report(folder, read_study(folder)).read_text()
+    assert (
+        "Solved (normalised at least 0.9): 1 of 1 cells." in text
+        and "interquartile mean of" not in text
+    )
+    assert not (folder / "figures" / "profiles.svg").exists()
+
+
+def test_memory_gain_stands_where_memory_is_worth_something(rows):
+    [row] = (r for r in agents_of(rows) if (r.spec.env, r.spec.memory) == ("BattleshipEasy", "gru"))
+    maze = dataclasses.replace(row, spec=dataclasses.replace(row.spec, env="LabyrinthEscapeEasy"))
+    ship, blank = agents_sheet("both", [row, maze]).rows
+    known = scores.scores("BattleshipEasy")
+    gain = (row.final.mean() - known["memoryless"]["mean"]) / (
+        known["reference"]["mean"] - known["memoryless"]["mean"]
+    )
+    assert ship["memory gain"] == pytest.approx(gain) and ship["normalised"] > gain
+    assert np.isnan(blank["memory gain"]) and np.isfinite(blank["normalised"])
+
+
+def test_the_picture_has_one_scale_in_all_lines():
+    """Random play and the reference stand in the same places whatever the task."""
+    ticks = [
+        re.findall(r'<line x1="([\d.]+)" x2="[\d.]+" y1="3"', scale_svg(env, np.array([0.0])))
+        for env in ENVS
+    ]
+    assert len(ticks[0]) == 2 and ticks[0] == ticks[1] == ticks[2]
+    assert scale_svg(ENVS[0], np.array([1e6])).count("<circle") == 2  # at the end, and the paper's
 
 
 def test_cells_of_one_memory_are_told_apart_by_what_differs(rows):

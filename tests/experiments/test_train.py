@@ -13,6 +13,7 @@ import pytest
 
 from experiments import train
 from experiments.programs import compile_program
+from experiments.provenance import commit
 from experiments.results import Cell
 from tests.experiments.tiny import tiny
 
@@ -114,3 +115,5 @@ def test_progress_is_written_while_it_runs(tmp_path, spec, compiled):
     assert train.run_cell(tmp_path, spec) == "skipped"
     record = json.loads((Cell(tmp_path, spec).folder / "spec.json").read_text())
     assert record["lanes"] == 3 and record["versions"]["jax"] and record["device"]
+    assert record["commit"] == commit() and "cpu" in record
+    assert Cell(tmp_path, spec).read()[2]["cpu_seconds"] > 0

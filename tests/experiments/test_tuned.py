@@ -1,14 +1,17 @@
 """The `fast` settings: found on seeds apart, read by id, family or `*`, and options win."""
 
+import dataclasses
 import json
 from itertools import combinations
 
 import pytest
+from rich.console import Console
 
 from experiments import commands, tuned
 from experiments.cli import parse
 from experiments.errors import UserError
 from experiments.presets import PRESETS
+from experiments.results import Cell
 from experiments.specs import NetworkConfig, Settings
 from popjax import ENVS
 from tests.experiments.command import assert_harmless
@@ -76,7 +79,7 @@ def test_options_win_over_fast(entries, monkeypatch):
     )
     words = "train CountRecallEasy --settings fast --features 16 --hyperparams clip 0.3"
     words += " --options other 4"
-    parse(words.split()).run(None)
+    parse(words.split()).run(Console())
     [spec] = asked["train"]
     assert spec.settings.network == NetworkConfig(features=16, options={"size": 3, "other": 4})
     assert spec.settings.ppo.num_envs == 128 and spec.settings.total_steps == 3_000_000
@@ -93,11 +96,34 @@ def test_options_win_over_fast(entries, monkeypatch):
             "--seeds",
             "1",
         ]
-    ).run(None)
+    ).run(Console())
     first, second = asked["fast"]
     assert (first.memory, second.memory) == ("gru", "lru")
     assert first.settings.ppo.inputs == "obs" and len(first.seeds) == 1
     assert first.settings.total_steps == 3_000_000 and second.settings.total_steps == 2_000_000
+
+
+def test_a_cell_that_was_never_tuned_says_what_it_is_trained_with(
+    entries, monkeypatch, capsys, tmp_path
+):
+    """In one line, and in its spec.json; a tuned one has nothing to say."""
+    asked = []
+    monkeypatch.setattr(commands, "run_study", lambda *words, **_: asked.extend(words[3]))
+    for words, instead in (
+        ("train CountRecallEasy", ""),
+        ("train CountRecallEasy --memory mlp", "those of CountRecall with any memory"),
+        ("train CountRecallHard --memory elman", "those of CountRecall with any memory"),
+        ("train RepeatFirstEasy --memory lru", "the defaults"),
+        ("train RepeatFirstEasy --memory mlp", "those of any environment with any memory"),
+    ):
+        parse([*words.split(), "--settings", "fast"]).run(Console(width=200))
+        said, spec = capsys.readouterr().out, asked[-1]
+        never = f"{spec.env} with {spec.memory} was never tuned"
+        assert said == (f"{never}: --settings fast takes {instead}\n" if instead else "")
+        Cell(tmp_path, spec).open()
+        record = json.loads((Cell(tmp_path, spec).folder / "spec.json").read_text())
+        assert record["settings_from"] == (f"fast: {never}, {instead}" if instead else "fast")
+        assert spec.id == dataclasses.replace(spec, source="").id
 
 
 def test_what_is_written_is_read_again(entries):
