@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key
 
 from popjax.spaces import Box, Discrete
 
@@ -150,6 +150,24 @@ class Squashed:
         return self.gauss.kl_divergence(other.gauss)
 
 
+def shares(
+    space: Box, outputs: Float[Array, "*batch 2"], edges: Float[np.ndarray, " k"], squash: bool
+) -> Float[Array, "*batch k+1"]:
+    """How likely the one real that is taken lies below the first of the rising edges, between each
+    two, and above the last; edges lie within the box.
+
+    >>> shares(Box((-2.0,), (2.0,)), jnp.array([38.0, 0.0]), np.zeros(1), squash=False).tolist()
+    [0.0, 1.0]
+    """
+    law = distribution(space, outputs, squash)
+    gauss = law.gauss if squash else law
+    edges = np.arctanh((edges - law.middle) / law.half) if squash else edges
+    below = jax.scipy.stats.norm.cdf((edges - gauss.mean()) / gauss.stddev())
+    ends = [(0, 0)] * (below.ndim - 1)
+    below = jnp.pad(below, [*ends, (1, 0)])
+    return jnp.diff(jnp.pad(below, [*ends, (0, 1)], constant_values=1.0))
+
+
 def log_slope(u: Array) -> Array:
     """`log(1 - tanh(u)^2)`, exact for large u."""
     return 2 * (math.log(2) - u - jax.nn.softplus(-2 * u))
@@ -168,8 +186,20 @@ def likeliest(space: Discrete | Box, outputs: Array, squash: bool = False) -> An
     return distribution(space, outputs, squash).mode()
 
 
-def within(space: Discrete | Box, action: Array) -> Array:
-    """What an environment makes of an action that was sampled: reals are clipped to the box."""
-    if isinstance(space, Discrete):
-        return action
-    return jnp.clip(action, jnp.float32(space.low), jnp.float32(space.high))
+def choose(
+    key: Key[Array, ""],
+    space: Discrete | Box,
+    outputs: Array,
+    greedy: Bool[Array, ""] | bool = False,
+    squash: bool = False,
+) -> Array:
+    """The action `[..., *space.shape]` of a policy that acts, as the environment takes it: a sample
+    or the likeliest, and of reals the nearest in the box. The key is consumed. (Who needs the
+    sample itself, for its probability, draws from `distribution`.)
+
+    >>> far = jnp.array([[38.0, 0.0]])  # a torque of mean 38, deviation 1
+    >>> choose(jax.random.key(0), Box((-2.0,), (2.0,)), far).tolist()
+    [[2.0]]
+    """
+    sample = distribution(space, outputs, squash).sample(seed=key)
+    return space.nearest(jnp.where(greedy, likeliest(space, outputs, squash), sample))

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int, Key
 
-from agents.distributions import distribution
+from agents.distributions import choose
 from agents.networks import LanguageModel
 from agents.rollout import Inputs, agent_input
 from popjax import batch
@@ -56,7 +56,7 @@ def dream(
     def act(key, memory, obs, features):
         if player is None:
             raw = network.apply(params, features, method=lambda model, x: model.policy(x))
-            return memory, distribution(space, raw).sample(seed=key)
+            return memory, choose(key, space, raw)
         keys = jax.random.split(key, num_episodes)
         return jax.vmap(player.act, (0, 0, 0, None))(keys, memory, obs, None)
 
@@ -70,6 +70,7 @@ def dream(
             params, carry, x, start, method=lambda model, *args: model.backbone(*args)
         )
         memory, action = act(key_act, memory, obs, features[0])
+        action = space.nearest(action)
         code = space.flatten(action) if target.needs_action else None
         token = draw(network, params, key_token, features[0], code)
         states, next_obs = jax.vmap(lambda *args: answer(env, *args))(states, action, token)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from agents.distributions import distribution, likeliest
+from agents.distributions import choose
 from agents.networks import ActorCritic
 from agents.rollout import Actor, Inputs, begin, think
 from popjax import batch
@@ -58,12 +58,11 @@ def play_on(
     greedy: Bool[Array, ""] | bool,
     inputs: Inputs,
 ) -> tuple[Actor, TimeStep]:
-    """One step of every agent, past the ends of episodes. The key is consumed."""
+    """One step of every agent, past the ends of episodes; `previous_action` is what the
+    environment took. The key is consumed."""
     key_action, key_step = jax.random.split(key)
     _, carry, policy, _ = think(env, network, params, actor, inputs)
-    space, squash = env.action_space, network.squash
-    sample = distribution(space, policy, squash).sample(seed=key_action)
-    action = jnp.where(greedy, likeliest(space, policy, squash), sample)
+    action = choose(key_action, env.action_space, policy, greedy, network.squash)
     states, timesteps = batch.advance(env, key_step, actor.states, action)
     actor = actor.replace(
         states=states,

@@ -103,7 +103,7 @@ def logits_along(
 ) -> tuple[Float[Array, "T N sizes"], Int[Array, "T N m"]]:
     """What the model predicts at every step of whole episodes, and the tokens that came."""
     token = target_of(env).tokens(episodes)
-    action = env.action_space.flatten(episodes.action)
+    action = env.action_space.flatten(env.action_space.nearest(episodes.action))
     x, start = reading(env, episodes, inputs)
     return outputs_along(params, env, network, x, start, action, token)[0], token
 

@@ -20,7 +20,7 @@ from flax import struct, traverse_util
 from jaxtyping import Array, Bool, Key
 
 from agents.architecture import from_plain, to_plain
-from agents.distributions import distribution, likeliest
+from agents.distributions import choose
 from agents.networks import ActorCritic
 from agents.places import PlaceActorCritic
 from agents.rollout import Inputs, agent_input, input_size
@@ -93,7 +93,8 @@ class Policy(struct.PyTreeNode):
         start: Bool[Array, " B"] | bool = False,
         greedy: Bool[Array, ""] | bool = True,
     ) -> tuple[PolicyCarry, Array]:
-        """The actions `[B, ...]` at the observations `[B, ...]`. The key is consumed.
+        """The actions `[B, ...]` at the observations `[B, ...]`, all in the action space: of a
+        Gaussian the nearest, which is what an environment takes. The key is consumed.
 
         start: where an observation begins an episode (that of a fresh carry does anyway). greedy:
         the likeliest action, else a sample.
@@ -101,9 +102,7 @@ class Policy(struct.PyTreeNode):
         start = carry.start | start
         x = agent_input(self, jnp.asarray(obs), carry.previous_action, start, self.inputs)
         memory, policy, _ = self.network.apply(self.params, carry.memory, x[None], start[None])
-        space, squash = self.action_space, self.network.squash
-        sample = distribution(space, policy[0], squash).sample(seed=key)
-        action = jnp.where(greedy, likeliest(space, policy[0], squash), sample)
+        action = choose(key, self.action_space, policy[0], greedy, self.network.squash)
         return PolicyCarry(memory, action, jnp.zeros_like(start)), action
 
 

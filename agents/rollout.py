@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from agents.distributions import distribution, within
+from agents.distributions import distribution
 from agents.networks import ActorCritic
 from popjax import batch
 from popjax.bins import Bins
@@ -45,7 +45,8 @@ class Transition(struct.PyTreeNode):
     """What happened, `[T, B, ...]`.
 
     x: the agent's input. start: obs[t] begins an episode. action, log_prob, policy, value: what the
-    agent did and thought there (policy: raw outputs). reward, terminated, truncated: what the
+    agent said and thought there (action: the sample that log_prob is of, of which the environment
+    takes the nearest in its space; policy: raw outputs). reward, terminated, truncated: what the
     action led to. final_value: the value of the observation an episode was truncated in, 0
     elsewhere and unless it was asked for.
 
@@ -130,7 +131,7 @@ def agent_input(
     start = start[..., None]
     parts = [env.observation_space.flatten(obs), start.astype(jnp.float32)]
     if inputs != "obs":
-        taken = within(env.action_space, previous_action)
+        taken = env.action_space.nearest(previous_action)
         code = action_code(env, inputs)
         if code != env.action_space:
             taken = env.action_space.to_number(taken)

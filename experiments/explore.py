@@ -21,6 +21,7 @@ from typing import Any
 
 from agents.regimes import REGIMES
 from agents.regimes import Regime as Rung
+from experiments.bridge.findings import fill
 from experiments.bridge.gears import gears, sentences
 from popjax import FAMILIES
 
@@ -179,7 +180,8 @@ def _factors(name: str, rung: Rung) -> dict[str, str]:
 
 
 def figures() -> list[dict[str, str]]:
-    """The figures of the experiments that `figures.json` names, with their pictures.
+    """The figures of the experiments that `figures.json` names, with their pictures, their texts
+    filled from what the experiments found.
 
     >>> figures()[0]["src"].split(";")[0]
     'data:image/webp'
@@ -188,5 +190,6 @@ def figures() -> list[dict[str, str]]:
     for record in json.loads((FIGURES / "figures.json").read_text(encoding="utf-8")):
         path = FIGURES / record["file"]
         code = base64.b64encode(path.read_bytes()).decode()
-        found.append({**record, "src": f"data:image/{path.suffix[1:]};base64,{code}"})
+        text = fill(record["text"], record["command"].split()[-1])
+        found.append({**record, "text": text, "src": f"data:image/{path.suffix[1:]};base64,{code}"})
     return found

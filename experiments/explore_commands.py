@@ -42,6 +42,8 @@ class Explore:
     """Folder of all studies."""
     record: bool = False
     """First train the small networks that the page ships with, and record their episodes anew."""
+    keep_networks: bool = False
+    """With --record: train nothing, record the networks that ship."""
     seed: Seed | None = None
     """Show other episodes: those of this seed, recorded now of the networks that ship."""
     envs: tuple[str, ...] = ()
@@ -67,8 +69,10 @@ class Explore:
             raise UserError("--seed is for other episodes of the networks that ship, by itself")
         if names and not self.record and self.seed is None:
             raise UserError("--envs goes with --record or --seed")
+        if self.keep_networks and not self.record:
+            raise UserError("--keep-networks goes with --record")
         if self.record:
-            path = record_shipped(self.out, names, console)
+            path = record_shipped(self.out, names, console, train=not self.keep_networks)
             console.print(f"written to {path}")
         command = f"popjax explore {self.study}".strip()
         path = self.file or Path("explore.html")

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents import checkpoint, lm
-from agents.distributions import distribution
+from agents.distributions import choose
 from agents.networks import ActorCritic
 from agents.rollout import Inputs, agent_input
 from agents.sharding import placed_like
@@ -116,7 +116,7 @@ def agent_player(agent: Costume) -> Player:
         carry, previous, start = memory
         x = agent_input(env, obs[None], previous, start, agent.inputs)
         carry, policy, _ = network.apply(params, carry, x[None], start[None])
-        action = distribution(space, policy[0]).sample(seed=key).astype(space.dtype)
+        action = choose(key, space, policy[0], squash=network.squash)
         return (carry, action, jnp.zeros_like(start)), action[0]
 
     return Player("a trained agent", "history", "baseline", begin, act)

@@ -12,9 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import log_softmax, logsumexp
-from scipy.stats import norm
 
-from agents.distributions import LOG_STD_RANGE
+from agents.distributions import shares
 from agents.lm import logits_along, reading
 from agents.positions import answerable
 from agents.regimes.choices import log_probs, sizes_of
@@ -62,6 +61,7 @@ def record(env_id: str, seed: int, pair: Pair | None = None) -> tuple[dict[str, 
         "seen": seen_words(env, shown, steps),
         "acts": action_words(env),
         "did": action_numbers(env, shown.action)[:, 0].tolist(),
+        **torques(env, shown),
         "reference": action_numbers(env, right)[:, 0].tolist(),
         "judged": np.asarray(can).astype(int).tolist(),
         "reward": [round(float(r), 4) for r in shown.reward[:, 0]],
@@ -82,20 +82,28 @@ def record(env_id: str, seed: int, pair: Pair | None = None) -> tuple[dict[str, 
     return data, shown
 
 
+def torques(env: Environment, episodes: Episodes) -> dict[str, list[float]]:
+    """Where actions are torques, those that were applied, in full, so that the episode can be
+    played again; elsewhere `did` says all."""
+    if not isinstance(env.action_space, Box):
+        return {}
+    return {"torque": [float(str(torque)) for torque in np.asarray(episodes.action)[:, 0, 0]]}
+
+
 def acting(agent: Costume, episodes: Episodes) -> dict[str, Any]:
     """The agent's probabilities of all actions at every step, and the facts of its training."""
     outputs = policy_along(agent, *reading(agent.env, episodes, agent.inputs))[:, 0]
-    return {"policy": thousandths(chances(agent.env, outputs)), **agent.facts}
+    return {"policy": thousandths(chances(agent.env, outputs, agent.network.squash)), **agent.facts}
 
 
-def chances(env: Environment, outputs: np.ndarray) -> np.ndarray:
-    """`[T, actions]`; a torque's Gaussian as what the nearest of nine levels would get."""
+def chances(env: Environment, outputs: np.ndarray, squash: bool = False) -> np.ndarray:
+    """`[T, actions]`; of a torque's Gaussian, squashed or not, what each of nine levels gets from
+    the torques that it is nearest to."""
     if not isinstance(env.action_space, Box):
         return np.exp(np.asarray(log_probs(sizes_of(env), jnp.asarray(outputs))))
-    mean, log_std = outputs[:, :1], np.clip(outputs[:, 1:], *LOG_STD_RANGE)
     levels = np.linspace(env.action_space.low[0], env.action_space.high[0], len(action_words(env)))
-    between = np.concatenate([[-np.inf], (levels[1:] + levels[:-1]) / 2, [np.inf]])
-    return np.diff(norm.cdf((between - mean) / np.exp(log_std)), axis=1)
+    between = (levels[1:] + levels[:-1]) / 2
+    return np.asarray(shares(env.action_space, jnp.asarray(outputs), between, squash))
 
 
 def predicting(model: Costume, episodes: Episodes) -> dict[str, Any]:

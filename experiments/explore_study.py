@@ -140,12 +140,24 @@ def forgotten(names: Iterable[str], pairs: Pairs, console: Console) -> dict[str,
     return found
 
 
-def record_shipped(out: Path, names: Iterable[str], console: Console) -> Path:
+def record_shipped(out: Path, names: Iterable[str], console: Console, train: bool = True) -> Path:
     """Trains what the page ships with, records it, and puts both into the package's files.
 
     names: these environments alone; the networks and recordings of others are kept.
+    train: else the networks that ship are recorded as they are.
     """
     names = list(names) or list(ENVS)
+    if train:
+        _train_shipped(out, names, console)
+    pairs = shipped_pairs()
+    _put(explore.EPISODES, recordings(names, pairs, console))
+    _put(explore.FORGETTING, forgotten(names, pairs, console))
+    explore.shipped.cache_clear()
+    explore.shipped_forgetting.cache_clear()
+    return explore.EPISODES
+
+
+def _train_shipped(out: Path, names: list[str], console: Console) -> None:
     folder = open_study(out, STUDY, {"kind": "explorer"})
     outcomes = run_cells(folder, [spec for spec in study_cells() if spec.env in names], console)
     if "failed" in outcomes:
@@ -153,12 +165,6 @@ def record_shipped(out: Path, names: Iterable[str], console: Console) -> Path:
     for name, read in pairs_in(folder).items():
         if name in names:
             keep(name, read())
-    pairs = shipped_pairs()
-    _put(explore.EPISODES, recordings(names, pairs, console))
-    _put(explore.FORGETTING, forgotten(names, pairs, console))
-    explore.shipped.cache_clear()
-    explore.shipped_forgetting.cache_clear()
-    return explore.EPISODES
 
 
 def _put(path: Path, fresh: Mapping[str, Any]) -> None:

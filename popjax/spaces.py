@@ -142,7 +142,16 @@ class Discrete:
                 raise ValueError(f"{_shown(x)} is not an integer element of {self}")
             if values.shape != self.shape or (values < 0).any() or (values >= self.sizes).any():
                 raise ValueError(f"{_shown(x)} is not in {self}: {self.range_in_words}")
-        return jnp.clip(jnp.asarray(x, jnp.int32), 0, np.asarray(self.sizes, np.int32) - 1)
+        return self.nearest(jnp.asarray(x, jnp.int32))
+
+    def nearest(self, x: Int[Array, "..."]) -> Int[Array, "..."]:
+        """The element nearest to `x`, which is the one that an environment takes for it; leading
+        axes are kept.
+
+        >>> Discrete((2, 4)).nearest(jnp.array([[1, 3], [-1, 9]])).tolist()
+        [[1, 3], [0, 3]]
+        """
+        return jnp.clip(x, 0, np.asarray(self.sizes, np.int32) - 1)
 
     @property
     def range_in_words(self) -> str:
@@ -208,7 +217,7 @@ class Box:
 
     def admit(self, x: Any) -> Float[Array, " n"]:
         """`x` as an element: a ValueError if its shape or dtype is another, or its value is known
-        and outside; else the nearest. Not-a-number becomes the middle of the box."""
+        and outside; else the nearest."""
         low, high = (np.asarray(b, np.float32) for b in (self.low, self.high))
         if isinstance(x, jax.core.Tracer):
             check_type(self, x)
@@ -221,6 +230,16 @@ class Box:
                 inside = bool(((values >= low) & (values <= high)).all())
             if not inside:
                 raise ValueError(f"{_shown(x)} is not in {self}: {self.range_in_words}")
+        return self.nearest(x)
+
+    def nearest(self, x: Any) -> Float[Array, "... n"]:
+        """The element nearest to `x`, which is the one that an environment takes for it; leading
+        axes are kept. Not-a-number becomes the middle of the box.
+
+        >>> Box((-2.0,), (2.0,)).nearest(jnp.array([[38.0], [0.5], [jnp.nan]])).tolist()
+        [[2.0], [0.5], [0.0]]
+        """
+        low, high = (np.asarray(b, np.float32) for b in (self.low, self.high))
         x = jnp.asarray(x, jnp.float32)
         return jnp.clip(jnp.where(jnp.isnan(x), (low + high) / 2, x), low, high)
 

@@ -126,18 +126,19 @@ def histories(
         memory, action = chooser.act(
             key_act, memory, obs, states, previous, jnp.full_like(over, t == 0)
         )
+        taken = env.action_space.nearest(action)
         label = jnp.zeros_like(over, jnp.int32)
         if teacher:
             keys = jax.random.split(key_teach, num_episodes)
             after, best = jax.vmap(teacher.act)(keys, taught, obs, states)
-            taught = jax.vmap(correct)(taught, after, action)
+            taught = jax.vmap(correct)(taught, after, taken)
             label = env.action_space.to_number(best)
         next_states, timesteps = jax.vmap(env.step)(
             keys_of_groups(key_env, coupled), states, action
         )
-        record = Episodes.record(obs, action, timesteps, over)
+        record = Episodes.record(obs, taken, timesteps, over)
         can = jax.vmap(lambda obs: answerable(env, obs, t))(obs)
-        carry = (next_states, timesteps.obs, memory, taught, action, over | timesteps.last)
+        carry = (next_states, timesteps.obs, memory, taught, taken, over | timesteps.last)
         return carry, (record, label, can & ~over)
 
     states, timesteps = jax.vmap(env.reset)(keys_of_groups(key_reset, True))

@@ -60,9 +60,10 @@ def log_probs_along(
     """The law at every step of every episode, and the tokens that came."""
 
     def one_step(belief, step):
-        log_probs = law.log_probs(belief, step.action)
-        token = law.token(step.action, _answer(step))
-        return law.update(belief, step.action, token), (log_probs, token)
+        action = law.env.action_space.nearest(step.action)
+        log_probs = law.log_probs(belief, action)
+        token = law.token(action, _answer(step))
+        return law.update(belief, action, token), (log_probs, token)
 
     def one_episode(episode):
         return jax.lax.scan(one_step, law.begin(episode.obs[0]), episode)[1]
@@ -73,9 +74,10 @@ def log_probs_along(
 @partial(jax.jit, static_argnames="law")
 def _surprise(law: Law, episodes: Episodes) -> Float[Array, "T N"]:
     def one_step(belief, step):
-        token = law.token(step.action, _answer(step))
-        nats = -law.log_probs(belief, step.action)[token]
-        return law.update(belief, step.action, token), jnp.where(step.valid, nats, 0.0)
+        action = law.env.action_space.nearest(step.action)
+        token = law.token(action, _answer(step))
+        nats = -law.log_probs(belief, action)[token]
+        return law.update(belief, action, token), jnp.where(step.valid, nats, 0.0)
 
     def one_episode(episode):
         return jax.lax.scan(one_step, law.begin(episode.obs[0]), episode)[1]

@@ -48,7 +48,8 @@ class Episodes(struct.PyTreeNode):
     """`N` episodes of at most `T` steps, time first. Steps after the end are not `valid`.
 
     obs: `[T, N, ...]` the observation acted upon. next_obs: `[T, N, ...]` the one arrived in.
-    action: `[T, N, ...]`. reward: `[T, N]`. terminated, truncated, valid: `[T, N]` bool.
+    action: `[T, N, ...]` as the environment took it, so in its action space whatever the player
+        said. reward: `[T, N]`. terminated, truncated, valid: `[T, N]` bool.
     state, next_state: the hidden states `[T, N, ...]`, if they were asked for, else None.
     """
 
@@ -142,7 +143,8 @@ def play(
         next_state, timestep = env.step(key_step, state, action)
         next_state = jax.tree.map(lambda new, old: jnp.where(over, old, new), next_state, state)
         states = {"state": state, "next_state": next_state} if keep_states else {}
-        record = Episodes.record(obs, action, timestep, over, **states)
+        taken = env.action_space.nearest(action)
+        record = Episodes.record(obs, taken, timestep, over, **states)
         return (memory, next_state, timestep.obs, over | timestep.last), record
 
     def one_episode(key):

@@ -3,6 +3,7 @@
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import popjax
@@ -11,7 +12,12 @@ from agents.distributions import num_outputs
 from agents.evaluate import evaluate
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone
+from agents.policy import Policy
+from agents.regimes.data import by_player, histories
 from agents.rollout import input_size
+from popjax.floors import code_lengths
+from popjax.players import Player
+from popjax.players import play as play_player
 from popjax.tokens import Vocabulary, corpus, decode, encode
 
 ENV = popjax.ENVS["MineSweeperEasy"]
@@ -62,3 +68,38 @@ def test_a_greedy_agent_repeats_itself():
     """All episodes begin with the same observation, so with the same likeliest action."""
     episodes = play(fresh_params(), jax.random.key(0), num_episodes=16, greedy=True)
     assert (episodes.action[0] == episodes.action[0, 0]).all()
+
+
+PENDULUM = popjax.ENVS["PositionOnlyPendulumEasy"]
+
+
+def test_an_agents_torques_are_those_that_the_motor_gave():
+    """A Gaussian says more than the motor can give; whoever acts, plays or reads afterwards sees
+    what it gave, so that the law of the pendulum knows more than a guess at 64 bins."""
+    network = ActorCritic(
+        Backbone((MEMORIES["gru"](features=8),)), num_outputs(PENDULUM.action_space)
+    )
+    x = np.zeros((1, 1, input_size(PENDULUM, "obs+action")), np.float32)
+    params = network.init(jax.random.key(0), network.initial_carry(1), x, x[..., 0] > 0)
+    episodes = jax.jit(partial(agent_corpus, PENDULUM, network), static_argnames="num_episodes")(
+        params, jax.random.key(0), num_episodes=4
+    )
+    torque = np.asarray(episodes.action)
+    assert np.abs(torque).max() == 2.0, "some of a standard normal's are beyond"
+    nats = code_lengths(PENDULUM, episodes).sum() / episodes.lengths.sum()
+    assert nats < np.log(64)
+    said = episodes.replace(action=np.where(torque == 2.0, 38.0, torque))
+    assert code_lengths(PENDULUM, said).sum() / said.lengths.sum() == nats, "as the motor would"
+    spaces = PENDULUM.observation_space, PENDULUM.action_space
+    policy = Policy(params, network, *spaces, "obs+action", "PositionOnlyPendulumEasy", seed=0)
+    obs = jnp.tile(jnp.array([1.0, 0.0]), (256, 1))
+    carry, action = policy.act(jax.random.key(1), policy.initial_carry(256), obs, greedy=False)
+    assert jnp.abs(action).max() == 2.0 and (carry.previous_action == action).all()
+
+
+def test_who_says_too_much_is_recorded_with_what_was_taken():
+    loud = Player("loud", "obs", "baseline", tuple, lambda *_: ((), jnp.full(1, 38.0)))
+    env, key = popjax.make("PositionOnlyPendulumEasy", max_steps=3), jax.random.key(0)
+    assert (play_player(env, loud, key, 2).action == 2.0).all()
+    episodes, _, _ = histories(env, by_player(loud, 2), key, 2)
+    assert (episodes.action == 2.0).all()

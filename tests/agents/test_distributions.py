@@ -10,11 +10,11 @@ from scipy.special import log_softmax
 
 from agents.distributions import (
     MEAN_BOUND,
+    choose,
     distribution,
     divergence,
     likeliest,
     num_outputs,
-    within,
 )
 from popjax.spaces import Box, Discrete
 
@@ -173,6 +173,11 @@ def test_nothing_is_squashed_into_the_endless():
         distribution(Box((0.0,), (np.inf,)), jnp.zeros(2), squash=True)
 
 
-def test_what_an_environment_makes_of_an_action():
-    assert within(Discrete(3), jnp.array(2)) == 2
-    np.testing.assert_allclose(within(BOX, jnp.array([-7.0, 4.0])), [-2.0, 4.0])
+def test_who_acts_says_what_the_environment_takes():
+    far = jnp.array([[38.0, -38.0, 0.0, 0.0]])
+    for greedy in (False, True):
+        assert choose(jax.random.key(0), BOX, far, greedy).tolist() == [[2.0, BOX.low[1]]]
+    assert choose(jax.random.key(0), Discrete(3), jnp.array([0.0, 0.0, 99.0])) == 2
+    squashed = choose(jax.random.key(0), BOX, far, squash=True)
+    mean = distribution(BOX, far, squash=True).mode()
+    np.testing.assert_allclose(squashed, mean, atol=0.1)

@@ -28,6 +28,7 @@ def test_the_page_is_one_file_that_names_no_other(capsys, tmp_path):
         ("explore --envs RepeatFirstEasy", "--envs goes with --record"),
         ("explore --record --envs RepeatFirstEazy", "did you mean 'RepeatFirstEasy'?"),
         ("explore some --record", "without a study"),
+        ("explore --keep-networks", "--keep-networks goes with --record"),
         ("explore some --seed 3", "by itself"),
         ("explore --file missing/page.html", "cannot write to"),
         ("exploer", "did you mean 'explore'?"),
@@ -77,6 +78,9 @@ def test_recording_some_environments_keeps_the_others(capsys, tmp_path, monkeypa
         assert explore.shipped()["RepeatFirstEasy"] == "kept"
         fresh = explore.unpack(explore.shipped()["HigherLowerHard"])
         assert fresh == {"env": "HigherLowerHard", "pair": None}
+        monkeypatch.setattr(explore_study, "run_cells", None)  # so that training would fail
+        words = f"{words} --keep-networks --file {tmp_path / 'page.html'}"
+        assert run(capsys, words)[0] == 0
     finally:
         explore.shipped.cache_clear()
         explore.shipped_forgetting.cache_clear()

@@ -7,12 +7,12 @@ import pytest
 
 import popjax
 from agents import lm
-from agents.distributions import num_outputs
+from agents.distributions import distribution, num_outputs
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone, LanguageModel
 from agents.rollout import input_size
 from experiments import explore, explore_probes
-from experiments.explore_pairs import Costume, Pair
+from experiments.explore_pairs import Costume, Pair, agent_player
 from experiments.explore_record import chances, record
 from experiments.explore_scenes import drawn, splices
 from experiments.explore_study import recorded
@@ -133,3 +133,26 @@ def test_torques_are_shown_as_the_nearest_of_nine():
     p = chances(env, np.array([[0.5, -5.0], [0.0, 2.0]]))
     assert p.shape == (2, 9) and np.allclose(p.sum(1), 1)
     assert p[0].argmax() == 5 and p[0, 5] > 0.99 and p[1, 0] > p[1, 4]
+
+
+@pytest.mark.parametrize("squash", [False, True])
+def test_an_agent_acts_as_it_was_trained_squashed_or_not(squash):
+    env = popjax.make("PositionOnlyPendulumEasy")
+    space, key, obs = env.action_space, jax.random.key(0), jnp.array([1.0, 0.0])
+    backbone = Backbone((MEMORIES["mlp"](features=8),))
+    network = ActorCritic(backbone, num_outputs(space), head_features=8, squash=squash)
+    x = jnp.zeros((1, 1, input_size(env, "obs")))
+    params = network.init(key, network.initial_carry(1), x, x[..., 0] > 0)
+    player = agent_player(Costume(env, network, params, "obs", {}))
+    keys = jax.random.split(key, 4096)
+    begin = player.begin()
+    actions = jax.vmap(lambda key: player.act(key, begin, obs, None)[1])(keys)
+    assert jax.vmap(space.contains)(actions).all()
+    x = jnp.array([[[*obs, 1.0]]])
+    outputs = network.apply(params, network.initial_carry(1), x, x[..., 0] > 0)[1][0]
+    pi = distribution(space, outputs, squash)
+    samples = jax.vmap(lambda key: pi.sample(seed=key)[0])(keys)
+    np.testing.assert_allclose(actions, space.nearest(samples), atol=1e-6)
+    levels = np.rint((np.asarray(actions)[:, 0] + 2) * 2).astype(int)
+    shares = np.bincount(levels, minlength=9) / len(levels)
+    np.testing.assert_allclose(chances(env, outputs, squash)[0], shares, atol=0.03)

@@ -1,12 +1,15 @@
 """A corpus is a function of environment, player, seed and size."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
 
 import popjax
-from popjax.players import Player, make_player
-from popjax.tokens import SOURCES, corpora, corpus, source, stream
+from popjax.floors import FLOORS, code_lengths
+from popjax.players import Player, make_player, play
+from popjax.tokens import SOURCES, corpora, corpus, source, stream, target_of
 
 ENV = popjax.ENVS["CountRecallEasy"]
 
@@ -62,6 +65,22 @@ def test_a_source_is_tagged_by_what_its_players_see(env, kind):
     sees = {player.sees for player in corpora.players_of(env, kind)}
     assert source(env, kind) == ("privileged" if "privileged" in sees else "history")
     assert make_player(env).sees == "history" or source(env, "reference") == "privileged"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", popjax.FAMILIES)
+def test_the_law_knows_more_of_a_corpus_than_a_uniform_guess(family):
+    """Of the mixture's: random, good and slipping players, all with the actions that they took."""
+    env = popjax.FAMILIES[family]["Easy"]
+    kept = partial(play, env, keep_states=True)  # the bound of a maze looks at all of it
+    players = corpora.players_of(env, "mixture")
+    episodes = corpora.in_parts(players, jax.random.key(0), 12, kept)
+    valid = np.asarray(episodes.valid)
+    inside = jax.vmap(jax.vmap(env.action_space.contains))(episodes.action)
+    assert np.asarray(inside)[valid].all()
+    nats = code_lengths(env, episodes).sum() / valid.sum()
+    uniform = np.log(target_of(env).sizes).sum()
+    assert nats <= uniform if FLOORS[env.name].BOUND else nats < uniform
 
 
 def test_a_player_that_looks_at_the_state_makes_a_source_privileged(monkeypatch):
