@@ -31,12 +31,13 @@ def gae(
     next_value = jnp.concatenate([value[1:], bootstrap[None]])
     next_value = jnp.where(last, final_value, next_value)
     delta = reward + gamma * next_value - value
-    decay = gamma * gae_lambda * (1.0 - last)
+    decay = gamma * gae_lambda
 
     def back(advantage, row):
-        delta, decay = row
-        advantage = delta + decay * advantage
+        delta, last = row  # selected, not multiplied by 0: what follows an end may be no number
+        advantage = delta + jnp.where(last, 0.0, decay * advantage)
         return advantage, advantage
 
-    _, advantage = jax.lax.scan(back, jnp.zeros_like(bootstrap), (delta, decay), reverse=True)
+    rows = (delta, jnp.asarray(last, bool))
+    _, advantage = jax.lax.scan(back, jnp.zeros_like(bootstrap), rows, reverse=True)
     return advantage, advantage + value

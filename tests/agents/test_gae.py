@@ -63,3 +63,13 @@ def test_values_beyond_a_time_limit():
     start = jnp.zeros((4, 3), bool).at[0].set(True)
     _, _, value = network.apply(params, actor.carry, x, start)
     np.testing.assert_allclose(data.final_value[2], value[3], rtol=1e-5)
+
+
+def test_what_follows_an_end_does_not_reach_the_episode_before_it():
+    """Not even where the next episode's values are no numbers any more."""
+    reward, value = jnp.ones((3, 1)), jnp.array([[0.5], [0.25], [jnp.nan]])
+    last = jnp.array([[False], [True], [False]])
+    advantage, target = gae(reward, value, last, jnp.full(1, jnp.nan), 0.9, 0.8)
+    clean, clean_target = gae(reward, value.at[2].set(0.0), last, jnp.zeros(1), 0.9, 0.8)
+    np.testing.assert_array_equal(advantage[:2], clean[:2])
+    np.testing.assert_array_equal(target[:2], clean_target[:2])
