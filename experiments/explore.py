@@ -22,6 +22,7 @@ from typing import Any
 from agents.regimes import REGIMES
 from agents.regimes import Regime as Rung
 from experiments.bridge.gears import gears, sentences
+from experiments.files import read_json
 from popjax import FAMILIES
 
 FOLDER = Path(__file__).with_name("explorer")
@@ -63,7 +64,7 @@ def page(
         "forgetting": shipped_forgetting() | dict(forgotten or {}),
         "study": study,
     }
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return BUILT.read_text(encoding="utf-8").replace(PLACE, text)
 
 
@@ -86,7 +87,7 @@ class Embedded:
 @functools.cache
 def shipped() -> dict[str, str]:
     """The recordings that come with the package, packed, by id."""
-    return json.loads(EPISODES.read_text(encoding="utf-8"))
+    return read_json(EPISODES)
 
 
 @functools.cache
@@ -96,7 +97,7 @@ def shipped_forgetting() -> dict[str, Any]:
     >>> sorted(shipped_forgetting()["RepeatPreviousEasy"])[:3]
     ['agent', 'half_life', 'language_model']
     """
-    return json.loads(FORGETTING.read_text(encoding="utf-8"))
+    return read_json(FORGETTING)
 
 
 def pack(recorded: Mapping[str, Any]) -> str:
@@ -185,7 +186,7 @@ def figures() -> list[dict[str, str]]:
     'data:image/webp'
     """
     found = []
-    for record in json.loads((FIGURES / "figures.json").read_text(encoding="utf-8")):
+    for record in read_json(FIGURES / "figures.json", list):
         path = FIGURES / record["file"]
         code = base64.b64encode(path.read_bytes()).decode()
         found.append({**record, "src": f"data:image/{path.suffix[1:]};base64,{code}"})

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from experiments.errors import UserError
 from popjax.words import nearest
@@ -130,7 +130,7 @@ def print_gears(gears, console: Console) -> None:
     for name in ("id", "concept", "reinforcement learning", "language model", "holds"):
         table.add_column(name)
     for gear in gears:
-        holds = f"[{COLOURS[gear.holds]}]{gear.holds}[/]"
+        holds = Text(gear.holds, style=COLOURS[gear.holds])
         table.add_row(gear.id, gear.concept, gear.rl, gear.lm, holds)
     console.print(table)
     console.print("popjax bridge gears --only ID tells the formula, the code and the caveat")
@@ -150,5 +150,5 @@ def print_gear(gear, costume: str, console: Console) -> None:
     }
     table = Table(box=None, show_header=False)
     for name, text in lines.items():
-        table.add_row(name, escape(text))
+        table.add_row(name, text)
     console.print(table)

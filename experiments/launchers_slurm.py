@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from experiments.errors import UserError
+from experiments.files import read_json
 from experiments.launchers import Launch
 from experiments.results import Cell, write_atomically
 from experiments.specs import CellSpec
@@ -114,8 +115,9 @@ def _queue() -> set[str] | None:
 
 
 def _read(record: Path) -> dict[str, str]:
-    with suppress(OSError, json.JSONDecodeError):
-        return json.loads(record.read_text())
+    """Of which jobs are still queued; nothing if that is not known: a cell has one owner anyway."""
+    with suppress(UserError):
+        return {k: v for k, v in read_json(record).items() if isinstance(v, str)}
     return {}
 
 

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from experiments.errors import UserError
-from experiments.results import machine, write_atomically
+from experiments.files import read_json, write_atomically
+from experiments.results import machine
 from experiments.studies import Row, read_study
 from popjax import scores
 
@@ -86,10 +87,10 @@ def add(study: Path, name: str, folder: Path = FOLDER) -> list[Path]:
 def read(path: Path) -> Result:
     """A file of results; a UserError if it is damaged."""
     try:
-        plain = json.loads(path.read_text())
+        plain = read_json(path)
         lists = {k: tuple(plain[k]) for k in ("seeds", "final", "greedy", "mmer")}
         return Result(**(plain | lists))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged ({type(error).__name__})") from None
 
 
@@ -170,4 +171,4 @@ def published_best(env: str) -> str:
 
 def goals(path: Path = GOALS) -> dict[str, float]:
     """The return that each task should reach."""
-    return json.loads(path.read_text())
+    return read_json(path)

@@ -16,6 +16,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table as Printed
+from rich.text import Text
 
 from experiments.results import machine
 
@@ -88,7 +89,7 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
     for one in findings:
         style = STYLES[one.outcome]
         name = one.name + ("*" if one.primary else "")
-        table.add_row(name, one.claim, one.found, f"[{style}]{one.outcome}[/]")
+        table.add_row(name, one.claim, one.found, Text(one.outcome, style=style))
     console.print(table)
 
 
