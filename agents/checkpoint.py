@@ -75,6 +75,8 @@ def latest(folder: Path) -> int | None:
     if not Path(folder).exists():
         return None
     try:
+        if not Path(folder).is_dir():
+            raise NotADirectoryError("a file in its place")
         with _manager(folder) as manager:
             return manager.latest_step()
     except Exception as error:

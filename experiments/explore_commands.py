@@ -91,8 +91,10 @@ class Explore:
 
 def write(path: Path, text: str, console: Console) -> None:
     """Writes the page, or says in one line why it cannot."""
+    from experiments.files import write_atomically
+
     try:
-        path.write_text(text, encoding="utf-8")
+        write_atomically(path, text.encode())
     except OSError as error:
         raise UserError(f"cannot write to {path}: {error.strerror}") from None
     console.print(f"written to {path}, {path.stat().st_size / 1e6:.1f} MB: open it in a browser")

@@ -31,7 +31,9 @@ class DamagedError(UserError):
     """A file of ours is missing or damaged."""
 
     def __init__(self, path: Path, fault: str, cure: str = "remove this file"):
-        words = "is missing" if fault == MISSING else f"is damaged ({fault})"
+        words = f"is damaged ({fault})"
+        if fault == MISSING:
+            words, cure = "is missing", cure.removeprefix("remove this file").removeprefix(" and ")
         super().__init__(f"{path} {words}: {cure}" if cure else f"{path} {words}")
 
 
@@ -90,11 +92,18 @@ def read_json(
         words = f"a {type(record).__name__}, not a {kind.__name__}"
         raise DamagedError(path, words, cure)
     if isinstance(record, dict):
-        if CHECKSUM in record and record.pop(CHECKSUM) != checksum(record):
+        if record.pop(_checksum_key(record), None) not in (None, checksum(record)):
             raise DamagedError(path, "its checksum differs", cure)
         if lacking := sorted(set(keys) - record.keys()):
             raise DamagedError(path, f"it lacks {', '.join(lacking)}", cure)
     return record
+
+
+def _checksum_key(record: dict[str, Any]) -> str:
+    """The name of the checksum, which a changed bit may have changed too: it stands last."""
+    last = next(reversed(record), CHECKSUM)
+    others = {key: value for key, value in record.items() if key != last}
+    return last if record.get(last) == checksum(others) else CHECKSUM
 
 
 def _bytes(path: Path, cure: str) -> bytes:

@@ -49,6 +49,8 @@ def launch(
         import submitit
     except ImportError:
         raise UserError('SLURM needs submitit: pip install "popjax[slurm]"') from None
+    if "%" in str(study):  # which SLURM reads as the number of a job
+        raise UserError(f"SLURM cannot write to {study}: choose a folder without % in its name")
     queued = _queue()
     if queued is None:
         raise UserError("there is no SLURM here: squeue cannot be run")

@@ -65,4 +65,4 @@ def print_rows(folder: Path, rows: list[Row], console: Console, write: bool = Tr
             raise UserError(f"cannot write the report to {folder}: {reason}") from None
     report = folder / "report.html"
     line = f"report: {report} (figures beside it)"
-    console.print(line, highlight=False, soft_wrap=True, markup=False)
+    console.print(line, highlight=False, soft_wrap=True, markup=False, emoji=False)

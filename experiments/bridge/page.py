@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table as Printed
 from rich.text import Text
 
+from experiments.files import write_atomically
 from experiments.results import machine
 
 Outcome = Literal["holds", "fails", "inconclusive"]
@@ -123,7 +124,7 @@ def write_page(
         is_picture=lambda part: isinstance(part, Picture),
         source=lambda picture: as_source(picture.figure),
     )
-    path.write_text(text, encoding="utf-8")
+    write_atomically(path, text.encode())
     return path
 
 
