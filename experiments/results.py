@@ -4,6 +4,7 @@
 <out>/<study>/<cell id>/spec.json            the resolved spec, versions, device, batch width
                        /progress.jsonl       one line an update and seed, while it runs
                        /checkpoint/          the whole state after the last finished segment
+                       /checkpoint.json      the sums of its files
                        /lock                 who is at work on it
                        /summary.json         times, steps, what diverged
                        /evaluation.parquet   the final policy's returns
@@ -311,5 +312,5 @@ def unknown_machine() -> dict[str, Any]:
     >>> unknown_machine().keys() == machine().keys()
     True
     """
-    names = machine()["versions"]
-    return {"versions": dict.fromkeys(names, "unknown"), "device": "unknown", "cores": None}
+    versions = dict.fromkeys(machine()["versions"], "unknown")
+    return dict.fromkeys(machine()) | {"versions": versions, "device": "unknown"}
