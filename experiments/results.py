@@ -286,8 +286,10 @@ def reason(error: BaseException) -> str:
     >>> reason(ValueError("no such level")), reason(UserError("give a name"))
     ('ValueError: no such level', 'give a name')
     """
-    words = (str(error).strip().splitlines() or [""])[0][:200]
-    return words if isinstance(error, UserError) else f"{type(error).__name__}: {words}"
+    words = (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, UserError):  # which says last what to do about it
+        return words
+    return f"{type(error).__name__}: {words[:200]}"
 
 
 def machine() -> dict[str, Any]:
