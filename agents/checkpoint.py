@@ -114,7 +114,7 @@ def _check(state: Any, like: Any, step: int) -> None:
     for leaf, wanted in zip(jax.tree.leaves(state), jax.tree.leaves(like), strict=True):
         if (leaf.shape, leaf.dtype) != (wanted.shape, wanted.dtype):
             raise ValueError(f"an array of shape {leaf.shape}, not {wanted.shape}")
-    update = getattr(state, "update", step)
+    update = step if isinstance(state, dict) else getattr(state, "update", step)
     if np.any(np.asarray(update) != step):
         raise ValueError(f"its state is that of update {np.max(np.asarray(update))}")
 

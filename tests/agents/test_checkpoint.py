@@ -77,6 +77,13 @@ def test_a_checkpoint_is_of_the_update_it_is_named_by(folder):
         checkpoint.restore(folder, checkpoint.latest(folder), state())
 
 
+def test_a_dict_is_of_no_update(tmp_path):
+    several = {"state": state(), "returns": jnp.zeros(3)}
+    checkpoint.save(tmp_path / "checkpoint", 9, several)
+    restored = checkpoint.restore(tmp_path / "checkpoint", 9, several)
+    np.testing.assert_array_equal(restored["returns"], np.zeros(3))
+
+
 def test_a_checkpoint_of_another_run_is_refused(folder):
     other = state().replace(params={"w": jnp.zeros(8)})
     with pytest.raises(CheckpointError, match="damaged or of another run"):
