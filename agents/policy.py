@@ -1,17 +1,17 @@
 """A trained policy as one small file, and back: `agents.load("results/train/<cell>/policy.npz")`.
 
 The file holds arrays and one JSON text, no code: a version, the network as names and numbers, the
-two spaces and what the agent reads. So it needs neither the environment nor the experiment that
-made it.
+two spaces, what the agent reads, and a checksum of all that. So it needs neither the environment
+nor the experiment that made it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -128,10 +128,17 @@ def save(
     arrays = {
         name: np.asarray(leaf) for name, leaf in traverse_util.flatten_dict(params, sep="/").items()
     }
+    about |= {"checksum": _checksum(about, arrays)}
     temporary = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        np.savez(file, about=np.array(json.dumps(about)), **arrays)
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            np.savez(file, about=np.array(json.dumps(about)), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:  # a full disk has no room for half a file
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def load(path: str | Path, seed: int | None = None) -> Policy:
@@ -164,46 +171,86 @@ def load(path: str | Path, seed: int | None = None) -> Policy:
             arrays = {name: file[name] for name in file.files}
         about = json.loads(str(arrays.pop("about")))
         version = about["version"]
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a torn archive raises what its first wrong byte stands for
         raise PolicyError(f"{path} is damaged or holds no policy ({_reason(error)})") from None
     if version != VERSION:
         raise PolicyError(
-            f"{path} is a policy of version {version}, and this popjax reads version {VERSION}: "
-            "train it again, or use the popjax that wrote it"
+            f"{path} is a policy of version {version!r:.40}, and this popjax reads version "
+            f"{VERSION}: train it again, or use the popjax that wrote it"
         )
-    seed = about["seeds"][0] if seed is None else seed
-    if seed not in about["seeds"]:
-        raise PolicyError(f"{path} holds seeds {about['seeds']}, not {seed}")
     try:
-        lane = about["seeds"].index(seed)
-        policy = Policy(
-            params=traverse_util.unflatten_dict(
-                {name: jnp.asarray(leaf[lane]) for name, leaf in arrays.items()}, sep="/"
-            ),
-            network=from_plain(about["network"]),
-            observation_space=from_plain(about["observation_space"]),
-            action_space=from_plain(about["action_space"]),
-            inputs=about["inputs"],
-            env=about["env"],
-            seed=seed,
-        )
-        _check(policy)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+        if about.pop("checksum", None) not in (None, _checksum(about, arrays)):
+            raise ValueError("its checksum differs")
+        seeds = about["seeds"]
+        if not seeds or not all(type(each) is int for each in seeds):
+            raise ValueError(f"seeds {seeds!r:.40}")
+    except Exception as error:
         raise PolicyError(f"{path} is damaged ({_reason(error)})") from None
+    seed = seeds[0] if seed is None else seed
+    if seed not in seeds:
+        raise PolicyError(f"{path} holds seeds {seeds}, not {seed}")
+    try:
+        policy = _policy(about, arrays, seed)
+        _check(policy)
+    except Exception as error:
+        raise PolicyError(f"{path} is damaged ({_reason(error)})") from None
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(policy.params)):
+        raise PolicyError(
+            f"{path} holds no numbers for seed {seed}, whose training diverged: name another of "
+            f"the seeds {seeds}"
+        )
     return policy
 
 
+def _policy(about: dict[str, Any], arrays: dict[str, np.ndarray], seed: int) -> Policy:
+    lanes = {leaf.shape[:1] for leaf in arrays.values()}
+    if lanes != {(len(about["seeds"]),)}:
+        raise ValueError("its arrays are not those of its seeds")
+    lane = about["seeds"].index(seed)
+    return Policy(
+        params=traverse_util.unflatten_dict(
+            {name: jnp.asarray(leaf[lane]) for name, leaf in arrays.items()}, sep="/"
+        ),
+        network=from_plain(about["network"]),
+        observation_space=from_plain(about["observation_space"]),
+        action_space=from_plain(about["action_space"]),
+        inputs=about["inputs"],
+        env=about["env"],
+        seed=seed,
+    )
+
+
 def _check(policy: Policy) -> None:
-    """A ValueError unless the parameters are those of the network."""
-    x = jnp.zeros((1, 1, input_size(policy, policy.inputs)))
-    network, key = policy.network, jax.random.key(0)
-    expected = jax.eval_shape(network.init, key, network.initial_carry(1), x, x[..., 0] > 0)
-    shapes = [
-        {name: leaf.shape for name, leaf in traverse_util.flatten_dict(tree).items()}
-        for tree in (expected, policy.params)
+    """A ValueError unless all of it is known, and the parameters are those of the network."""
+    if not isinstance(policy.network, ActorCritic | PlaceActorCritic):
+        raise ValueError("its network is none of an agent")
+    for space in (policy.observation_space, policy.action_space):
+        if not isinstance(space, Discrete | Box):
+            raise ValueError("its spaces are none")
+    if policy.inputs not in get_args(Inputs):
+        raise ValueError(f"it reads {policy.inputs!r:.40}, which is not known")
+    x = jax.ShapeDtypeStruct((1, 1, input_size(policy, policy.inputs)), jnp.float32)
+    network = policy.network
+
+    def init(x):
+        return network.init(jax.random.key(0), network.initial_carry(1), x, x[..., 0] > 0)
+
+    trees = jax.eval_shape(init, x), policy.params
+    kinds = [
+        {name: (leaf.shape, leaf.dtype) for name, leaf in traverse_util.flatten_dict(tree).items()}
+        for tree in trees
     ]
-    if shapes[0] != shapes[1]:
+    if kinds[0] != kinds[1]:
         raise ValueError("its arrays are not those of its network")
+
+
+def _checksum(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
+    """Of all that a file holds."""
+    code = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for name in sorted(arrays):
+        code.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        code.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return code.hexdigest()[:32]
 
 
 def _reason(error: Exception) -> str:

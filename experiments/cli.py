@@ -18,6 +18,7 @@ from rich.console import Console
 
 from experiments.complaints import one_line, options_in, plain
 from experiments.errors import UserError
+from experiments.interrupt import Stopped
 from experiments.shorthands import spelled_out
 from popjax.words import nearest
 
@@ -114,10 +115,11 @@ def _options(argv: list[str]) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command; 0 if all went well, 2 for a mistake of the caller's, 130 for Ctrl-C."""
+    """Runs one command; 0 if all went well, 1 if a part of it is lost, 2 for a mistake of the
+    caller's, 130 for Ctrl-C."""
     alone = argv is None  # a process of its own
     argv = sys.argv[1:] if alone else argv
-    console = Console(width=None if sys.stdout.isatty() else 170)
+    console = plain_console()
     if argv == ["--version"]:
         print(f"popjax {version('popjax')}, jax {version('jax')}")
         return 0
@@ -133,14 +135,17 @@ def main(argv: list[str] | None = None) -> int:
         _prepare(argv[0], alone)
         command.run(console)
     except UserError as error:
-        print(f"popjax: {error}", file=sys.stderr)
-        return 2
+        print(f"popjax: {printable(str(error))}", file=sys.stderr)
+        return error.code
     except OSError as error:  # of a file that a person named
         if error.filename is None:
             raise
-        print(f"popjax: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"popjax: {printable(f'{error.filename}: {error.strerror}')}", file=sys.stderr)
         return 2
+    except Stopped:
+        return 130
     except KeyboardInterrupt:
+        print("popjax: stopped", file=sys.stderr)
         return 130
     return 0
 
@@ -167,6 +172,23 @@ def _prepare(name: str, alone: bool) -> None:
     keep_pages()
     if name != "bench":  # which times compilation
         keep_compiled_programs(whole=alone)
+
+
+def plain_console() -> Console:
+    """A console that prints text as it is: names of files are no markup."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names need not be UTF-8
+    width = None if sys.stdout.isatty() else 170
+    return Console(width=width, markup=False, emoji=False)
+
+
+def printable(text: str) -> str:
+    """One line: what is no character to be seen is written as Python writes it.
+
+    >>> printable("results/a\\nb is damaged")
+    'results/a\\\\nb is damaged'
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 if __name__ == "__main__":

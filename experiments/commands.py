@@ -12,7 +12,7 @@ import tyro
 from rich.console import Console
 
 from agents.ranges import Seed
-from experiments.errors import UserError
+from experiments.errors import IncompleteError, UserError
 from experiments.launchers import Launch
 from experiments.presets import named_settings, silent, source_of, spoken
 from experiments.regimes import regime_name
@@ -146,7 +146,8 @@ class Report:
 
 
 def run_study(out, study, asked, specs, console, log=(), how: Launch | None = None) -> None:
-    """Opens a study, runs its cells, prints its table; a UserError if any cell failed.
+    """Opens a study, runs its cells, prints its table; a UserError if the cells failed, an
+    IncompleteError if others are done or if results of earlier cells cannot be read.
 
     how: where they run, for sweeps, which say beforehand how long they will take.
     """
@@ -154,18 +155,22 @@ def run_study(out, study, asked, specs, console, log=(), how: Launch | None = No
     from experiments.results import Cell, open_study
     from experiments.room import check_cells
     from experiments.sinks import sink_names
-    from experiments.suite import run_cells
+    from experiments.suite import UNWRITTEN, run_cells
 
     log = sink_names(log)
     check_cells(specs, here=how is None or how.launcher == "inline")
     folder = open_study(out, study, asked)
     outcomes = run_cells(folder, specs, console, log, how)
+    faults = []
     if "finished" in outcomes or "skipped" in outcomes:
-        print_study(folder, console, write="finished" in outcomes)
+        faults = print_study(folder, console, write="finished" in outcomes)
     failed = [spec for spec, outcome in zip(specs, outcomes, strict=True) if outcome == "failed"]
     if failed:
-        why = Cell(folder, failed[0]).failure()
-        raise UserError(
+        why = Cell(folder, failed[0]).failure() or UNWRITTEN
+        kind = UserError if len(failed) == len(specs) else IncompleteError
+        raise kind(
             f"{len(failed)} of {len(specs)} cells failed ({failed[0].env} {failed[0].memory}: "
             f"{why}): the same command tries again"
         )
+    if faults:
+        raise IncompleteError(f"{len(faults)} of the study's results cannot be read: {faults[0]}")

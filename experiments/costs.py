@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import jax
 
+from experiments.errors import UserError
+from experiments.files import DamagedError, read_json, write_json
 from experiments.programs import compile_program, lane_hyperparams
-from experiments.results import Cell, machine, write_atomically
+from experiments.results import Cell, machine, read_record
 from experiments.specs import CellSpec, own_part
 from popjax import make
 
@@ -34,22 +36,35 @@ class Cost:
     eval_seconds: float
 
 
-def read_costs(study: Path, specs: Iterable[CellSpec]) -> list[Cost]:
-    """What the cells of a study took here, and what was measured before they ran."""
-    here, costs = _place(), []
-    try:
-        stored = json.loads((study / "costs.json").read_text())
-        if stored["place"] == here:
-            costs = [Cost(**row) for row in stored["costs"]]
-    except (OSError, json.JSONDecodeError, KeyError, TypeError):
-        pass
+def read_costs(
+    study: Path, specs: Iterable[CellSpec], say: Callable[[str], None] = lambda line: None
+) -> list[Cost]:
+    """What the cells of a study took here, and what was measured before they ran; `say` is called
+    with a line if that file is damaged."""
+    here, costs, path = _place(), [], study / "costs.json"
+    if path.exists():
+        try:
+            stored = read_json(path, keys=("place", "costs"))
+            if stored["place"] == here:
+                costs = [_cost(path, row) for row in stored["costs"]]
+        except UserError as error:
+            say(f"{error} (its measurements are left out)")
     return costs + [cost for spec in specs if (cost := _of_cell(study, spec, here))]
+
+
+def _cost(path: Path, row: dict[str, Any]) -> Cost:
+    names = [f.name for f in fields(Cost)]
+    if not isinstance(row, dict) or sorted(row) != sorted(names):
+        raise DamagedError(path, "no costs")
+    if not all(isinstance(row[name], int | float) for name in names if name.endswith("seconds")):
+        raise DamagedError(path, "seconds that are no numbers")
+    return Cost(**row)
 
 
 def write_costs(study: Path, costs: Sequence[Cost]) -> None:
     """Keeps measured costs in a study's folder."""
-    text = json.dumps({"place": _place(), "costs": [asdict(cost) for cost in costs]}, indent=1)
-    write_atomically(study / "costs.json", text.encode())
+    record = {"place": _place(), "costs": [asdict(cost) for cost in costs]}
+    write_json(study / "costs.json", record)
 
 
 def _of_cell(study: Path, spec: CellSpec, here: list) -> Cost | None:
@@ -57,18 +72,17 @@ def _of_cell(study: Path, spec: CellSpec, here: list) -> Cost | None:
     if not cell.finished:
         return None
     try:
-        record = json.loads((cell.folder / "spec.json").read_text())
-        summary = json.loads((cell.folder / "summary.json").read_text())
-    except (OSError, json.JSONDecodeError):
+        record, summary = read_record(cell.folder), read_json(cell.folder / "summary.json")
+        steps, devices = summary.get("trained_steps"), summary.get("devices", 1)
+        if not steps or [record["device"], record["cores"]] != here:
+            return None
+        return Cost(
+            *(spec.env, spec.memory, spec.regime, float(summary["compile_seconds"])),
+            step_seconds=devices * summary["train_seconds"] / steps,
+            eval_seconds=float(devices * summary["eval_seconds"]),
+        )
+    except (UserError, KeyError, TypeError, ValueError):  # it is named where results are read
         return None
-    steps, devices = summary.get("trained_steps"), summary.get("devices", 1)
-    if not steps or [record["device"], record["cores"]] != here:
-        return None
-    return Cost(
-        *(spec.env, spec.memory, spec.regime, summary["compile_seconds"]),
-        step_seconds=devices * summary["train_seconds"] / steps,
-        eval_seconds=devices * summary["eval_seconds"],
-    )
 
 
 def _place() -> list:

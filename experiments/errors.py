@@ -1,8 +1,16 @@
-"""The one exception that the command line turns into one line and exit code 2."""
+"""The exceptions that the command line turns into one line and an exit code."""
 
 
 class UserError(ValueError):
     """What is wrong and what would be right, in one line."""
+
+    code = 2
+
+
+class IncompleteError(UserError):
+    """What was asked for is done in part, and what is lost, in one line."""
+
+    code = 1
 
 
 def positive(name: str, value: float) -> None:

@@ -23,6 +23,7 @@ from agents.regimes import REGIMES
 from agents.regimes import Regime as Rung
 from experiments.bridge.findings import fill
 from experiments.bridge.gears import gears, sentences
+from experiments.files import read_json
 from popjax import FAMILIES
 
 FOLDER = Path(__file__).with_name("explorer")
@@ -64,7 +65,7 @@ def page(
         "forgetting": shipped_forgetting() | dict(forgotten or {}),
         "study": study,
     }
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return BUILT.read_text(encoding="utf-8").replace(PLACE, text)
 
 
@@ -87,7 +88,7 @@ class Embedded:
 @functools.cache
 def shipped() -> dict[str, str]:
     """The recordings that come with the package, packed, by id."""
-    return json.loads(EPISODES.read_text(encoding="utf-8"))
+    return read_json(EPISODES)
 
 
 @functools.cache
@@ -97,7 +98,7 @@ def shipped_forgetting() -> dict[str, Any]:
     >>> sorted(shipped_forgetting()["RepeatPreviousEasy"])[:3]
     ['agent', 'half_life', 'language_model']
     """
-    return json.loads(FORGETTING.read_text(encoding="utf-8"))
+    return read_json(FORGETTING)
 
 
 def pack(recorded: Mapping[str, Any]) -> str:
@@ -187,7 +188,7 @@ def figures() -> list[dict[str, str]]:
     'data:image/webp'
     """
     found = []
-    for record in json.loads((FIGURES / "figures.json").read_text(encoding="utf-8")):
+    for record in read_json(FIGURES / "figures.json", list):
         path = FIGURES / record["file"]
         code = base64.b64encode(path.read_bytes()).decode()
         text = fill(record["text"], record["command"].split()[-1])

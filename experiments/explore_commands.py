@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from agents.ranges import Seed
 from experiments.errors import UserError
@@ -96,8 +96,10 @@ class Explore:
 
 def write(path: Path, text: str, console: Console) -> None:
     """Writes the page, or says in one line why it cannot."""
+    from experiments.files import write_atomically
+
     try:
-        path.write_text(text, encoding="utf-8")
+        write_atomically(path, text.encode())
     except OSError as error:
         raise UserError(f"cannot write to {path}: {error.strerror}") from None
     console.print(f"written to {path}, {path.stat().st_size / 1e6:.1f} MB: open it in a browser")
@@ -135,7 +137,7 @@ def print_gears(gears, console: Console) -> None:
     for name in ("id", "concept", "reinforcement learning", "language model", "holds"):
         table.add_column(name)
     for gear in gears:
-        holds = f"[{COLOURS[gear.holds]}]{gear.holds}[/]"
+        holds = Text(gear.holds, style=COLOURS[gear.holds])
         table.add_row(gear.id, gear.concept, gear.rl, gear.lm, holds)
     console.print(table)
     console.print("popjax bridge gears --only ID tells the formula, the code and the caveat")
@@ -155,5 +157,5 @@ def print_gear(gear, costume: str, console: Console) -> None:
     }
     table = Table(box=None, show_header=False)
     for name, text in lines.items():
-        table.add_row(name, escape(text))
+        table.add_row(name, text)
     console.print(table)

@@ -19,8 +19,8 @@ from experiments import explore
 from experiments.errors import UserError
 from experiments.explore_models import pair as cells_of
 from experiments.explore_pairs import Costume, Pair
+from experiments.files import DamagedError, write_atomically
 from experiments.regimes import REGIMES
-from experiments.results import write_atomically
 from experiments.specs import CellSpec
 from popjax.words import nearest
 
@@ -63,9 +63,13 @@ def shipped_pair(env_id: str, folder: Path = FOLDER) -> Pair:
     """
     if env_id not in with_networks(folder):
         raise UserError(nearest(env_id, with_networks(folder), "environment with shipped networks"))
-    with np.load(folder / f"{env_id}.npz", allow_pickle=False) as file:
-        arrays = {name: jnp.asarray(file[name]) for name in file.files if name != "facts"}
-        facts = json.loads(str(file["facts"]))
+    path = folder / f"{env_id}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: jnp.asarray(file[name]) for name in file.files if name != "facts"}
+            facts = json.loads(str(file["facts"]))
+    except Exception as error:  # a torn archive raises what its first wrong byte stands for
+        raise DamagedError(path, type(error).__name__, "install popjax again") from None
     specs = dict(zip(COSTUMES, cells_of(env_id.removesuffix("Easy")), strict=True))
     return Pair(**{name: _costume(specs[name], name, facts[name], arrays) for name in COSTUMES})
 

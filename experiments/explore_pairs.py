@@ -79,10 +79,10 @@ def _restored(cell: Cell) -> tuple[Any, Any]:
     trainer = REGIMES[spec.regime].trainer(spec)
     begin = jax.vmap(lambda key, h: trainer.init(key, h, num_updates=spec.num_updates))
     shapes = jax.eval_shape(begin, lane_keys(spec.seeds)[0], lane_hyperparams(spec))
-    update = checkpoint.latest(cell.checkpoints)
-    if update is None:
-        raise UserError(f"{cell.folder} has no checkpoint: remove it and train it anew")
     try:
+        update = checkpoint.latest(cell.checkpoints)
+        if update is None:
+            raise UserError(f"{cell.folder} has no checkpoint: remove it and train it anew")
         state = checkpoint.restore(cell.checkpoints, update, placed_like(trainer.mesh, shapes))
     except checkpoint.CheckpointError as error:
         raise UserError(str(error)) from None

@@ -20,6 +20,7 @@ from experiments.explore_networks import keep, shipped_pair, with_networks
 from experiments.explore_pairs import Pair, pair_of
 from experiments.explore_probes import readings
 from experiments.explore_record import record
+from experiments.files import read_json, write_atomically
 from experiments.reports.sheets import Spread
 from experiments.reports.tables import agent_notes, model_notes
 from experiments.results import Cell, open_study
@@ -169,7 +170,7 @@ def _train_shipped(out: Path, names: list[str], console: Console) -> None:
 
 def _put(path: Path, fresh: Mapping[str, Any]) -> None:
     """Into a file of one line an environment, keeping those of others."""
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    kept = read_json(path) if path.exists() else {}
     table = kept | fresh
     lines = [json.dumps({name: table[name]})[1:-1] for name in ENVS if name in table]
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    write_atomically(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())

@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from experiments.errors import UserError
+from experiments.files import read_json
 from experiments.kept import is_ours
 from experiments.launchers import Launch
 from experiments.results import Cell, write_atomically
@@ -49,6 +50,8 @@ def launch(
         import submitit
     except ImportError:
         raise UserError('SLURM needs submitit: pip install "popjax[slurm]"') from None
+    if "%" in str(study):  # which SLURM reads as the number of a job
+        raise UserError(f"SLURM cannot write to {study}: choose a folder without % in its name")
     queued = _queue()
     if queued is None:
         raise UserError("there is no SLURM here: squeue cannot be run")
@@ -117,8 +120,9 @@ def _queue() -> set[str] | None:
 
 
 def _read(record: Path) -> dict[str, str]:
-    with suppress(OSError, json.JSONDecodeError):
-        return json.loads(record.read_text())
+    """Of which jobs are still queued; nothing if that is not known: a cell has one owner anyway."""
+    with suppress(UserError):
+        return {k: v for k, v in read_json(record).items() if isinstance(v, str)}
     return {}
 
 

@@ -22,7 +22,7 @@ class Plan:
     """The cells of a study in the order in which they are run, longest program first.
 
     costs: what is known, empty if nothing was measured. outcome: what the rest is expected to
-    take in this process.
+    take in this process. notes: what is wrong with the files of costs.
     """
 
     study: Path
@@ -30,6 +30,7 @@ class Plan:
     finished: int
     costs: tuple[Cost, ...]
     outcome: Outcome | None
+    notes: tuple[str, ...] = ()
 
     @property
     def left(self) -> tuple[CellSpec, ...]:
@@ -42,13 +43,17 @@ def make_plan(study: Path, specs: Sequence[CellSpec], measured: bool = True) -> 
     specs = list({spec.id: spec for spec in specs}.values())
     finished = [spec for spec in specs if Cell(study, spec).finished]
     left = [spec for spec in specs if not Cell(study, spec).finished]
-    costs = read_costs(study, specs)
+    notes: list[str] = []
+    costs = read_costs(study, specs, notes.append)
     if measured and left:
         fresh = calibrate(sorted(left, key=lambda spec: spec.env_steps, reverse=True), costs)
         if fresh:
             costs = [*fresh, *costs]
             if study.exists():
-                write_costs(study, costs)
+                try:
+                    write_costs(study, costs)
+                except OSError as error:
+                    notes.append(f"costs.json is not kept: {error.strerror or error}")
     groups, outcome = grouped(left), None
     if costs:
         jobs = {code: job_of(group, costs) for code, group in groups.items()}
@@ -56,7 +61,7 @@ def make_plan(study: Path, specs: Sequence[CellSpec], measured: bool = True) -> 
         left = [spec for code in order for spec in groups[code]]
         beside = jax.default_backend() != "cpu"  # on a CPU, compiling takes from training
         outcome = inline([jobs[code] for code in order], jax.local_device_count(), beside)
-    return Plan(Path(study), (*finished, *left), len(finished), tuple(costs), outcome)
+    return Plan(Path(study), (*finished, *left), len(finished), tuple(costs), outcome, tuple(notes))
 
 
 def grouped(specs: Sequence[CellSpec]) -> dict[str, list[CellSpec]]:
@@ -91,11 +96,14 @@ def print_plan(plan: Plan, console: Console) -> None:
     console.print(
         f"{_many(len(plan.specs), 'cell')} in {plan.study}: {plan.finished} finished, "
         f"{len(plan.left)} to run, {_many(programs, 'program')} to compile, "
-        f"{steps / 1e6:.2f} million environment steps"
+        f"{steps / 1e6:.2f} million environment steps",
+        markup=False,
     )
     for name in sorted({spec.memory for spec in plan.left}):
         if name in MEMORIES and MEMORIES[name].caution:
             console.print(f"{name}: {MEMORIES[name].caution}")
+    for note in plan.notes:
+        console.print(note, markup=False, soft_wrap=True)
     if plan.outcome and plan.left:
         known = {(cost.memory, cost.regime) for cost in plan.costs}
         wanted = {(spec.memory, spec.regime) for spec in plan.left}

@@ -21,8 +21,8 @@ import numpy as np
 
 from agents.ppo import PPOConfig
 from experiments.errors import UserError
+from experiments.files import read_json, write_atomically
 from experiments.lock import lock
-from experiments.results import write_atomically
 from experiments.specs import DEFAULT_HYPERPARAMS, CellSpec, NetworkConfig, Settings
 from experiments.studies import Row, read_study
 from experiments.tuned import REPORTING_SEEDS
@@ -249,12 +249,12 @@ def read(path: Path) -> Result:
     """A file of results; a UserError if it is damaged."""
     lists = ("seeds", "final", "greedy", "mmer")
     try:
-        plain = json.loads(path.read_text())
+        plain = read_json(path)
         runs = [Run(**run | {k: tuple(run[k]) for k in lists}) for run in plain["runs"]]
         if not runs or any(len(getattr(run, k)) != len(run.seeds) for run in runs for k in lists):
             raise ValueError("a number a seed is missing")
         return Result(**plain | {"runs": tuple(runs)})
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged ({type(error).__name__})") from None
 
 

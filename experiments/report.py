@@ -9,7 +9,8 @@ from rich.console import Console
 
 from experiments.errors import UserError
 from experiments.reports.terminal import finished_rows, print_sheet, result_sheets
-from experiments.studies import Row, unfinished
+from experiments.specs import id_of
+from experiments.studies import Row, check_summary, read_rows, unfinished
 from popjax.words import nearest
 
 FORMATS = ("html", "md", "csv", "json")
@@ -20,6 +21,8 @@ def report_study(folder: Path, console: Console, form: str = "html") -> None:
     if form not in FORMATS:
         raise UserError(nearest(form, FORMATS, "format"))
     rows = finished_rows(folder)
+    for row in rows:
+        check_summary(folder / id_of(row.record["spec"]), row.summary)
     if form == "html":
         print_rows(folder, rows, console)
     else:
@@ -28,10 +31,21 @@ def report_study(folder: Path, console: Console, form: str = "html") -> None:
         sys.stdout.write(AS_TEXT[form](folder.name, rows))
 
 
-def print_study(folder: Path, console: Console, write: bool = True) -> None:
-    """The tables of a study, and its page unless that is there and nothing is to be written."""
-    rows = finished_rows(folder)
-    print_rows(folder, rows, console, write or not (folder / "report.html").exists())
+def print_study(folder: Path, console: Console, write: bool = True) -> list[UserError]:
+    """The tables of the cells of a study that can be read, and its page unless that is there and
+    nothing is to be written. Returns what is wrong with the other cells, each said in a line."""
+    rows, faults = read_rows(folder)
+    for row in rows:
+        try:
+            check_summary(folder / id_of(row.record["spec"]), row.summary)
+        except UserError as error:
+            rows = [other for other in rows if other is not row]
+            faults.append(error)
+    for fault in faults:
+        console.print(str(fault), style="red", markup=False, soft_wrap=True)
+    if rows:
+        print_rows(folder, rows, console, write or not (folder / "report.html").exists())
+    return faults
 
 
 def print_rows(folder: Path, rows: list[Row], console: Console, write: bool = True) -> None:
@@ -50,4 +64,5 @@ def print_rows(folder: Path, rows: list[Row], console: Console, write: bool = Tr
             reason = error.strerror or error
             raise UserError(f"cannot write the report to {folder}: {reason}") from None
     report = folder / "report.html"
-    console.print(f"report: {report} (figures beside it)", highlight=False, soft_wrap=True)
+    line = f"report: {report} (figures beside it)"
+    console.print(line, highlight=False, soft_wrap=True, markup=False, emoji=False)

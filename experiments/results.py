@@ -4,6 +4,7 @@
 <out>/<study>/<cell id>/spec.json            the resolved spec, commit, versions, machine, lanes
                        /progress.jsonl       one line an update and seed, while it runs
                        /checkpoint/          the whole state after the last finished segment
+                       /checkpoint.json      the sums of its files
                        /lock                 who is at work on it
                        /summary.json         times, steps, what diverged
                        /evaluation.parquet   the final policy's returns
@@ -14,27 +15,35 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import platform
 import traceback
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections import Counter
+from contextlib import AbstractContextManager
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import jax
-import numpy as np
 
 from experiments.errors import UserError
+from experiments.files import (
+    AGAIN,
+    CHECKSUM,
+    DamagedError,
+    Table,
+    checksum,
+    read_json,
+    read_parquet,
+    write_atomically,
+    write_json,
+    write_parquet,
+)
 from experiments.lock import Hold, lock
 from experiments.provenance import commit, cpu_model
 from experiments.specs import CellSpec, as_before
-
-Table = dict[str, np.ndarray]
 
 
 def open_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
@@ -48,27 +57,37 @@ def open_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
     ...     sorted(path.name for path in folder.iterdir())
     ['study.json']
     """
-    if not study or study != Path(study).name or study.startswith("."):
+    plain = study == Path(study).name and study.isprintable()
+    if not study or not plain or study.startswith("."):
         raise UserError(f"a study needs a plain folder name, not {study!r}")
     folder = Path(out) / study
     record = folder / "study.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not record.exists():
-            if any(folder.iterdir()):
+            if any(folder.iterdir()) and not _holds_cells(folder):
                 raise UserError(
                     f"{folder} is not empty and holds no study: choose another --study or --out"
                 )
-            write_atomically(record, json.dumps(asked, indent=1).encode())
+            write_json(record, asked)
         if not os.access(folder, os.W_OK):
             raise PermissionError(13, "Permission denied")
-        there = json.loads(record.read_text())
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
-    except json.JSONDecodeError:
-        raise UserError(f"{record} is damaged: choose another --study, or remove it") from None
-    _same(folder, there, asked)
+    _same(folder, read_study_json(folder), asked)
     return folder
+
+
+def read_study_json(folder: Path) -> dict[str, Any]:
+    """What was asked for; a UserError if its file is damaged."""
+    cure = f"remove this file {AGAIN}" if _holds_cells(folder) else "choose another --study"
+    return read_json(folder / "study.json", cure=cure)
+
+
+def _holds_cells(folder: Path) -> bool:
+    """Whether there are cells, which are named by all that decides them: what was asked for can be
+    written anew beside them."""
+    return any(folder.glob("*/spec.json"))
 
 
 def check_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
@@ -79,8 +98,8 @@ def check_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
     'nowhere/mine'
     """
     folder = Path(out) / study
-    with suppress(OSError, json.JSONDecodeError):
-        _same(folder, json.loads((folder / "study.json").read_text()), asked)
+    if (folder / "study.json").exists():
+        _same(folder, read_study_json(folder), asked)
     return folder
 
 
@@ -113,22 +132,28 @@ class Cell:
         return (self.folder / "metrics.parquet").exists()
 
     def open(self) -> None:
-        """Makes the folder and writes `spec.json`, or checks that it is this cell's."""
+        """Makes the folder and writes `spec.json`, or checks that it is this cell's.
+
+        Where the results are older than the file, nobody knows the machine they were made on.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "spec.json"
         if path.exists():
+            there = read_record(self.folder)["spec"]
             try:
-                there = json.loads(path.read_text())["spec"]
-            except (json.JSONDecodeError, KeyError):
-                raise UserError(f"{path} is damaged: remove {self.folder} to run it anew") from None
-            if as_before(there) != as_before(json.loads(json.dumps(self.spec.resolved()))):
+                same = as_before(there) == as_before(json.loads(json.dumps(self.spec.resolved())))
+            except (AttributeError, KeyError, TypeError):
+                raise DamagedError(path, "no spec", RESTORED) from None
+            if not same:
                 raise UserError(
                     f"{self.folder} holds another spec: choose another --study or --out"
                 )
             return
-        record = {"spec": self.spec.resolved(), "commit": commit(), **machine()}
-        record |= {"lanes": len(self.spec.seeds), "settings_from": self.spec.source or None}
-        write_atomically(path, json.dumps(record, indent=1).encode())
+        where = unknown_machine() if self.finished else machine()
+        record = {"spec": self.spec.resolved(), **where, "lanes": len(self.spec.seeds)}
+        record["commit"] = None if self.finished else commit()
+        record["settings_from"] = self.spec.source or None
+        write_json(path, record)
 
     def lock(self) -> AbstractContextManager[Hold]:
         """Whether the cell is ours while the context lasts; see `experiments.lock`."""
@@ -143,34 +168,51 @@ class Cell:
 
     def failure(self) -> str | None:
         """Why the last attempt failed, in one line; None if none did."""
-        try:
-            return (self.folder / "failure.txt").read_text().splitlines()[0]
-        except (OSError, IndexError):
-            return None
+        return failure_in(self.folder)
 
     def append(self, rows: list[dict[str, Any]]) -> None:
-        """Adds lines to `progress.jsonl` and waits until they are on the disk."""
-        with open(self._progress, "a") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+        """Adds lines to `progress.jsonl`, each with its checksum, and waits until they are on the
+        disk."""
+        with open(self._progress, "a", encoding="utf-8") as file:
+            file.writelines(_line(row) for row in rows)
             file.flush()
             os.fsync(file.fileno())
 
+    def progress(self) -> list[dict[str, Any]]:
+        """The lines of `progress.jsonl` that are whole, in their order."""
+        try:
+            text = self._progress.read_bytes().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise DamagedError(self._progress, error.strerror or str(error)) from None
+        return [row for line in text.splitlines() if (row := _row(line))]
+
     def rows_before(self, update: int) -> list[dict[str, Any]]:
-        """The lines of the updates before `update`; later and torn ones are dropped for good."""
-        rows = []
-        if self._progress.exists():
-            for line in self._progress.read_text().splitlines():
-                with suppress(json.JSONDecodeError):
-                    row = json.loads(line)
-                    if row["update"] < update:
-                        rows.append(row)
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        write_atomically(self._progress, text.encode())
+        """The lines of the updates before `update`; later and torn ones are dropped for good.
+
+        Raises UserError unless there is exactly one of every such update and seed: what follows
+        them would not be the curves of a run.
+        """
+        rows = [row for row in self.progress() if row["update"] < update]
+        wanted = Counter(product(range(update), self.spec.seeds))
+        found = Counter((row["update"], row["seed"]) for row in rows)
+        fault = ""
+        if lacking := (wanted - found).total():
+            fault = f"it lacks {lacking} of the {wanted.total()} lines before update {update}"
+        elif found != wanted:
+            fault = f"it has {len(rows)} lines before update {update}, not {wanted.total()}"
+        elif not all(rows[0].keys() <= row.keys() for row in rows):
+            fault = "its lines differ in their names"
+        if fault:
+            cure = f"remove {self.checkpoints} to begin this cell anew"
+            raise DamagedError(self._progress, fault, cure)
+        write_atomically(self._progress, "".join(map(_line, rows)).encode())
         return rows
 
     def finish(self, metrics: Table, evaluation: Table, summary: dict[str, Any]) -> None:
         """Writes the results; after the last write the cell is finished."""
-        write_atomically(self.folder / "summary.json", json.dumps(summary, indent=1).encode())
+        write_json(self.folder / "summary.json", summary)
         write_parquet(self.folder / "evaluation.parquet", evaluation)
         write_parquet(self.folder / "metrics.parquet", metrics)
         (self.folder / "failure.txt").unlink(missing_ok=True)
@@ -184,6 +226,7 @@ def read_results(folder: Path) -> tuple[Table, Table, dict[str, Any]]:
     """The metrics, evaluation and summary in the folder of a finished cell.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> from experiments.specs import Settings, cell
     >>> table = {"seed": np.array([0, 1]), "return": np.array([0.5, 1.0])}
     >>> with tempfile.TemporaryDirectory() as study:
@@ -194,15 +237,50 @@ def read_results(folder: Path) -> tuple[Table, Table, dict[str, Any]]:
     >>> metrics["return"].tolist(), summary
     ([0.5, 1.0], {'parameters': 100})
     """
-    path = folder / "summary.json"
-    try:
-        summary = json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError):
-        raise UserError(f"{path} is damaged: remove {folder} to run it anew") from None
+    cure = again(folder)
+    summary = read_json(folder / "summary.json", cure=cure)
     metrics, evaluation = (
-        read_parquet(folder / f"{name}.parquet") for name in ("metrics", "evaluation")
+        read_parquet(folder / f"{name}.parquet", cure) for name in ("metrics", "evaluation")
     )
     return metrics, evaluation, summary
+
+
+def again(folder: Path) -> str:
+    """How to have the results of a cell written again, from its checkpoint."""
+    return f"remove {folder / 'metrics.parquet'} {AGAIN}"
+
+
+RESTORED = f"remove this file {AGAIN}"
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """`spec.json` of a cell: the resolved spec, versions, device, cores."""
+    return read_json(folder / "spec.json", keys=("spec",), cure=RESTORED)
+
+
+def failure_in(folder: Path) -> str | None:
+    """Why the last attempt at the cell of a folder failed, in one line; None if none did."""
+    try:
+        text = (folder / "failure.txt").read_text("utf-8", errors="replace")
+        return text.splitlines()[0]
+    except (OSError, IndexError):
+        return None
+
+
+def _line(row: dict[str, Any]) -> str:
+    return json.dumps(row | {CHECKSUM: checksum(row)}) + "\n"
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    """A line again; None if it is torn."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or (CHECKSUM in row and row.pop(CHECKSUM) != checksum(row)):
+        return None
+    whole = isinstance(row.get("update"), int) and isinstance(row.get("seed"), int)
+    return row if whole else None
 
 
 def reason(error: BaseException) -> str:
@@ -211,8 +289,10 @@ def reason(error: BaseException) -> str:
     >>> reason(ValueError("no such level")), reason(UserError("give a name"))
     ('ValueError: no such level', 'give a name')
     """
-    words = (str(error).strip().splitlines() or [""])[0][:200]
-    return words if isinstance(error, UserError) else f"{type(error).__name__}: {words}"
+    words = (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, UserError):  # which says last what to do about it
+        return words
+    return f"{type(error).__name__}: {words[:200]}"
 
 
 def machine() -> dict[str, Any]:
@@ -232,79 +312,11 @@ def machine() -> dict[str, Any]:
     }
 
 
-def write_parquet(path: Path, table: Table) -> None:
-    """Writes equally long columns as one Parquet file, whole or not at all.
+def unknown_machine() -> dict[str, Any]:
+    """In the place of `machine`, where results are older than their record.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_parquet(Path(folder) / "t.parquet", {"seed": np.array([0, 1])})
-    ...     read_parquet(Path(folder) / "t.parquet")["seed"].tolist()
-    [0, 1]
-    """
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with _whole_or_gone(temporary), duckdb.connect() as connection:
-        names = ", ".join(f'unnest($c{i}) AS "{name}"' for i, name in enumerate(table))
-        values = {f"c{i}": column.tolist() for i, column in enumerate(table.values())}
-        connection.execute(f"CREATE TABLE t AS SELECT {names}", values)
-        connection.execute(f"COPY t TO '{_quoted(temporary)}' (FORMAT parquet)")
-        os.replace(temporary, path)
-
-
-def read_parquet(path: Path) -> Table:
-    """The columns of a Parquet file; a UserError if it is damaged.
-
-    >>> import tempfile
-    >>> with tempfile.NamedTemporaryFile() as file:
-    ...     try:
-    ...         read_parquet(Path(file.name))
-    ...     except UserError as error:
-    ...         print("is damaged" in str(error))
+    >>> unknown_machine().keys() == machine().keys()
     True
     """
-    try:
-        with _reader(os.getpid()).cursor() as connection:
-            query = connection.execute(f"SELECT * FROM read_parquet('{_quoted(path)}')")
-            return {name: np.asarray(column) for name, column in query.fetchnumpy().items()}
-    except duckdb.Error as error:
-        reason = str(error).splitlines()[0][:120]
-        raise UserError(
-            f"{path} is damaged ({reason}): remove {path.parent} and run the sweep again"
-        ) from None
-
-
-@functools.cache
-def _reader(process: int) -> duckdb.DuckDBPyConnection:
-    """To connect takes longer than to read a file, so a process does it once."""
-    return duckdb.connect()
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_atomically(Path(folder) / "a.txt", b"whole")
-    ...     [(path.name, path.read_text()) for path in Path(folder).iterdir()]
-    [('a.txt', 'whole')]
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with _whole_or_gone(temporary):
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-
-
-@contextmanager
-def _whole_or_gone(temporary: Path) -> Iterator[None]:
-    """Removes a temporary file that could not be finished: a full disk has no room for it."""
-    try:
-        yield
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    versions = dict.fromkeys(machine()["versions"], "unknown")
+    return dict.fromkeys(machine()) | {"versions": versions, "device": "unknown"}

@@ -21,9 +21,17 @@ from typing import Any
 import numpy as np
 
 from experiments.errors import UserError
+from experiments.files import (
+    DamagedError,
+    Table,
+    read_json,
+    read_parquet,
+    write_atomically,
+    write_json,
+    write_parquet,
+)
 from experiments.lock import Hold, lock, owner
 from experiments.regimes import REGIMES
-from experiments.results import Table, read_parquet, write_atomically, write_parquet
 from experiments.search_engines import Engine, engine_of
 from experiments.search_lanes import Program, compile_lanes, run_heat
 from experiments.search_plan import Plan
@@ -83,10 +91,7 @@ class Search:
         if not listed.exists():
             check_ours(self.ours, folder)
             write_atomically(listed, json.dumps(points_of(), indent=1).encode())
-        try:
-            points = json.loads(listed.read_text())
-        except json.JSONDecodeError:
-            raise UserError(f"{listed} is damaged: remove {folder} to run it anew") from None
+        points = read_points(listed, folder)
         if not scored.exists():
             program, began = self.program(), time.perf_counter()
 
@@ -116,10 +121,30 @@ class Search:
 
     def _time(self, what: str, seconds: float) -> None:
         path = self.group.folder / "timing.json"
-        timing = json.loads(path.read_text()) if path.exists() else {}
+        timing = read_timing(path)
         timing[what] = timing.get(what, 0.0) + round(seconds, 2)
         check_ours(self.ours, self.group.folder)
-        write_atomically(path, json.dumps(timing, indent=1).encode())
+        write_json(path, timing)
+
+
+def read_points(path: Path, folder: Path) -> list[Point]:
+    """The points of a heat; a UserError if the file is damaged."""
+    cure = f"remove {folder} to run it anew"
+    points = read_json(path, list, cure=cure)
+    for point in points:
+        if not isinstance(point, dict) or not all(type(v) in (int, float) for v in point.values()):
+            raise DamagedError(path, "not all are points", cure)
+    return points
+
+
+def read_timing(path: Path) -> dict[str, float]:
+    """Seconds of each stage so far; nothing if the file is not there or damaged, since what a
+    search finds does not hang on it."""
+    try:
+        timing = read_json(path)
+    except DamagedError:
+        return {}
+    return {k: v for k, v in timing.items() if isinstance(v, int | float)}
 
 
 def check_ours(ours: Hold, folder: Path) -> None:
@@ -231,7 +256,7 @@ def all_points(groups: list[Group]) -> Table:
             path = group.folder / f"heat-{number}.parquet"
             if not path.exists():
                 continue
-            points = json.loads(path.with_suffix(".json").read_text())
+            points = read_points(path.with_suffix(".json"), group.folder)
             table = read_parquet(path)
             for i in range(len(table["score"])):
                 row = {name: column[i].item() for name, column in table.items()}

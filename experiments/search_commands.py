@@ -79,7 +79,7 @@ class Search:
         return named_settings(self.named, env_name(self.env), memory_name(self.memory))
 
     def run(self, console: Console) -> None:
-        from experiments.interrupt import interruptible
+        from experiments.interrupt import Stopped, interruptible
         from experiments.results import open_study
         from experiments.search import search
         from experiments.search_report import Progress, print_found, print_plan
@@ -107,7 +107,7 @@ class Search:
                     f"stopped; what is finished is kept in {folder}, the same command goes on "
                     "after the last segment"
                 )
-                raise
+                raise Stopped from None
         print_found(found, space, folder, console)
         if self.write:
             self._write(found, console)

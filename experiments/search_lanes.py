@@ -106,7 +106,10 @@ def run_heat(
 
     longest = max(h.num_updates for h in plan.heats)
     stride = longest // plan.updates_per_segment + 1  # checkpoints of a heat have its numbers
-    step = checkpoint.latest(folder) or 0
+    try:
+        step = checkpoint.latest(folder) or 0
+    except checkpoint.CheckpointError as error:
+        raise UserError(str(error)) from None
     if step // stride == number and step % stride:
         record = jax.ShapeDtypeStruct((program.lanes, longest), jnp.float32)
         try:
@@ -114,6 +117,8 @@ def run_heat(
             saved = checkpoint.restore(folder, step, like)
         except checkpoint.CheckpointError as error:
             raise UserError(str(error)) from None
+        if np.any(np.asarray(saved["state"].update) != (step % stride) * plan.updates_per_segment):
+            raise UserError(f"{folder} holds another update than it says: remove that folder")
         state, returns = program.put(saved["state"]), np.array(saved["returns"])
     else:
         step = number * stride

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ from rich import progress as bars
 from rich.console import Console
 from rich.table import Table
 
+from experiments.files import read_parquet
 from experiments.interrupt import Interrupt
-from experiments.results import read_parquet
-from experiments.search import Found, Group, mean_score
+from experiments.search import Found, Group, mean_score, read_timing
 from experiments.search_figure import drawn, write_figure
 from experiments.search_plan import Heat
 from experiments.search_space import Range
@@ -154,9 +153,9 @@ def times(found: Found) -> list[str]:
     lines = []
     for group in {c.group.label: c.group for c, _ in found.ranking}.values():
         path = group.folder / "timing.json"
-        if not path.exists():
+        timing = read_timing(path)
+        if not timing:
             continue
-        timing = json.loads(path.read_text())
         first = [heat for heat in group.plan.heats if heat.rung == 0]
         seconds = sum(timing.get(heat.name, 0.0) for heat in first)
         points = sum(heat.num_points for heat in first)

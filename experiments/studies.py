@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,12 @@ import numpy as np
 
 from agents.held_out import per_token
 from agents.lm import LMConfig
+from agents.memory import MEMORIES
 from agents.ppo import PPOConfig
 from experiments.errors import UserError
-from experiments.results import Table, read_results
+from experiments.files import DamagedError, Table
+from experiments.regimes import REGIMES
+from experiments.results import RESTORED, again, failure_in, read_record, read_results
 from experiments.specs import SILENT, CellSpec, NetworkConfig, Settings, id_of
 from popjax import scores
 from popjax.registry import ENVS
@@ -73,6 +75,15 @@ def read_study(folder: Path) -> list[Row]:
     ...     read_study(open_study(Path(out), "mine", {}))  # nothing is finished
     []
     """
+    rows, faults = read_rows(folder)
+    if faults:
+        raise faults[0]
+    return rows
+
+
+def read_rows(folder: Path) -> tuple[list[Row], list[UserError]]:
+    """All finished cells of a study that can be read, as in `read_study`, and what is wrong with
+    the others."""
     if not (folder / "study.json").exists():
         others = [path.parent.name for path in folder.parent.glob("*/study.json")]
         near = difflib.get_close_matches(folder.name, others, n=1)
@@ -80,30 +91,59 @@ def read_study(folder: Path) -> list[Row]:
         raise UserError(f"there is no study in {folder}: {cure}")
     if (folder / "points.parquet").exists():
         raise UserError(f"{folder} is a search: the command that made it prints it again")
-    rows = []
+    rows, faults = [], []
     for path in sorted(folder.glob("*/metrics.parquet")):
-        spec = read_spec(path.parent)
-        record = json.loads((path.parent / "spec.json").read_text())
-        if id_of(record["spec"]) != path.parent.name:
-            raise UserError(f"{path.parent} holds another spec than its name says: remove it")
-        metrics, evaluation, summary = read_results(path.parent)
-        acts, predicts = "return" in evaluation, "nats" in evaluation
-        lost = summary["diverged"]
-        best = np.array([_best(metrics, seed) for seed in spec.seeds]) if acts else None
-        rows.append(
-            Row(
-                spec,
-                final=_played(spec, _by_seed(spec, evaluation, "sampled"), lost) if acts else None,
-                greedy=_played(spec, _by_seed(spec, evaluation, "greedy"), lost) if acts else None,
-                mmer=_played(spec, best, lost) if acts else None,
-                tokens=_tokens(spec, evaluation, lost) if predicts else None,
-                summary=summary,
-                metrics=metrics,
-                record=record,
-            )
-        )
+        try:
+            rows.append(_row(path.parent))
+        except UserError as error:
+            faults.append(error)
     order = {name: place for place, name in enumerate(ENVS)}
-    return sorted(rows, key=lambda row: (order[row.spec.env], row.spec.memory))
+    return sorted(rows, key=lambda row: (order[row.spec.env], row.spec.memory)), faults
+
+
+SUMMARY = ("train_seconds", "diverged")
+COSTS = ("compile_seconds", "eval_seconds", "steps_per_second", "parameters", "state_size")
+
+
+def _row(folder: Path) -> Row:
+    """One finished cell; a UserError if any file of it is damaged."""
+    spec, record = read_spec(folder), read_record(folder)
+    if id_of(record["spec"]) != folder.name:
+        raise DamagedError(folder / "spec.json", "another spec than its folder's name", RESTORED)
+    for name, kind in (("device", str), ("versions", dict)):
+        if not isinstance(record.get(name), kind):
+            raise DamagedError(folder / "spec.json", f"it lacks {name}", RESTORED)
+    metrics, evaluation, summary = read_results(folder)
+    check_summary(folder, summary, SUMMARY)
+    for name, table in (("metrics", metrics), ("evaluation", evaluation)):
+        if "seed" not in table or set(table["seed"].tolist()) != set(spec.seeds):
+            raise DamagedError(folder / f"{name}.parquet", "it is of other seeds", again(folder))
+    acts, predicts = "return" in evaluation, "nats" in evaluation
+    lost = summary["diverged"]
+    try:
+        best = np.array([_best(metrics, seed) for seed in spec.seeds]) if acts else None
+        return Row(
+            spec,
+            final=_played(spec, _by_seed(spec, evaluation, "sampled"), lost) if acts else None,
+            greedy=_played(spec, _by_seed(spec, evaluation, "greedy"), lost) if acts else None,
+            mmer=_played(spec, best, lost) if acts else None,
+            tokens=_tokens(spec, evaluation, lost) if predicts else None,
+            summary=summary,
+            metrics=metrics,
+            record=record,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        fault = f"its columns are others: {error}"
+        raise DamagedError(folder / "evaluation.parquet", fault, again(folder)) from None
+
+
+def check_summary(folder: Path, summary: dict[str, Any], names: Sequence[str] = COSTS) -> None:
+    """A UserError unless the summary of a cell has these; a report needs what training cost."""
+    if lacking := [name for name in names if name not in summary]:
+        fault = f"it lacks {', '.join(lacking)}"
+        raise DamagedError(folder / "summary.json", fault, again(folder))
+    if not isinstance(summary["diverged"], dict):
+        raise DamagedError(folder / "summary.json", "diverged seeds by no name", again(folder))
 
 
 def unfinished(folder: Path) -> list[tuple[str, str]]:
@@ -123,9 +163,7 @@ def unfinished(folder: Path) -> list[tuple[str, str]]:
     found = []
     for path in sorted(folder.glob("*/spec.json")):
         if not (path.parent / "metrics.parquet").exists():
-            failure = path.with_name("failure.txt")
-            why = failure.read_text().splitlines() if failure.exists() else []
-            found.append((path.parent.name, why[0] if why else ""))
+            found.append((path.parent.name, failure_in(path.parent) or ""))
     return found
 
 
@@ -176,16 +214,22 @@ def read_spec(folder: Path) -> CellSpec:
     ...     read_spec(Path(study) / spec.id).id == spec.id
     True
     """
+    path, plain = folder / "spec.json", read_record(folder)["spec"]
     try:
-        plain = json.loads((folder / "spec.json").read_text())["spec"]
         settings = plain.pop("settings")
         for name, kind in (("network", NetworkConfig), ("ppo", PPOConfig), ("lm", LMConfig)):
             if name in settings:
                 settings[name] = kind(**{**SILENT.get(name, {}), **settings[name]})
         settings["hyperparams"] = {k: float(v) for k, v in settings["hyperparams"].items()}
-        return CellSpec(**plain, settings=Settings(**settings))
-    except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError):
-        raise UserError(f"{folder / 'spec.json'} is missing or damaged: remove {folder}") from None
+        spec = CellSpec(**plain, settings=Settings(**settings))
+        for name, known in ((spec.env, ENVS), (spec.memory, MEMORIES), (spec.regime, REGIMES)):
+            if name not in known:
+                raise ValueError(f"nothing is called {name!r:.40}")
+        _ = spec.seeds, spec.num_updates
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        fault = f"{type(error).__name__}: {str(error)[:100]}"
+        raise DamagedError(path, fault, RESTORED) from None
+    return spec
 
 
 def _by_seed(spec: CellSpec, evaluation: dict[str, np.ndarray], policy: str) -> np.ndarray:

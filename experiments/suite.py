@@ -6,7 +6,7 @@ import errno
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from experiments.ahead import Ahead
 from experiments.errors import UserError
-from experiments.interrupt import Interrupt, interruptible
+from experiments.interrupt import Interrupt, Stopped, interruptible
 from experiments.launchers import Launch, run_elsewhere
 from experiments.lock import owner
 from experiments.plan import Plan, duration, make_plan, print_plan
@@ -26,6 +26,7 @@ from experiments.train import run_cell
 
 ATTEMPTS = 2
 POLL_SECONDS = 0.5
+UNWRITTEN = "its folder cannot be written to"
 
 
 def run_cells(
@@ -47,6 +48,7 @@ def run_cells(
     inline = how is None or how.launcher == "inline"
     began, outcomes = time.perf_counter(), {}
     with whole(study):
+        restore_records(study, specs)
         try:
             plan = make_plan(study, specs, measured=how is not None and inline)
             print_plan(plan, console)
@@ -56,11 +58,22 @@ def run_cells(
                 outcomes = run_elsewhere(study, plan.specs, how, log, console)
         except KeyboardInterrupt:
             console.print(
-                f"stopped; what is finished is kept in {study}, the same command goes on from there"
+                f"stopped; what is finished is kept in {study}, the same command goes on from "
+                "there",
+                markup=False,
             )
-            raise
+            raise Stopped from None
     summarise(plan, outcomes, time.perf_counter() - began, console)
     return [outcomes[spec.id] for spec in specs]
+
+
+def restore_records(study: Path, specs: Sequence[CellSpec]) -> None:
+    """Writes the spec of finished cells anew where its file is gone."""
+    for spec in specs:
+        cell = Cell(study, spec)
+        if cell.finished and not (cell.folder / "spec.json").exists():
+            with suppress(OSError):  # it is named where the results are read
+                cell.open()
 
 
 @contextmanager
@@ -130,7 +143,12 @@ def _run_all(plan: Plan, console: Console, log: Sequence[str]) -> dict[str, str]
 
 def _failed(study: Path, spec: CellSpec, title: str, error: Exception, console: Console) -> str:
     console.print(f"{title}  failed: {reason(error)}", style="red", markup=False)
-    Cell(study, spec).fail(error)
+    try:
+        Cell(study, spec).fail(error)
+    except OSError as second:
+        if stopper(study, second):
+            raise
+        console.print(f"{title}  cannot write to its folder: {reason(second)}", markup=False)
     return "failed"
 
 
@@ -196,7 +214,8 @@ def summarise(plan: Plan, outcomes: dict[str, str], seconds: float, console: Con
     for spec in plan.specs:
         if outcomes[spec.id] == "failed":
             cell = Cell(plan.study, spec)
-            console.print(f"failed: {spec.env} {spec.memory}: {cell.failure()}", markup=False)
+            why = cell.failure() or UNWRITTEN
+            console.print(f"failed: {spec.env} {spec.memory}: {why}", markup=False)
             console.print(f"        {cell.folder / 'failure.txt'}", markup=False)
 
 

@@ -78,7 +78,10 @@ def _train(
     ours: Hold,
 ) -> None:
     spec = cell.spec
-    update = checkpoint.latest(cell.checkpoints) or 0
+    try:
+        update = checkpoint.latest(cell.checkpoints) or 0
+    except checkpoint.CheckpointError as error:
+        raise UserError(str(error)) from None
     rows = cell.rows_before(update)
     report({"stage": "compiling", "update": update})
     clock = time.perf_counter()

@@ -18,8 +18,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from agents.memory import MEMORIES
 from agents.ppo import PPOConfig
 from experiments.errors import UserError
+from experiments.files import DamagedError, read_json, write_atomically
 from experiments.lock import STALE_SECONDS, lock, owner
-from experiments.results import write_atomically
 from experiments.specs import NetworkConfig, Settings
 from popjax.registry import ENVS, FAMILIES
 from popjax.words import nearest
@@ -40,7 +40,7 @@ def read_tuned(path: Path = TUNED) -> Entries:
     ['settings', 'source']
     """
     try:
-        entries = json.loads(path.read_text())
+        entries = read_json(path, cure="")
         for env, by_memory in entries.items():
             if env not in ("*", *ENVS, *FAMILIES):
                 raise UserError(nearest(env, (*ENVS, *FAMILIES), "environment"))
@@ -50,9 +50,11 @@ def read_tuned(path: Path = TUNED) -> Entries:
                 settings_from(entry["settings"])
             if sum(bool(entry.get("best")) for entry in by_memory.values()) > 1:
                 raise UserError(f"two memories are marked as the best of {env}")
+    except DamagedError:
+        raise
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is missing or damaged ({type(error).__name__}: {error})") from None
     return entries
 

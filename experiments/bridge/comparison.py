@@ -68,10 +68,10 @@ class Run:
     def trained(self) -> Any:
         """The parameters of every seed as they were kept last."""
         path = self.folder / "checkpoint"
-        step = checkpoint.latest(path)
-        if step is None:
-            raise UserError(f"{self.folder} holds no checkpoint: train it first")
         try:
+            step = checkpoint.latest(path)
+            if step is None:
+                raise UserError(f"{self.folder} holds no checkpoint: train it first")
             return checkpoint.restore(path, step, self.begun).params
         except checkpoint.CheckpointError as error:
             raise UserError(str(error)) from None

@@ -16,7 +16,9 @@ import matplotlib
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table as Printed
+from rich.text import Text
 
+from experiments.files import write_atomically
 from experiments.results import machine
 
 Outcome = Literal["holds", "fails", "inconclusive"]
@@ -88,7 +90,7 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
     for one in findings:
         style = STYLES[one.outcome]
         name = one.name + ("*" if one.primary else "")
-        table.add_row(name, one.claim, one.found, f"[{style}]{one.outcome}[/]")
+        table.add_row(name, one.claim, one.found, Text(one.outcome, style=style))
     console.print(table)
 
 
@@ -122,7 +124,7 @@ def write_page(
         is_picture=lambda part: isinstance(part, Picture),
         source=lambda picture: as_source(picture.figure),
     )
-    path.write_text(text, encoding="utf-8")
+    write_atomically(path, text.encode())
     return path
 
 

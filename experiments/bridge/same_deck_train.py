@@ -21,6 +21,7 @@ from agents.regimes import make_train
 from experiments.bridge import rates
 from experiments.bridge.same_deck import KINDS, UNTRAINED, Setup
 from experiments.bridge.same_deck_exam import exam, judged
+from experiments.errors import UserError
 from experiments.programs import lane_keys
 from experiments.results import Table, read_parquet
 
@@ -83,7 +84,10 @@ class Cell:
             return checkpoint.restore(self.checkpoints, update, like)
         except checkpoint.CheckpointError:
             axes = like.pop("axes")
+        try:
             return checkpoint.restore(self.checkpoints, update, like) | {"axes": axes}
+        except checkpoint.CheckpointError as error:
+            raise UserError(str(error)) from None
 
     @property
     def looks(self) -> list[int]:
@@ -132,7 +136,10 @@ class Cell:
         setup, env, advance = self.setup, self.setup.env(self.task), self.advance()
         rate = np.full(setup.seeds, self.learning_rate, np.float32)
         kept = {"state": self.begin(self.seeds), "curves": self.curves(), "axes": self.curves()}
-        done = checkpoint.latest(self.checkpoints)
+        try:
+            done = checkpoint.latest(self.checkpoints)
+        except checkpoint.CheckpointError as error:
+            raise UserError(str(error)) from None
         if done is not None:
             kept = self.restored(done, kept["state"])
         state = kept["state"]

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
-from experiments.results import Table, read_parquet, write_parquet
+from experiments.files import Table, read_parquet, write_parquet
+from experiments.interrupt import Stopped
 
 Part = TypeVar("Part", bound=Hashable)
 
@@ -50,9 +51,10 @@ def tables_of(
             try:
                 write_parquet(file, make(part, title))
             except KeyboardInterrupt:
-                console.print(f"stopped; the same command goes on after what is in {file.parent}")
-                raise
+                line = f"stopped; the same command goes on after what is in {file.parent}"
+                console.print(line, markup=False)
+                raise Stopped from None
             took = f"{time.perf_counter() - began:.0f} s"
         tables[part] = read_parquet(file)
-        console.print(f"{title}  {about(tables[part])}{took}")
+        console.print(f"{title}  {about(tables[part])}{took}", markup=False)
     return tables

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +31,7 @@ from experiments.reports.tables import (
     models_sheet,
     solved_words,
 )
-from experiments.results import write_atomically
+from experiments.results import read_study_json, write_atomically
 from experiments.studies import Row, labels, unfinished
 
 SCALE = (
@@ -45,7 +44,7 @@ ELSEWHERE = ("steps/seed", "steps/s")  # in the table of costs
 def write_report(folder: Path, rows: Sequence[Row]) -> Path:
     """Writes `report.html`, `figures/*.svg, *.png` and the page with the toggle into the folder of
     a study."""
-    asked = json.loads((folder / "study.json").read_text())
+    asked = read_study_json(folder)
     with matplotlib.rc_context(look.STYLE):
         parts = Parts(folder.name, list(rows), folder / "figures")
         sections = parts.sections()

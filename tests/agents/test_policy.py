@@ -103,11 +103,14 @@ def test_every_network_is_plain_data(memory):
             assert from_plain(json.loads(json.dumps(to_plain(network)))) == network
 
 
-def rewritten(path, out, change):
-    """The file with one thing changed in its text or its arrays."""
+def rewritten(path, out, change, checked=False):
+    """The file with one thing changed in its text or its arrays, by someone who writes no
+    checksum, as older versions did not, or who leaves the one that is there."""
     with np.load(path) as file:
         arrays = dict(file)
     about = json.loads(str(arrays.pop("about")))
+    if not checked:
+        del about["checksum"]
     change(about, arrays)
     np.savez(out, about=np.array(json.dumps(about)), **arrays)
 
@@ -121,6 +124,16 @@ def rewritten(path, out, change):
         (lambda about, arrays: about["network"].update(kind="Oracle"), "there is no 'Oracle'"),
         (lambda about, arrays: about["network"].update(head_features=9), "not those of its net"),
         (lambda about, arrays: arrays.popitem(), "not those of its network"),
+        (lambda about, arrays: about.update(inputs="all"), "reads 'all', which is not known"),
+        (lambda about, arrays: about.update(inputs=[]), "is damaged"),
+        (lambda about, arrays: about.update(seeds=[5]), "not those of its seeds"),
+        (lambda about, arrays: about.update(seeds="56"), "is damaged"),
+        (lambda about, arrays: about.update(network=about["action_space"]), "none of an agent"),
+        (lambda about, arrays: about.update(action_space={}), "there is no None"),
+        (lambda about, arrays: about["network"].update(head_features="8"), "is damaged"),
+        (lambda about, arrays: about["network"].update(head_features=10**12), "is damaged"),
+        (lambda about, arrays: arrays.update(more=np.zeros(())), "is damaged"),
+        (lambda about, arrays: arrays.update({"a/b/": np.zeros(2, complex)}), "is damaged"),
     ],
 )
 def test_an_old_or_strange_file_is_refused(path, tmp_path, change, says):
@@ -128,11 +141,47 @@ def test_an_old_or_strange_file_is_refused(path, tmp_path, change, says):
     assert_refused(tmp_path / "policy.npz", says)
 
 
+def test_an_old_file_without_a_checksum_is_read_and_a_changed_one_is_refused(path, tmp_path):
+    rewritten(path, tmp_path / "policy.npz", lambda about, arrays: None)
+    old, new = agents.load(tmp_path / "policy.npz"), agents.load(path)
+    jax.tree.map(np.testing.assert_array_equal, old.params, new.params)
+
+    def nudged(about, arrays):
+        name = next(iter(arrays))
+        arrays[name] = arrays[name] + np.float32(0.5)
+
+    rewritten(path, tmp_path / "policy.npz", nudged, checked=True)
+    assert_refused(tmp_path / "policy.npz", "its checksum differs")
+
+
+def test_a_seed_that_diverged_is_refused_and_the_others_are_read(path, tmp_path):
+    def lost(about, arrays):
+        for leaf in arrays.values():
+            leaf[1] = np.nan
+
+    rewritten(path, tmp_path / "policy.npz", lost)
+    assert agents.load(tmp_path / "policy.npz", seed=5).seed == 5
+    with pytest.raises(agents.PolicyError, match="seed 6, whose training diverged"):
+        agents.load(tmp_path / "policy.npz", seed=6)
+
+
+def test_nothing_is_left_of_a_file_that_finds_no_room(tmp_path, monkeypatch):
+    def full(file, **arrays):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space"):
+        saved(tmp_path / "policy.npz", "BattleshipEasy", agent("BattleshipEasy"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_torn_file_is_refused(path, tmp_path):
     whole, torn = path.read_bytes(), tmp_path / "policy.npz"
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 1
-    for damaged in (b"", b"not a policy", whole[: len(whole) // 2], whole[:-10], bytes(flipped)):
+    half, lists = whole[: len(whole) // 2], b"\x93NUMPY"
+    for damaged in (b"", b"not a policy", half, whole[:-10], bytes(flipped), lists):
         torn.write_bytes(damaged)
         assert_refused(torn, "damaged or holds no policy")
     assert_refused(tmp_path / "nowhere.npz", "there is no policy in")

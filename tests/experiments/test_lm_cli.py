@@ -89,7 +89,7 @@ def test_stopped_and_run_again_is_run_through(tmp_path, corpus):
     with pytest.raises(KeyboardInterrupt):
         run_cell(tmp_path / "stopped", spec, stop)
     assert not Cell(tmp_path / "stopped", spec).finished
-    assert len(Cell(tmp_path / "stopped", spec).rows_before(99)) == 2 * spec.updates_per_segment
+    assert len(Cell(tmp_path / "stopped", spec).progress()) == 2 * spec.updates_per_segment
     assert run_cell(tmp_path / "stopped", spec) == "finished"
     for a, b in zip(
         Cell(tmp_path / "through", spec).read()[:2],

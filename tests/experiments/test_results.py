@@ -64,20 +64,68 @@ def test_a_cell_of_another_spec_is_kept(tmp_path):
     own.open()
     record = json.loads((own.folder / "spec.json").read_text())
     record["spec"]["memory"] = "mlp"
+    del record["checksum"]
     (own.folder / "spec.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match="holds another spec"):
         own.open()
 
 
+def lines(updates, seeds=SPEC.seeds):
+    return [{"seed": s, "update": u, "x": u / 3} for u in updates for s in seeds]
+
+
 def test_torn_and_later_lines_of_progress_are_dropped(tmp_path):
     own = Cell(tmp_path, SPEC)
     own.open()
-    own.append([{"seed": 0, "update": u, "x": u / 3} for u in range(4)])
+    own.append(lines(range(4)))
     with open(own.folder / "progress.jsonl", "a") as file:
         file.write('{"seed": 0, "upd')
-    assert [row["x"] for row in own.rows_before(2)] == [0.0, 1 / 3]
-    own.append([{"seed": 0, "update": 2, "x": 9.0}])
-    assert [row["x"] for row in own.rows_before(9)] == [0.0, 1 / 3, 9.0]
+    assert own.rows_before(2) == lines([0, 1])
+    assert own.progress() == lines([0, 1])
+    own.append(lines([2]))
+    assert own.rows_before(3) == lines([0, 1, 2])
+
+
+def cut(number):
+    return lambda text: "".join(text.splitlines(True)[:number])
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (None, "lacks 6 of the 6 lines before update 2"),
+        (lambda text: "", "lacks 6 of the 6"),
+        (cut(3), "lacks 3 of the 6"),
+        (cut(5), "lacks 1 of the 6"),
+        (lambda text: text[:-9], "lacks 1 of the 6"),
+        (lambda text: text + cut(1)(text), "has 7 lines before update 2, not 6"),
+        (lambda text: text.replace('"x": 0.0', '"x": 9.0', 1), "lacks 1 of the 6"),
+        (lambda text: text.replace('"x"', '"y"', 1), "lacks 1 of the 6"),
+        (lambda text: "[]\n7\n" * 3, "lacks 6 of the 6"),
+    ],
+)
+def test_a_run_goes_on_only_from_every_line_below_its_checkpoint(tmp_path, damage, says):
+    """Deleted, emptied, cut, repeated or changed, the lines make no curves; the file is left as it
+    is."""
+    own = Cell(tmp_path, SPEC)
+    own.open()
+    own.append(lines(range(2)))
+    path = own.folder / "progress.jsonl"
+    damaged = damage(path.read_text()) if damage else path.unlink()
+    if damage:
+        path.write_text(damaged)
+    with pytest.raises(UserError, match=says) as refusal:
+        own.rows_before(2)
+    assert str(path) in str(refusal.value) and f"remove {own.checkpoints}" in str(refusal.value)
+    assert path.exists() == bool(damage) and (not damage or path.read_text() == damaged)
+
+
+def test_lines_without_a_checksum_are_those_of_older_versions(tmp_path):
+    own = Cell(tmp_path, SPEC)
+    own.open()
+    path = own.folder / "progress.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in lines(range(2))))
+    assert own.rows_before(2) == lines(range(2))
 
 
 def test_a_cell_has_one_owner(tmp_path):
