@@ -149,7 +149,8 @@ def lane_hyperparams(spec: CellSpec) -> Hyperparams:
 
 
 def keep_compiled_programs(whole: bool = False) -> None:
-    """Turns on the persistent compilation cache, unless the user has chosen a place for it.
+    """Turns on the persistent compilation cache, where and from what size on the user has chosen,
+    if they have (`JAX_COMPILATION_CACHE_DIR`, `JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS`).
 
     whole: keeps programs that need no tracing too (`experiments.kept`). For processes that run what
     is in the sources and change nothing of it.
@@ -162,7 +163,8 @@ def keep_compiled_programs(whole: bool = False) -> None:
         if cache.exists() and not kept.is_ours(cache.stat()):
             return
         jax.config.update("jax_compilation_cache_dir", str(cache))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     folder = jax.config.jax_compilation_cache_dir
     if whole and "://" not in folder:
         kept.keep_in(Path(folder) / "popjax")
