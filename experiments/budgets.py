@@ -15,7 +15,8 @@ STEP = 8  # widths are multiples of it, so that heads divide them
 
 
 def widest(size: Callable[[int], int], budget: int, limit: int = 4096) -> int:
-    """The largest multiple of 8 up to `limit` with `size(width) <= budget`, by bisection.
+    """The largest multiple of 8 up to `limit` with `size(width) <= budget`, by doubling and then
+    bisection: what is far too wide is not asked for, since its constants can take long to compute.
 
     `size` does not fall. Raises UserError if even the smallest is too large.
 
@@ -24,7 +25,10 @@ def widest(size: Callable[[int], int], budget: int, limit: int = 4096) -> int:
     """
     if size(STEP) > budget:
         raise UserError(f"the smallest width, {STEP}, already has {size(STEP):,} > {budget:,}")
-    low, high = 1, limit // STEP + 1  # size(STEP low) fits, size(STEP high) is not asked for
+    low, high = 1, 2  # size(STEP low) fits
+    while STEP * high <= limit and size(STEP * high) <= budget:
+        low, high = high, 2 * high
+    high = min(high, limit // STEP + 1)  # beyond the limit nothing is asked for
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if size(STEP * middle) <= budget else (low, middle)

@@ -6,6 +6,7 @@ file of each family.
 
 from __future__ import annotations
 
+import functools
 from types import ModuleType
 
 from popjax.core import Environment
@@ -50,12 +51,19 @@ KINDS = ("random", "memoryless", "reference")
 def make_player(env: Environment, kind: str = "reference") -> Player:
     """The player of that kind ("random", "memoryless", "reference") for an environment.
 
+    Equal environments get the same object, so that `play` compiles once for them.
+
     >>> import popjax
     >>> make_player(popjax.make("RepeatPreviousHard")).name
     'perfect memory'
     """
     if kind not in KINDS:
         raise ValueError(nearest(kind, KINDS, "player"))
+    return _player(env, kind)
+
+
+@functools.cache
+def _player(env: Environment, kind: str) -> Player:
     if kind == "random":
         return random_player(env)
     return getattr(PLAYERS[env.name], kind)(env)
