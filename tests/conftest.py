@@ -1,16 +1,18 @@
 """Settings for all tests: how their programs are compiled, and where they are kept.
 
-A test's program runs for a moment, so compiling it is what takes time. XLA compiles here without
-its dear optimisations, and keeps every program, however small, in one cache for the workers and
-for the processes that tests start. The settings are environment variables that a child inherits;
-those of the caller come last and win: `XLA_FLAGS=--xla_backend_optimization_level=3 pytest`.
+A test's program runs for a moment, so compiling it is what takes time. XLA compiles here at its
+level 1, which computes nearly as fast as the usual one, and at level 0 for tests that compute
+almost nothing (on loops of many scalars, such as the laws of `popjax.floors`, level 0 is thirty
+times slower). Every program, however small, is kept in one cache, for the workers and for the
+processes that tests start: those inherit the environment that is set here. The caller's own
+`XLA_FLAGS` come last and win.
 """
 
 import os
 from pathlib import Path
 
 FLAGS = (
-    "--xla_backend_optimization_level=0",
+    "--xla_backend_optimization_level=1",
     "--xla_llvm_disable_expensive_passes=true",
     "--xla_cpu_use_fusion_emitters=false",
 )
@@ -24,8 +26,16 @@ import jax  # noqa: E402 (it reads its environment when it is imported)
 
 from tests.browser import browser, visit  # noqa: E402, F401 (fixtures)
 
+HERE = Path(__file__).parent
+LEVEL_0 = ("adapters", "memory", "test_batch.py", "test_envs.py")  # of this folder
 MAPS = Path("/proc/self/maps")  # absent where the system is not Linux
-MAX_MAPS = 10_000  # of 65,530 that Linux grants to a process; compilers crash beyond
+MAX_MAPS = 20_000  # of 65,530 that Linux grants to a process; compilers crash beyond
+
+
+def pytest_runtest_setup(item):
+    """Programs of the files and folders `LEVEL_0` are compiled at the lowest level."""
+    lowest = any(item.path.is_relative_to(HERE / name) for name in LEVEL_0)
+    jax.config.update("jax_disable_most_optimizations", lowest)
 
 
 def pytest_runtest_teardown(item, nextitem):

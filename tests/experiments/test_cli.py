@@ -1,17 +1,30 @@
 """Bad input gets one clear line, the nearest right word, exit code 2, and loses nothing."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from agents.ppo import PPOConfig
 from experiments.cli import main, parse
+from experiments.presets import PRESETS
 from experiments.results import Cell
 from experiments.specs import Settings, cell
 from tests.experiments.command import assert_harmless, assert_one_line, run
 
 TINY = (
-    "--envs RepeatFirstEasy --memories gru --total-steps 16384 --seeds 2 --features 8 --study tiny"
+    "--envs RepeatFirstEasy --memories gru --total-steps 1024 --seeds 2 --features 8 --study tiny"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_batches():
+    """The preset of every sweep here, with two updates to train."""
+    quick, ppo = PRESETS["quick"], PPOConfig(8, 64, num_epochs=1, num_minibatches=2)
+    small = replace(quick.settings, ppo=ppo, num_segments=2, eval_episodes=16)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "quick", replace(quick, settings=small))
+        yield
 
 
 @pytest.mark.parametrize(
