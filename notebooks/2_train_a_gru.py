@@ -16,10 +16,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import agents
-from experiments.specs import build, cell
-from experiments.studies import read_study
-from experiments.train import run_cell
-from experiments.tuned import tuned
+from experiments.results.study import read_study
+from experiments.train.build import build
+from experiments.train.cell import cell
+from experiments.train.run import run_cell
+from experiments.train.settings.tuned import tuned
 from popjax import scores
 
 SMOKE = "POPJAX_SMOKE" in os.environ
@@ -53,7 +54,7 @@ run_cell(study, spec, lambda news: print(news.get("update"), news.get("return"))
 print("final return by seed", row.final, "greedy", row.greedy)
 
 # %%
-from experiments.results import Cell
+from experiments.results.store import Cell
 
 metrics, _, _ = Cell(study, spec).read()
 figure, panel = plt.subplots(figsize=(6, 3))

@@ -15,10 +15,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from agents.ppo import PPOConfig
-from experiments.specs import NetworkConfig, Settings, cell
-from experiments.statistics import interval, iqm
-from experiments.studies import read_study
-from experiments.train import run_cell
+from experiments.reports.statistics import interval, iqm
+from experiments.results.spec import NetworkConfig, Settings
+from experiments.results.study import read_study
+from experiments.train.cell import cell
+from experiments.train.run import run_cell
 from popjax import scores
 
 SMOKE = "POPJAX_SMOKE" in os.environ

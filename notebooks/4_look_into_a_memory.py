@@ -17,10 +17,11 @@ import numpy as np
 
 import agents
 from agents.rollout import agent_input
-from experiments.bridge.probes import ask, probe
-from experiments.specs import build, cell
-from experiments.train import run_cell
-from experiments.tuned import tuned
+from experiments.bridge.measures.probes import ask, probe
+from experiments.train.build import build
+from experiments.train.cell import cell
+from experiments.train.run import run_cell
+from experiments.train.settings.tuned import tuned
 
 SMOKE = "POPJAX_SMOKE" in os.environ
 

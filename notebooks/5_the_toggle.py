@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.bridge.gears import gears
-from experiments.specs import Settings, backbone_of, cell
-from experiments.studies import read_study
-from experiments.train import run_cell
-from experiments.tuned import tuned
+from experiments.explorer.gears import gears
+from experiments.results.spec import Settings
+from experiments.results.study import read_study
+from experiments.train.build import backbone_of
+from experiments.train.cell import cell
+from experiments.train.run import run_cell
+from experiments.train.settings.tuned import tuned
 
 SMOKE = "POPJAX_SMOKE" in os.environ
 
@@ -72,7 +74,7 @@ for row in read_study(study):
 # (the counts), acting needs 6 %.
 
 # %%
-from experiments.bridge.overlap import exact
+from experiments.bridge.measures.overlap import exact
 from popjax import make
 
 shared = exact(make("RepeatPreviousEasy"))
@@ -82,6 +84,6 @@ print(f"U(RL|LM) {shared.rl_given_lm:.3f}, U(LM|RL) {shared.lm_given_rl:.3f}: {s
 # The page with the toggle, with this one task: what each costume believes, step by step.
 
 # %%
-from experiments import explore
+from experiments.explorer import page as explorer_page
 
-explore.Embedded(explore.page(only=["RepeatPreviousEasy"]))
+explorer_page.Embedded(explorer_page.page(only=["RepeatPreviousEasy"]))

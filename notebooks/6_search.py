@@ -27,7 +27,7 @@ print("popjax", *command)
 
 # %%
 run = subprocess.run(
-    [sys.executable, "-m", "experiments.cli", *command],
+    [sys.executable, "-m", "experiments.cli.app", *command],
     capture_output=True,
     text=True,
     env={k: v for k, v in os.environ.items() if "COLOR" not in k},  # plain text, no bars

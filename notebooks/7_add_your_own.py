@@ -106,5 +106,6 @@ for _ in range(num_updates // 10):
     print(f"return {float(metrics['return'][-1]):.2f}")
 
 # %% [markdown]
-# The laws that every memory must obey are in `tests/memory/test_laws.py`: steps equal the sequence,
-# a start forgets, nothing leaks between sequences. A new model in `MEMORIES` is put through them.
+# The laws that every memory must obey are in `tests/agents/memory/test_laws.py`: steps equal the
+# sequence, a start forgets, nothing leaks between sequences. A new model in `MEMORIES` is put
+# through them.

@@ -24,7 +24,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import jax  # noqa: E402 (it reads its environment when it is imported)
 
-from tests.browser import browser, visit  # noqa: E402, F401 (fixtures)
+from tests.support.browser import browser, visit  # noqa: E402, F401 (fixtures)
 
 HERE = Path(__file__).parent
 LEVEL_0 = ("adapters", "memory", "test_batch.py", "test_envs.py")  # of this folder

@@ -14,7 +14,9 @@ from jax import export
 from agents.hyperparams import Hyperparams
 from agents.memory import MEMORIES
 from agents.ppo import PPOConfig, make_train
-from experiments.specs import NetworkConfig, Settings, build, cell
+from experiments.results.spec import NetworkConfig, Settings
+from experiments.train.build import build
+from experiments.train.cell import cell
 from popjax import ENVS, batch
 
 PLATFORMS = ("cuda", "tpu")

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from experiments.published import results
-from experiments.published_tables import best_sheet, goals, paper_sheet
-from experiments.reports.sheets import Sheet, markdown
+from experiments.reports.published import best_sheet, goals, paper_sheet
+from experiments.results.published import results
+from experiments.results.tables import Sheet, markdown
 
 README = Path(__file__).parents[1] / "README.md"
 MEASURED = README.with_name("notebooks") / "measured.md"

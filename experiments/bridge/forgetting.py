@@ -1,118 +1,384 @@
-"""Forgetting curves: how much of each earlier input is still in a memory, and what it does there.
+"""How fast every memory model forgets, in both costumes: the benchmark's second score.
 
-Four measures against the lag k, the same in both costumes, at a fixed step t:
-
-    retention     I_k = H(o_{t-k}) - CE of a linear probe of o_{t-k} in h_t, in nats
-    sensitivity   J_k = E || d outputs_t / d e_{t-k} ||_F, e the embedding of the input, as shares
-    effects       of a swap and of a replacement at lag k (`experiments.bridge.edits`)
-    order index   0 for a memory that is a multiset (same file)
-
-Two numbers sum a curve up: its half-life, and the total of what can be read back.
+A cell as an agent and one as a language model are trained for each environment and memory, with
+the same backbone and the same inputs. Then all of them, and the same networks untrained, read the
+same histories, and linear probes tell what is left in their states of each token that came.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float, Int
+from matplotlib.figure import Figure
+from rich.console import Console
 
-from agents.networks import ActorCritic, LanguageModel
-from experiments.bridge.probes import Question, ask, probe
+from agents import checkpoint
+from agents.lm import LMConfig, inputs_of, reading
+from agents.ppo import PPOConfig
+from agents.sharding import placed_like
+from experiments.bridge.measures.retention import (
+    censored_median,
+    features_along,
+    half_life,
+    recoverable,
+    retention,
+    word,
+)
+from experiments.bridge.page import Grid
+from experiments.bridge.store import tables_of
+from experiments.reports.style import DOTS, GREY, INK, furnish
+from experiments.results.errors import UserError
+from experiments.results.spec import CellSpec, NetworkConfig, Settings
+from experiments.results.store import Cell, Table, open_study
+from experiments.sweep.run import run_cells
+from experiments.train.build import env_name, memory_name
+from experiments.train.cell import cell
+from experiments.train.compile import lane_hyperparams, lane_keys
+from experiments.train.objectives import REGIMES
+from popjax import make
+from popjax.tokens import target_of
+from popjax.tokens.corpora import corpus
+from popjax.words import nearest
+
+COSTUMES = {"agent": "ppo", "language model": "lm"}
+GROUPS = 8  # finer tokens are asked for in so many groups of equal frequency
+ALIVE = 0.8  # of the episodes last until the step that is looked at
 
 
-def retention(
-    states: Float[np.ndarray, "nets n d"], earlier: Int[np.ndarray, "n L"], classes: int
-) -> Float[np.ndarray, "nets L"]:
-    """Nats about each of L earlier inputs that a linear probe finds in the states of so many
-    networks after n different episodes.
+@dataclass(frozen=True)
+class Preset:
+    """Which cells, how they are trained, and how they are looked at: `longest` lags at most, on
+    `rows` histories."""
 
-    What there is to know of an input is its entropy, with the shares of its values among all rows;
-    a probe that finds nothing gives 0, and one that overfitted less.
+    envs: tuple[str, ...]
+    memories: tuple[str, ...]
+    settings: Settings
+    agent_steps: int
+    model_steps: int
+    longest: int = 24
+    rows: int = 2048
+
+
+def settings_of(seeds: int, features: int) -> Settings:
+    size = NetworkConfig(features=features, head_features=features, separate_critic=True)
+    ppo = PPOConfig(num_envs=32, num_steps=64, num_epochs=4, num_minibatches=4)
+    lm = LMConfig(num_episodes=32, player="mixture")
+    return Settings(seeds=seeds, num_segments=2, eval_episodes=64, network=size, ppo=ppo, lm=lm)
+
+
+PRESETS = {
+    "mini": Preset(
+        ("RepeatPreviousEasy", "HigherLowerEasy"),
+        ("gru", "s5", "frame_stack"),
+        settings_of(3, 32),
+        agent_steps=400_000,
+        model_steps=800_000,
+    ),
+    "gpu": Preset(
+        tuple(f"{family}Easy" for family in (
+            "Autoencode", "Battleship", "Concentration", "CountRecall", "HigherLower",
+            "LabyrinthEscape", "LabyrinthExplore", "MineSweeper", "MultiarmedBandit",
+            "NoisyPositionOnlyCartPole", "NoisyPositionOnlyPendulum", "PositionOnlyCartPole",
+            "PositionOnlyPendulum", "RepeatFirst", "RepeatPrevious", "VelocityOnlyCartPole",
+        )),
+        ("gru", "lstm", "s5", "lru", "mamba", "transformer", "mlp"),
+        settings_of(5, 128),
+        agent_steps=15_000_000,
+        model_steps=30_000_000,
+        longest=48,
+        rows=8192,
+    ),
+    "smoke": Preset(
+        ("RepeatPreviousEasy",),
+        ("mlp",),
+        settings_of(2, 8),
+        agent_steps=4096,
+        model_steps=2000,
+        longest=3,
+        rows=96,
+    ),
+}  # fmt: skip
+
+
+def specs_of(preset: Preset, env: str, memory: str) -> dict[str, CellSpec]:
+    """One cell a costume; both read the same: their own action only where tokens depend on it."""
+    inputs = inputs_of(make(env), preset.settings.lm)
+    settings = replace(preset.settings, ppo=replace(preset.settings.ppo, inputs=inputs))
+    steps = {"agent": preset.agent_steps, "language model": preset.model_steps}
+    return {
+        costume: cell(env, memory, replace(settings, total_steps=steps[costume]), regime)
+        for costume, regime in COSTUMES.items()
+    }
+
+
+@dataclass(frozen=True)
+class Histories:
+    """What all networks of an environment read.
+
+    x, start: `[t + 1, N]` up to the step that is looked at. earlier: `[N, lags, m]`, the components
+    of the token that came so many steps before the newest, in at most `classes` groups.
     """
-    return np.stack([probe(states, word(column, classes)).information for column in earlier.T], 1)
+
+    x: Float[np.ndarray, "t N d"]
+    start: Bool[np.ndarray, "t N"]
+    earlier: Int[np.ndarray, "N lags m"]
+    classes: int
 
 
-def word(values: Int[np.ndarray, " n"], classes: int) -> Question:
-    """The question which value came, where no more is known than how often each does."""
-    shares = (np.bincount(values, minlength=classes) + 0.5) / (len(values) + 0.5 * classes)
-    return ask(values, classes, prior=np.broadcast_to(np.log(shares), (len(values), classes)))
+@cache
+def histories_of(env_id: str, config: LMConfig, longest: int, rows: int) -> Histories:
+    env = make(env_id)
+    episodes = corpus(env, "mixture", 2**20, rows)
+    lengths = np.sort(np.asarray(episodes.lengths))
+    t = int(min(lengths[int((1 - ALIVE) * rows)] - 1, 2 * longest))
+    alive = np.asarray(episodes.valid[t])
+    episodes = jax.tree.map(lambda leaf: leaf[: t + 1, alive], episodes)
+    x, start = reading(env, episodes, inputs_of(env, config))
+    token, classes = coarse(np.asarray(target_of(env).tokens(episodes)), target_of(env).sizes)
+    newest_first = token[t - 1 :: -1][:longest]
+    return Histories(np.asarray(x), np.asarray(start), newest_first.swapaxes(0, 1), classes)
 
 
-def features_along(
-    network: ActorCritic | LanguageModel,
-    params: Any,
-    x: Float[Array, "T N d"],
-    start: Bool[Array, "T N"],
-) -> Float[Array, "T N features"]:
-    """What the heads of a network of either costume read: its backbone's outputs."""
-    backbone = network.backbone
-    tree = {"params": params["params"]["backbone"]}
-    return backbone.apply(tree, backbone.initial_carry(x.shape[1]), x, start)[1]
+def coarse(token: Int[np.ndarray, "T N m"], sizes: tuple[int, ...]) -> tuple[np.ndarray, int]:
+    """Tokens of more values than a probe can learn in groups of equal frequency, in their order.
 
-
-def sensitivity(
-    network: ActorCritic | LanguageModel,
-    params: Any,
-    x: Float[Array, "T N d"],
-    start: Bool[Array, "T N"],
-    outputs: Any,
-) -> Float[Array, " T"]:
-    """Shares of J_k, k = 0 for the last input, over episodes that all have the T steps given.
-
-    outputs: what `network.apply` returns to the logits `[T, N, K]` of the head in question. The
-    embedding is what the encoder makes of an input: a change of it is felt through memory alone.
+    >>> coarse(np.arange(64).reshape(1, 64, 1), (64,))[0].ravel()[[0, 7, 8, 63]].tolist()
+    [0, 0, 1, 7]
     """
-    width = network.backbone.memories[0].features
-
-    def last(change: Float[Array, "T N features"]) -> Float[Array, "N K"]:
-        def add(function, args, kwargs, context):
-            out = function(*args, **kwargs)
-            encoder = context.module.name == "encoder" and context.method_name == "__call__"
-            whole = encoder and out.shape == change.shape  # and not over rows, on the way to it
-            return out + change if whole else out
-
-        carry = network.initial_carry(x.shape[1])
-        with nn.intercept_methods(add):
-            return outputs(network.apply(params, carry, x, start))[-1]
-
-    logits, back = jax.vjp(last, jnp.zeros((*x.shape[:2], width)))
-    each = jnp.eye(logits.shape[-1])[:, None] * jnp.ones_like(logits)
-    squares = jax.lax.map(lambda one: jnp.sum(jnp.square(back(one)[0]), axis=-1), each)
-    size = jnp.mean(jnp.sqrt(jnp.sum(squares, axis=0)), axis=-1)[::-1]
-    return size / jnp.sum(size)
+    if max(sizes) <= 16:
+        return token, max(sizes)
+    flat = token.reshape(-1, token.shape[-1])
+    edges = np.quantile(flat, np.arange(1, GROUPS) / GROUPS, axis=0)
+    return np.sum(token[..., None] > edges.T, axis=-1), GROUPS
 
 
-def half_life(
-    kept: Float[np.ndarray, "*batch L"], null: Float[np.ndarray, " L"]
-) -> Float[np.ndarray, "*batch"]:
-    """The first lag at which half of what is known of the newest input is gone, both above an
-    untrained network's; infinity if there is none: the curve was cut off before.
+def states_of(study: Path, spec: CellSpec, read: Histories) -> dict[str, Any]:
+    """`[seeds, N, d]` what the heads read at the step looked at, after training and before."""
+    trainer = REGIMES[spec.regime].trainer(spec)
+    init = jax.jit(jax.vmap(partial(trainer.init, num_updates=spec.num_updates)))
+    begun = init(lane_keys(spec.seeds)[0], lane_hyperparams(spec))
+    folder = Cell(study, spec).checkpoints
+    try:
+        update = checkpoint.latest(folder)
+        ended = checkpoint.restore(folder, update, placed_like(trainer.mesh, begun))
+    except checkpoint.CheckpointError as error:
+        raise UserError(str(error)) from None
+    x, start = jnp.asarray(read.x), jnp.asarray(read.start)
 
-    >>> half_life(np.array([[1.0, 0.8, 0.5, 0.0], [1.0, 0.9, 0.9, 0.9]]), np.zeros(4)).tolist()
-    [2.0, inf]
-    """
-    above, at_first = kept - null, kept[..., :1] - null
-    gone = above <= 0.5 * np.maximum(at_first, 0)
-    return np.where(gone.any(axis=-1), gone.argmax(axis=-1).astype(float), np.inf)
+    @jax.jit
+    @jax.vmap
+    def look(params):
+        return features_along(trainer.network, params, x, start)[-1]
 
-
-def censored_median(lives: Float[np.ndarray, " seeds"]) -> float:
-    """The median, in which an infinite half-life counts as longer than any other.
-
-    >>> censored_median(np.array([3.0, np.inf, 4.0])), censored_median(np.array([3.0, np.inf]))
-    (4.0, inf)
-    """
-    return float(np.sort(lives)[len(lives) // 2])
+    return {"trained": np.asarray(look(ended.params)), "untrained": np.asarray(look(begun.params))}
 
 
-def recoverable(kept: Float[np.ndarray, "*batch L"]) -> Float[np.ndarray, "*batch"]:
-    """Total nats that can be read back, over all lags.
+def measured(study: Path, preset: Preset, env: str, memory: str) -> Table:
+    """Nats that can be read back, one line a costume, seed and lag: after training, before, and
+    what there is to know."""
+    read = histories_of(env, preset.settings.lm, preset.longest, preset.rows)
+    nets, names = [], []
+    for costume, spec in specs_of(preset, env, memory).items():
+        for when, states in states_of(study, spec, read).items():
+            nets.append(states)
+            names += [(costume, when, seed) for seed in spec.seeds]
+    states = np.concatenate(nets)
+    kept = sum(
+        retention(states, read.earlier[..., i], read.classes) for i in range(read.earlier.shape[-1])
+    )
+    worth = sum(
+        np.array([word(column, read.classes).known.mean() for column in component.T])
+        for component in np.moveaxis(read.earlier, -1, 0)
+    )
+    lags = np.arange(kept.shape[1])
+    return {
+        "costume": np.repeat([name[0] for name in names], len(lags)),
+        "when": np.repeat([name[1] for name in names], len(lags)),
+        "seed": np.repeat([name[2] for name in names], len(lags)),
+        "lag": np.tile(lags, len(names)),
+        "nats": kept.ravel(),
+        "worth": np.tile(worth, len(names)),
+    }
 
-    >>> recoverable(np.array([1.0, 0.5, -0.1])).item()
-    1.5
-    """
-    return np.maximum(kept, 0).sum(axis=-1)
+
+def suite_forgetting(
+    out: Path,
+    study: str,
+    preset: str,
+    envs: tuple[str, ...],
+    memories: tuple[str, ...],
+    seeds: int | None,
+    console: Console,
+    measure: Callable[..., Table] = measured,
+) -> tuple[Path, Preset, dict[tuple[str, str], Table]]:
+    """Trains the cells that are absent, measures the pairs that are. The folder of the study, what
+    was set, and the table of each environment and memory."""
+    from popjax import ENVS
+
+    if preset not in PRESETS:
+        raise UserError(nearest(preset, PRESETS, "preset"))
+    chosen = PRESETS[preset]
+    envs = tuple(ENVS) if envs == ("all",) else envs or chosen.envs
+    chosen = replace(
+        chosen,
+        envs=tuple(env_name(name) for name in envs),
+        memories=tuple(memory_name(name) for name in memories or chosen.memories),
+        settings=chosen.settings if seeds is None else replace(chosen.settings, seeds=seeds),
+    )
+    asked = {"kind": "forgetting", "preset": preset, "seeds": chosen.settings.seeds}
+    folder = open_study(out, study, asked)
+    pairs = [(env, memory) for env in chosen.envs for memory in chosen.memories]
+    specs = {pair: specs_of(chosen, *pair) for pair in pairs}
+    outcomes = run_cells(folder, [s for both in specs.values() for s in both.values()], console)
+    if not set(outcomes) <= {"finished", "skipped"}:
+        raise UserError("not all cells were trained: the same command tries again")
+    code = {pair: "-".join(s.id.rsplit("-", 1)[1] for s in specs[pair].values()) for pair in pairs}
+    files = {pair: folder / f"{'-'.join(pair)}-{code[pair]}.parquet" for pair in pairs}
+    titles = {pair: " ".join(pair) for pair in pairs}
+    tables = tables_of(files, titles, lambda pair, title: measure(folder, chosen, *pair), console)
+    return folder, chosen, tables
+
+
+COLOURS = dict(zip(COSTUMES, ("#c2410c", "#1d4ed8"), strict=True))
+
+
+class Curve(NamedTuple):
+    """Of one costume. kept, untrained: `[seeds, lags]` nats. worth: `[lags]` what there is."""
+
+    kept: np.ndarray
+    untrained: np.ndarray
+    worth: np.ndarray
+
+    @property
+    def life(self) -> float:
+        """The median half-life over seeds, above the untrained network; infinity if longer than
+        was looked at, not-a-number if the newest input tells nothing more than it does there."""
+        null = self.untrained.mean(axis=0)
+        if np.median(self.kept[:, 0] - null[0]) < 0.02 * self.worth[0]:
+            null = np.zeros_like(null)
+        return censored_median(half_life(self.kept, null))
+
+    @property
+    def total(self) -> np.ndarray:
+        """`[seeds]` recoverable nats."""
+        return recoverable(self.kept)
+
+    @property
+    def share(self) -> np.ndarray:
+        """`[seeds]` of all there is to know of the inputs looked at."""
+        return self.total / self.worth.sum()
+
+
+def curves_of(table: Table) -> dict[str, Curve]:
+    """By costume."""
+
+    def pick(costume, when, name="nats"):
+        here = (table["costume"] == costume) & (table["when"] == when)
+        seeds = len(np.unique(table["seed"][here]))
+        order = np.lexsort((table["lag"][here], table["seed"][here]))
+        return table[name][here].astype(float)[order].reshape(seeds, -1)
+
+    return {
+        costume: Curve(
+            pick(costume, "trained"),
+            pick(costume, "untrained"),
+            pick(costume, "trained", "worth")[0],
+        )
+        for costume in COSTUMES
+    }
+
+
+def life_words(life: float, lags: int) -> str:
+    return f"> {lags - 1}" if np.isinf(life) else f"{life:.0f}"
+
+
+def spread(values: np.ndarray, digits: int = 2) -> str:
+    return f"{values.mean():.{digits}f} ± {np.std(values, ddof=min(1, len(values) - 1)):.{digits}f}"
+
+
+def suite_table(tables: dict[tuple[str, str], Table]) -> Grid:
+    """One line an environment and memory, and one a memory over all environments: the score."""
+    rows, shares = [], {}
+    for (env, memory), table in tables.items():
+        curves = curves_of(table)
+        agent, model = curves.values()
+        lags = len(agent.worth)
+        rows.append(
+            (
+                f"{env}, {memory}",
+                life_words(agent.life, lags),
+                life_words(model.life, lags),
+                spread(agent.total),
+                spread(model.total),
+                f"{recoverable(model.untrained).mean():.2f}",
+                f"{agent.worth.sum():.2f}",
+            )
+        )
+        for costume, curve in curves.items():
+            shares.setdefault(memory, {}).setdefault(costume, []).append(curve.share.mean())
+    for memory, both in shares.items():
+        means = [f"{100 * np.mean(values):.1f} %" for values in both.values()]
+        rows.append((f"all environments, {memory}", "", "", *means, "", ""))
+    headings = ("environment, memory", "half-life, agent", "half-life, model", "nats, agent",
+                "nats, model", "nats, untrained", "there is")  # fmt: skip
+    note = (
+        "Half-life: the first lag, in steps, at which half of what is known of the newest token is "
+        "gone, above the untrained network where training added to it; > where it is longer than "
+        "was looked at. Nats: read back in all over those lags, ± s.d. over seeds. The score of a "
+        "memory, over all environments: the mean share of what there is that can be read back."
+    )
+    return Grid("forgetting: what can be read back of the inputs", headings, rows, note)
+
+
+def draw(tables: dict[tuple[str, str], Table]) -> Figure:
+    """One panel an environment and memory: nats by lag, both costumes, the untrained network."""
+    envs = list(dict.fromkeys(env for env, _ in tables))
+    memories = list(dict.fromkeys(memory for _, memory in tables))
+    figure = Figure(figsize=(2.9 * len(memories) + 0.8, 2.3 * len(envs) + 0.4),
+                    layout="constrained")  # fmt: skip
+    panels = figure.subplots(len(envs), len(memories), sharex="row", sharey="row", squeeze=False)
+    for (env, memory), table in tables.items():
+        panel = panels[envs.index(env), memories.index(memory)]
+        for costume, curve in curves_of(table).items():
+            panel.plot(curve.kept.T, color=COLOURS[costume], linewidth=0.5, alpha=0.4)
+            panel.plot(curve.kept.mean(axis=0), color=COLOURS[costume], linewidth=1.8)
+            panel.plot(curve.untrained.mean(axis=0), color=GREY, linewidth=1.0,
+                       linestyle=(0, (2, 2)))  # fmt: skip
+        panel.plot(curve.worth, **DOTS)
+        panel.axhline(0, **DOTS)
+        panel.set_title(f"{env}, {memory}", loc="left", fontsize=9, color=INK)
+        furnish(panel)
+    for panel in panels[-1]:
+        panel.set_xlabel("lag, steps", fontsize=9, color=INK)
+    for panel in panels[:, 0]:
+        panel.set_ylabel("nats read back", fontsize=9, color=INK)
+    words = [*COLOURS.items(), ("untrained", GREY)]
+    for i, (name, colour) in enumerate(words):
+        panels[0, -1].text(0.98, 0.9 - 0.11 * i, name, color=colour, fontsize=8.5, ha="right",
+                           transform=panels[0, -1].transAxes)  # fmt: skip
+    return figure
+
+
+def lead(tables: dict[tuple[str, str], Table]) -> str:
+    """Which memory keeps most, in each costume."""
+    shares: dict[str, dict[str, list[float]]] = {costume: {} for costume in COSTUMES}
+    for (_, memory), table in tables.items():
+        for costume, curve in curves_of(table).items():
+            shares[costume].setdefault(memory, []).append(float(curve.share.mean()))
+    words = []
+    for costume, found in shares.items():
+        means = {memory: np.mean(values) for memory, values in found.items()}
+        best = max(means, key=means.get)
+        words.append(
+            f"as {costume}s, {best} keeps most: {100 * means[best]:.0f} % of what there is"
+        )
+    text = "; ".join(words).replace("as agents", "As agents")
+    return f"{text}."

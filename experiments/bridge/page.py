@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jinja2
 import matplotlib
@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.table import Table as Printed
 from rich.text import Text
 
-from experiments.files import write_atomically
-from experiments.results import machine
+from experiments.reports.style import write
+from experiments.results.files import write_atomically
+from experiments.results.store import machine
 
 Outcome = Literal["holds", "fails", "inconclusive"]
 STYLES: dict[Outcome, str] = {"holds": "green", "fails": "red", "inconclusive": "yellow"}
@@ -214,3 +215,40 @@ pre { overflow-x: auto; font-size: .85rem; }
 </body>
 </html>
 """
+
+
+class Shown(NamedTuple):
+    """What there is to show.
+
+    name, title: of the files and of the page. lead: the verdict in a few sentences. printed: tables
+    for the console. figure, dpi: the summary. settings: all that decided the result.
+    """
+
+    name: str
+    title: str
+    lead: str
+    findings: Sequence[Finding]
+    printed: Sequence[Grid]
+    sections: Sequence[Section]
+    figure: Figure
+    dpi: int
+    settings: dict[str, Any]
+
+
+def show(shown: Shown, folder: Path, console: Console) -> None:
+    """Prints what was found, and writes the page and the figure into the folder."""
+    for grid in shown.printed:
+        print_grid(grid, console)
+    if shown.findings:
+        print_findings(shown.findings, console)
+    console.print(shown.lead, style="bold", soft_wrap=True)
+    page = write_page(
+        folder / f"{shown.name}.html",
+        shown.title,
+        shown.lead,
+        shown.findings,
+        shown.sections,
+        shown.settings,
+    )
+    for path in [*write(shown.figure, folder, shown.name, dpi=shown.dpi), page]:
+        console.print(f"written to {path}")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.bridge.page import Grid
-from experiments.results import Table
+from experiments.results.store import Table
 
 FIRST_SEED = 1000
 FEW = (1e-3, 3e-3, 1e-2, 3e-2)

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
-from experiments.files import Table, read_parquet, write_parquet
-from experiments.interrupt import Stopped
+from experiments.results.files import Table, read_parquet, write_parquet
+from experiments.train.process import Stopped
 
 Part = TypeVar("Part", bound=Hashable)
 
@@ -20,7 +20,7 @@ def plain(setup: Any, since: Collection[str]) -> dict[str, Any]:
     """The settings of an experiment as JSON gives them back, without those that came `since` its
     first studies, whose folders go on, wherever they are left at their defaults.
 
-    >>> from experiments.bridge.factorial import Setup
+    >>> from experiments.bridge.factorial.conditions import Setup
     >>> "seeds" in plain(Setup(), ["seeds"]), plain(Setup(seeds=7), ["seeds"])["seeds"]
     (False, 7)
     """

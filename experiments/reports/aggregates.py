@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments import statistics
-from experiments.reports.sheets import Column, Sheet, Within
+from experiments.reports import statistics
+from experiments.reports.statistics import iqm, optimality_gap, pooled
 from experiments.reports.tables import SCALE, diverged_notes
-from experiments.statistics import iqm, optimality_gap, pooled
-from experiments.studies import Row, labels
+from experiments.results.study import Row, labels
+from experiments.results.tables import Column, Sheet, Within
 from popjax import scores
 
 Strata = dict[str, np.ndarray]  # environment: normalised final returns, [seeds]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.results import write_atomically
-from experiments.studies import Row
+from experiments.results.store import write_atomically
+from experiments.results.study import Row
 
 FILE = "explore.html"
 OWN = b'"command":"popjax explore'  # the mark of a page that `popjax explore` wrote
@@ -17,12 +17,12 @@ def attach(folder: Path, rows: Sequence[Row]) -> Path:
 
     One that `popjax explore STUDY` wrote stays as it is: it has the study's own networks.
     """
-    from experiments import explore
-    from experiments.explore_study import table_of
+    from experiments.explorer import page as explorer_page
+    from experiments.explorer.study import table_of
 
     path = folder / FILE
     if not (path.exists() and OWN in path.read_bytes()):
-        text = explore.page(
+        text = explorer_page.page(
             study=table_of(folder.name, rows), command=f"popjax report {folder.name}"
         )
         write_atomically(path, text.encode())

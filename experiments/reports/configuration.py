@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.reports.sheets import Column, Sheet
-from experiments.studies import Row, flat
+from experiments.results.study import Row, flat
+from experiments.results.tables import Column, Sheet
 
 COLUMNS = (Column("setting"), Column("value"))
 

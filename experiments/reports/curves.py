@@ -10,10 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.bridge.drawing import GREY, INK, furnish
-from experiments.reports.look import apart
-from experiments.statistics import iqm
-from experiments.studies import Row, labels
+from experiments.reports.statistics import iqm
+from experiments.reports.style import GREY, INK, apart, furnish
+from experiments.results.study import Row, labels
 from popjax import scores
 
 BINS = 60

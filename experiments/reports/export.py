@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from experiments.reports.aggregates import aggregates
-from experiments.reports.sheets import markdown
 from experiments.reports.tables import (
     agent_notes,
     agents_of,
@@ -23,7 +22,8 @@ from experiments.reports.tables import (
     models_of,
 )
 from experiments.reports.terminal import result_sheets
-from experiments.studies import Row, labels
+from experiments.results.study import Row, labels
+from experiments.results.tables import markdown
 from popjax import scores
 
 

@@ -9,14 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from experiments import statistics
-from experiments.bridge.drawing import DOTS, GREY, INK, furnish
+from experiments.reports import statistics
 from experiments.reports.aggregates import REPETITIONS, Aggregate
 from experiments.reports.curves import grouped
-from experiments.reports.look import ABOVE, BELOW, COLOURS, new_figure
-from experiments.reports.sheets import Within
-from experiments.statistics import pooled
-from experiments.studies import Row, labels
+from experiments.reports.statistics import pooled
+from experiments.reports.style import ABOVE, BELOW, COLOURS, DOTS, GREY, INK, furnish, new_figure
+from experiments.results.study import Row, labels
+from experiments.results.tables import Within
 
 NUM_THRESHOLDS = 61
 STAGES = {"compile": GREY, "train": ABOVE, "evaluate": COLOURS[5]}

@@ -11,7 +11,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from experiments.reports.attached import FILE
-from experiments.reports.sheets import Sheet, Spread, Within, number, words
+from experiments.results.tables import Sheet, Spread, Within, number, words
 
 HERE = Path(__file__).parent
 

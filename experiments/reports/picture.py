@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from experiments.errors import UserError
+from experiments.results.errors import UserError
 
 SIZE = {"width": 1240, "height": 1000}
 

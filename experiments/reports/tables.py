@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from agents.held_out import floor_kind
-from experiments.reports.sheets import Column, Sheet, Spread
-from experiments.studies import Row, labels
+from experiments.results.study import Row, labels
+from experiments.results.tables import Column, Sheet, Spread
 from popjax import make, scores
 
 KNOWN = {  # column: kind of score in `popjax.scores`

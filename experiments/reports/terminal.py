@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from experiments.errors import UserError
 from experiments.reports.aggregates import aggregates, aggregates_sheet
-from experiments.reports.sheets import Column, Sheet, words
 from experiments.reports.tables import agents_of, agents_sheet, models_of, models_sheet
-from experiments.studies import Row, read_study
+from experiments.results.errors import UserError
+from experiments.results.study import Row, read_study
+from experiments.results.tables import Column, Sheet, words
 
 WIDE = 150
 HEAD = 10  # characters in a line of a column's head

@@ -9,20 +9,14 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from experiments.reports import look
+from experiments.reports import style
 from experiments.reports.aggregates import Aggregate, aggregates, aggregates_sheet
 from experiments.reports.attached import attach
 from experiments.reports.configuration import configuration_sheets, facts_of, unfinished_sheets
 from experiments.reports.curves import LINES, curves_figure, grouped, marks, panel_figure
-from experiments.reports.overall import (
-    aggregates_figure,
-    cost_figure,
-    map_figure,
-    profiles_figure,
-)
+from experiments.reports.overall import aggregates_figure, cost_figure, map_figure, profiles_figure
 from experiments.reports.page import Pictures, Section, page
 from experiments.reports.scale import scale_svg
-from experiments.reports.sheets import Sheet, words
 from experiments.reports.tables import (
     agents_of,
     agents_sheet,
@@ -31,8 +25,9 @@ from experiments.reports.tables import (
     models_sheet,
     solved_words,
 )
-from experiments.results import read_study_json, write_atomically
-from experiments.studies import Row, labels, unfinished
+from experiments.results.store import read_study_json, write_atomically
+from experiments.results.study import Row, labels, unfinished
+from experiments.results.tables import Sheet, words
 
 SCALE = (
     "Dots: seeds. Ticks: random play at 0 and the reference player at 1, in all lines in the same "
@@ -45,7 +40,7 @@ def write_report(folder: Path, rows: Sequence[Row]) -> Path:
     """Writes `report.html`, `figures/*.svg, *.png` and the page with the toggle into the folder of
     a study."""
     asked = read_study_json(folder)
-    with matplotlib.rc_context(look.STYLE):
+    with matplotlib.rc_context(style.STYLE):
         parts = Parts(folder.name, list(rows), folder / "figures")
         sections = parts.sections()
     missing = unfinished(folder)
@@ -67,7 +62,7 @@ class Parts:
         self.found: list[Aggregate] = aggregates(self.agents)
         ranked = [one.who for one in self.found]
         others = sorted(set(labels(rows)) - set(ranked))
-        self.colours = look.colour_of([*ranked, *others])
+        self.colours = style.colour_of([*ranked, *others])
 
     def lead(self) -> str:
         """The first thing to know."""
@@ -146,20 +141,20 @@ class Parts:
         if any(row.diverged for row in rows):
             about += " The line of a seed that diverged ends there."
         name = "curves" if metric == "return" else "curves-nats"
-        look.save(curves_figure(by_env, metric, colours, about), self.figures, name)
+        style.save(curves_figure(by_env, metric, colours, about), self.figures, name)
         panels = []
         for env, own_rows in by_env.items():
-            svg = look.svg_of(panel_figure(own_rows, metric, colours), f"{name}-{env}")
-            panels.append(look.page_svg(svg, f"{name}-{env}", f"{title}: {env}"))
+            svg = style.svg_of(panel_figure(own_rows, metric, colours), f"{name}-{env}")
+            panels.append(style.page_svg(svg, f"{name}-{env}", f"{title}: {env}"))
         lines = grouped(colours).items()
-        legend = [(who, f"color: var(--{look.VARIABLES[colour]})") for who, colour in lines]
+        legend = [(who, f"color: var(--{style.VARIABLES[colour]})") for who, colour in lines]
         for mark in marks(next(iter(by_env.values()))[0], metric):
             dash = "dotted" if LINES[mark][1][0] == 1 else "dashed"
             legend.append((mark, f"color: var(--quiet); border-top: 1.5px {dash}"))
         return Section(name, title, [about], panels=panels, legend=legend)
 
     def _figure(self, name: str, figure: Figure, title: str) -> str:
-        return look.page_svg(look.save(figure, self.figures, name), name, title)
+        return style.page_svg(style.save(figure, self.figures, name), name, title)
 
 
 def duration(seconds: float) -> str:

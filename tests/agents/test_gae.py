@@ -6,7 +6,7 @@ import numpy as np
 
 from agents.gae import gae
 from agents.rollout import agent_input, begin, collect, input_size
-from tests.agents.probes import Cut, any_parameters, quick, small_network
+from tests.support.probes import Cut, any_parameters, quick, small_network
 
 
 def test_gae_by_hand():

@@ -16,7 +16,7 @@ import popjax
 from agents.nats import label_nats
 from agents.regimes import REGIMES, signals
 from agents.supervision import verdict_nats
-from tests.agents.enumerate_all import expected_gradient, expected_return, problem
+from tests.support.enumerate_all import expected_gradient, expected_return, problem
 
 SIZES = [("HigherLowerEasy", 3), ("RepeatFirstEasy", 2), ("CountRecallEasy", 1)]  # 2, 4, 27 words
 TAU = 0.7

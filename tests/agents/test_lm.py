@@ -15,7 +15,7 @@ from agents.rollout import input_size
 from popjax.floors import code_lengths, floor, log_probs_along, make_law
 from popjax.players import make_player, play
 from popjax.tokens import target_of
-from tests.agents.probes import small_model, small_network
+from tests.support.probes import small_model, small_network
 
 
 @pytest.mark.parametrize("memory", MEMORIES)

@@ -16,7 +16,7 @@ from popjax.bins import Bins
 from popjax.core import then
 from popjax.floors.control import FilterLaw
 from popjax.spaces import Box
-from tests.agents.probes import TinyDeck, small_model
+from tests.support.probes import TinyDeck, small_model
 
 RATE = Hyperparams(learning_rate=1e-2, max_grad_norm=1.0)
 

@@ -12,10 +12,12 @@ from agents.architecture import from_plain, to_plain
 from agents.memory import MEMORIES
 from agents.places import Layout, PlaceActorCritic, PlaceBackbone
 from agents.rollout import agent_input
-from experiments.errors import UserError
-from experiments.specs import NetworkConfig, PPOConfig, Settings, build, cell
+from experiments.results.errors import UserError
+from experiments.results.spec import NetworkConfig, PPOConfig, Settings
+from experiments.train.build import build
+from experiments.train.cell import cell
 from popjax.spaces import Discrete
-from tests.agents.probes import any_parameters, quick
+from tests.support.probes import any_parameters, quick
 
 PLACES, T, BATCH = 5, 12, 3
 KINDS = ("mlp", "gru", "transformer", "s5", "frame_stack", "shm")

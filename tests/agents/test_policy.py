@@ -17,7 +17,7 @@ from agents.policy import Policy, save
 from agents.published import HEAD_STARTS, PopjaxrlBackbone, paper_backbone
 from agents.rollout import agent_input, input_size
 from popjax import batch
-from tests.agents.probes import any_parameters, quick
+from tests.support.probes import any_parameters, quick
 
 SEEDS = (5, 6)
 

@@ -16,7 +16,7 @@ from agents.hyperparams import Hyperparams, optimiser
 from agents.ppo import PPOConfig, TrainState, adapted, axes, make_train, passes
 from agents.rollout import Transition, begin, collect, input_size
 from agents.surrogate import ppo_loss
-from tests.agents.probes import Recall, any_parameters, quick, small_network, train
+from tests.support.probes import Recall, any_parameters, quick, small_network, train
 
 SMALL = PPOConfig(num_envs=8, num_steps=16, num_epochs=2, num_minibatches=2)
 

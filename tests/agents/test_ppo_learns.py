@@ -10,7 +10,7 @@ from agents.evaluate import evaluate
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone
 from agents.ppo import PPOConfig
-from tests.agents.probes import Aim, Recall, quick, small_network, train
+from tests.support.probes import Aim, Recall, quick, small_network, train
 
 
 @partial(quick, static_argnums=(0, 1, 4))

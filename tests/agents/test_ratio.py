@@ -15,7 +15,7 @@ from agents.ppo import PPOConfig
 from agents.published import PopjaxrlBackbone, paper_backbone
 from agents.rollout import begin, collect, input_size
 from agents.surrogate import ppo_loss
-from tests.agents.probes import any_parameters, quick, small_network
+from tests.support.probes import any_parameters, quick, small_network
 
 
 def ratio_errors(env, network):

@@ -23,12 +23,12 @@ from agents.regimes.data import Batch, own_labels
 from agents.regimes.oracles import oracle_of
 from agents.rollout import begin, collect
 from agents.supervision import sum_nats, verdict_nats
-from experiments.regimes import settled
-from experiments.specs import Settings
+from experiments.results.spec import Settings
+from experiments.train.objectives import settled
 from popjax.players import Player, play, random_player
 from popjax.players.labyrinth import shortest_path
 from popjax.tokens import target_of
-from tests.agents.probes import TinyDeck, small_network
+from tests.support.probes import TinyDeck, small_network
 
 ENV = TinyDeck()
 STILL = Hyperparams(learning_rate=0.0)

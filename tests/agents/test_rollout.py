@@ -7,7 +7,7 @@ import numpy as np
 import popjax
 from agents.evaluate import evaluate
 from agents.rollout import agent_input, begin, collect, input_size
-from tests.agents.probes import Recall, small_network
+from tests.support.probes import Recall, small_network
 
 KEY = jax.random.key(0)
 

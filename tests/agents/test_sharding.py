@@ -13,7 +13,7 @@ import numpy as np
 from agents.lm import LMConfig, make_train
 from agents.hyperparams import Hyperparams
 from agents.sharding import episode_mesh, everywhere, placed
-from tests.agents.probes import TinyDeck
+from tests.support.probes import TinyDeck
 from tests.agents.test_lm import small_model
 
 env = TinyDeck()
@@ -66,9 +66,9 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.results import Cell
-from experiments.train import run_cell
-from tests.experiments.test_lm_cli import SMALL, cell
+from experiments.results.store import Cell
+from experiments.train.run import run_cell
+from tests.experiments.cli.test_lm import SMALL, cell
 
 spec, out = cell("RepeatFirstEasy", "gru", SMALL, "lm"), Path(sys.argv[1])
 

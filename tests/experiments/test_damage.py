@@ -16,17 +16,18 @@ import pytest
 from rich.console import Console
 
 import agents
-from experiments import commands, suite
-from experiments.ahead import Ahead
-from experiments.costs import Cost, write_costs
-from experiments.errors import IncompleteError, UserError
-from experiments.programs import compile_program
+from experiments.cli import train as cli_train
 from experiments.reports import export, write
-from experiments.results import Cell, open_study
-from experiments.studies import read_study
-from experiments.train import run_cell
+from experiments.results.errors import IncompleteError, UserError
+from experiments.results.store import Cell, open_study
+from experiments.results.study import read_study
+from experiments.sweep import run as sweep_run
+from experiments.sweep.background_compiler import Ahead
+from experiments.sweep.estimate import Cost, write_costs
+from experiments.train.compile import compile_program
+from experiments.train.run import run_cell
 from tests.experiments.damage import damage
-from tests.experiments.tiny import tiny
+from tests.support.tiny import tiny
 
 SPECS = FINISHED, BEGUN = [tiny(hyperparams={"learning_rate": rate}) for rate in (1e-3, 2e-3)]
 SECONDS = 20.0  # that any command may take
@@ -66,7 +67,7 @@ def right(study, tmp_path_factory, program):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, program):
     """No program is compiled, and no figures are drawn."""
-    monkeypatch.setattr(suite, "Ahead", lambda: Ahead(lambda spec: program))
+    monkeypatch.setattr(sweep_run, "Ahead", lambda: Ahead(lambda spec: program))
     monkeypatch.setattr(write, "write_report", lambda folder, rows: folder / "report.html")
 
 
@@ -84,7 +85,7 @@ def swept(folder):
     out = io.StringIO()
     try:
         console = Console(file=out, width=200, markup=False)
-        commands.run_study(folder.parent, folder.name, {"kind": "sweep"}, SPECS, console)
+        cli_train.run_study(folder.parent, folder.name, {"kind": "sweep"}, SPECS, console)
     except UserError as error:
         assert error.code in (1, 2)
         return str(error)
@@ -185,7 +186,7 @@ def test_a_sweep_loses_one_result_that_cannot_be_read(study, tmp_path):
     (folder / "costs.json").write_text("[]")
     out = io.StringIO()
     with pytest.raises(IncompleteError, match=r"results cannot be read: .*summary"):
-        commands.run_study(
+        cli_train.run_study(
             tmp_path, "s", {"kind": "sweep"}, SPECS, Console(file=out, width=300, markup=False)
         )
     assert Cell(folder, BEGUN).finished and IncompleteError.code == 1
@@ -213,7 +214,7 @@ def test_a_cell_whose_folder_cannot_be_written_is_lost_alone(study, tmp_path, mo
     monkeypatch.setattr(Cell, "fail", refused(fail))
     out = io.StringIO()
     with pytest.raises(IncompleteError, match=r"1 of 2 cells failed .* cannot be written to"):
-        commands.run_study(
+        cli_train.run_study(
             tmp_path, "s", {"kind": "sweep"}, SPECS[::-1], Console(file=out, width=300)
         )
     assert Cell(folder, FINISHED).finished and "Read-only file system" in out.getvalue()

@@ -15,16 +15,17 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from experiments import explore, files
-from experiments.cli import printable
-from experiments.errors import UserError
-from experiments.files import read_json, read_parquet, write_json, write_parquet
-from experiments.report import print_rows
-from experiments.results import open_study
-from experiments.studies import read_study
-from tests.experiments.command import run
+from experiments.cli.app import printable
+from experiments.explorer import page as explorer_page
+from experiments.reports.report import print_rows
+from experiments.results import files
+from experiments.results.errors import UserError
+from experiments.results.files import read_json, read_parquet, write_json, write_parquet
+from experiments.results.store import open_study
+from experiments.results.study import read_study
 from tests.experiments.damage import DAMAGES
-from tests.experiments.synthetic import write_study
+from tests.support.command import run
+from tests.support.synthetic import write_study
 
 NAMES = ["x[1]", "x1", "seed=1", "return=0.9", "*", "a?", "[bold]x", "a[", "it's", "b\\c", "d\ne"]
 TABLE = {"seed": np.array([0, 1, 1]), "return": np.array([0.25, np.nan, -0.0])}
@@ -68,7 +69,7 @@ def test_a_report_does_not_hang_on_the_folders_name(written, tmp_path, capsys, n
 
 
 def run_words(words):
-    from experiments.cli import main
+    from experiments.cli.app import main
 
     return main(words)
 
@@ -90,7 +91,7 @@ def test_a_study_with_a_line_break_in_its_name_is_refused(tmp_path):
 
 def test_no_name_ends_the_pages_data(capsys):
     name = "</script><!--<script>"
-    text = explore.page(study={"name": name, "cells": []}, only=["RepeatFirstEasy"])
+    text = explorer_page.page(study={"name": name, "cells": []}, only=["RepeatFirstEasy"])
     begin = text.index('id="popjax-data">') + len('id="popjax-data">')
     data = text[begin : text.index("</script>", begin)]
     assert json.loads(data)["study"]["name"] == name and "<" not in data

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from agents.ranges import Within, ranges_of
-from experiments.cli import COMMANDS, GROUPS, found, main
-from experiments.specs import DEFAULT_HYPERPARAMS, Settings
+from experiments.cli.app import COMMANDS, GROUPS, found, main
+from experiments.results.spec import DEFAULT_HYPERPARAMS, Settings
 
 MOST_SECONDS = 20  # of the processor's time, for one line
 LINES = [  # with which nothing is wrong
@@ -45,25 +45,25 @@ LINES = [  # with which nothing is wrong
     "bridge tokens --envs RepeatFirstEasy",
 ]
 WORK = [  # where it begins
-    "experiments.results.open_study",
+    "experiments.results.store.open_study",
     *(
         f"experiments.bridge.{module}.open_study"
         for module in ("copycat", "factorial", "loop", "verdict_study", "same_deck_study")
     ),
-    "experiments.bridge.suite_forgetting.open_study",
-    "experiments.bridge.overlap.exact",
-    "experiments.bridge.comparison.Pair",
-    "experiments.plan.make_plan",
-    "experiments.budgets.num_parameters",
-    "experiments.explore.page",
-    "experiments.explore_study.recordings",
-    "experiments.explore_study.record_shipped",
-    "experiments.bench.bench_envs",
-    "experiments.bench_ppo.bench_ppo",
-    "experiments.bench_start.bench_compile",
-    "experiments.bench_memories.bench_memories",
-    "experiments.learn_memories.learn_memories",
-    "experiments.bench_lm.bench_lm",
+    "experiments.bridge.forgetting.open_study",
+    "experiments.bridge.measures.overlap.exact",
+    "experiments.bridge.compare.Pair",
+    "experiments.sweep.estimate.make_plan",
+    "experiments.train.widths.num_parameters",
+    "experiments.explorer.page.page",
+    "experiments.explorer.study.recordings",
+    "experiments.explorer.study.record_shipped",
+    "experiments.bench.envs.bench_envs",
+    "experiments.bench.ppo.bench_ppo",
+    "experiments.bench.startup.bench_compile",
+    "experiments.bench.memories.bench_memories",
+    "experiments.bench.capability.learn_memories",
+    "experiments.bench.lm.bench_lm",
     "popjax.play.play",
 ]
 LONG = "x" * 300

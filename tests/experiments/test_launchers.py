@@ -2,9 +2,9 @@
 
 import pytest
 
-from experiments.errors import UserError
-from experiments.launchers import Launch
-from experiments.launchers_ray import _variables
+from experiments.results.errors import UserError
+from experiments.sweep.launch.inline import Launch
+from experiments.sweep.launch.ray import _variables
 
 
 def test_a_task_of_ray_without_a_gpu_works_on_the_cpu():

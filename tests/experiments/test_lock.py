@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from experiments import lock as locks
-from experiments import search, tuned
-from experiments.errors import UserError
-from experiments.lock import lock, owner
-from experiments.specs import Settings
+from experiments.results import lock as locks
+from experiments.results.errors import UserError
+from experiments.results.lock import lock, owner
+from experiments.results.spec import Settings
+from experiments.search import run as search_run
+from experiments.train.settings import tuned
 
 
 def said(**changed):
@@ -157,14 +158,16 @@ def test_a_search_that_slept_does_not_write_over_its_successor(tmp_path, monkeyp
         folder = tmp_path
         plan = type("Plan", (), {"heats": [type("Heat", (), {"name": "first"})]})
 
-    monkeypatch.setattr(search, "run_heat", run_heat)
-    monkeypatch.setattr(search.Search, "program", lambda self: None)
+    monkeypatch.setattr(search_run, "run_heat", run_heat)
+    monkeypatch.setattr(search_run.Search, "program", lambda self: None)
     for name, file in (("write_atomically", "json"), ("write_parquet", "parquet")):
-        monkeypatch.setattr(search, name, lambda path, data, file=file: written.append(path.name))
+        monkeypatch.setattr(
+            search_run, name, lambda path, data, file=file: written.append(path.name)
+        )
     (tmp_path / "heat-0.json").write_text("[]")
-    run = search.Search(Group, {}, lambda news: None, Robbed(questions))
+    run = search_run.Search(Group, {}, lambda news: None, Robbed(questions))
     if questions == 3:
-        monkeypatch.setattr(search, "read_parquet", lambda path: {})
+        monkeypatch.setattr(search_run, "read_parquet", lambda path: {})
         run.heat(0, list)
     else:
         with pytest.raises(UserError, match=r"taken .* over"):

@@ -5,7 +5,7 @@ import pytest
 
 from popjax import registry, scores
 from popjax.envs.repeat_first import RepeatFirst
-from tests.experiments.command import run
+from tests.support.command import run
 
 TINY = "--memory mlp --features 4 --total-steps 64 --seeds 1 --num-segments 1 --eval-episodes 2"
 PPO = "--num-envs 2 --num-steps 8 --num-epochs 1 --num-minibatches 1"

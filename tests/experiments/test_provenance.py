@@ -3,7 +3,7 @@
 import subprocess
 from importlib.metadata import version
 
-from experiments.provenance import commit
+from experiments.results.provenance import commit
 
 
 def git(root, *words):
@@ -31,7 +31,7 @@ def test_the_commit_and_whether_the_sources_differ(tmp_path):
     for root, file, says in (
         (clean, "notes.txt", ""),  # not one of the sources
         (kept, "experiments/published/kept.json", ""),  # a result was added
-        (changed, "experiments/train.py", "-dirty"),
+        (changed, "experiments/train/run.py", "-dirty"),
     ):
         head = checkout(root)
         (root / file).write_text("2")

@@ -1,0 +1,126 @@
+"""PPO on the network and the histories of `experiments.bridge.batched_objectives`: the same batch
+of whole episodes, and on it several passes of the clipped surrogate with a critic of its own.
+
+Where every other rung makes one gradient of each token it reads, PPO makes one a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from agents.gae import gae
+from agents.hyperparams import Hyperparams, optimiser
+from agents.lm import LMConfig
+from agents.nats import label_nats
+from agents.networks import LanguageModel
+from agents.regimes import REGIMES, make_train
+from agents.regimes.choices import log_probs, of, sizes_of
+from agents.regimes.data import Batch
+from agents.regimes.rungs import axes, mean, read
+from agents.regimes.signals import over_group
+from agents.regimes.train import Critic, TrainState
+from agents.surrogate import standardised
+from experiments.bridge.batched_objectives import make_reads
+from popjax.core import Environment
+from popjax.players import Player
+
+PASSES = 4
+
+
+def advantages(
+    batch: Batch, value: Float[Array, "T B"], hyperparams: Hyperparams
+) -> tuple[Float[Array, "T B"], Float[Array, "T B"]]:
+    """Standardised advantages by generalised estimates, and what the critic aims at."""
+    after = jnp.concatenate([batch.valid[1:], jnp.zeros_like(batch.valid[:1])])
+    last = batch.valid & ~after
+    estimate, target = gae(
+        batch.reward,
+        value,
+        last,
+        jnp.zeros_like(value[0]),
+        hyperparams.gamma,
+        hyperparams.gae_lambda,
+    )
+    return standardised(estimate), target
+
+
+def surrogate(
+    params: Any,
+    env: Environment,
+    network: LanguageModel,
+    batch: Batch,
+    advantage: Float[Array, "T B"],
+    hyperparams: Hyperparams,
+) -> Float[Array, ""]:
+    """The clipped objective of Schulman et al. 2017 (arXiv 1707.06347) with its entropy bonus."""
+    pi = log_probs(sizes_of(env), read(params, env, network, batch)[1])
+    ratio = jnp.exp(of(pi, batch.said) - batch.log_prob)
+    clipped = jnp.clip(ratio, 1 - hyperparams.clip, 1 + hyperparams.clip)
+    gain = jnp.minimum(ratio * advantage, clipped * advantage)
+    return -mean(gain + hyperparams.entropy * label_nats(pi), batch.valid)
+
+
+def first_gradient(
+    params: Any, env: Environment, network: LanguageModel, batch: Batch, hyperparams: Hyperparams
+) -> Any:
+    """Of the first pass, for a learner that has no critic: beside the mean of all episodes from the
+    same step on, which is all that a critic that sees the clock alone could know."""
+    to_come = jnp.cumsum(batch.reward[::-1], axis=0)[::-1]
+    value = over_group(to_come, batch.valid, batch.reward.shape[1])
+    advantage, _ = advantages(batch, value, hyperparams)
+    return jax.grad(surrogate)(params, env, network, batch, advantage, hyperparams)
+
+
+def make_ppo(
+    env: Environment, network: LanguageModel, config: LMConfig, oracle: Player | None = None
+) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
+    """`init(key, hyperparams, num_updates)` and `step(state, hyperparams) -> (state, axes)`: one
+    batch, `PASSES` gradients."""
+    rung = REGIMES["sum_to_end"]  # which has a critic, and says the rewards are verdicts
+    init = make_train(env, network, config, rung, oracle)[0]
+    reads = make_reads(env, network, config, oracle)
+    critic = Critic(network.backbone, network.head_features)
+
+    def step(state: TrainState, hyperparams: Hyperparams):
+        batch = reads(state.params, state.key, state.update, 0.0)
+        value = critic.apply(state.critic, batch.x, batch.start)
+        advantage, target = advantages(batch, value, hyperparams)
+        turn = optimiser(hyperparams).update
+        told = axes(env, REGIMES["bandit"], batch, *read(state.params, env, network, batch))
+
+        def one_pass(run, _):
+            params, opt_state, critic_params, critic_opt_state = run
+            grads = jax.grad(surrogate)(params, env, network, batch, advantage, hyperparams)
+            updates, opt_state = turn(grads, opt_state, params)
+
+            def error(critic_params):
+                seen = critic.apply(critic_params, batch.x, batch.start)
+                return mean(jnp.square(seen - target), batch.valid)
+
+            changes, critic_opt_state = turn(
+                jax.grad(error)(critic_params), critic_opt_state, critic_params
+            )
+            params = optax.apply_updates(params, updates)
+            critic_params = optax.apply_updates(critic_params, changes)
+            return (params, opt_state, critic_params, critic_opt_state), None
+
+        begin = (state.params, state.opt_state, state.critic, state.critic_opt_state)
+        run, _ = jax.lax.scan(one_pass, begin, length=PASSES)
+        params, opt_state, critic_params, critic_opt_state = run
+        state = state.replace(
+            params=params,
+            opt_state=opt_state,
+            critic=critic_params,
+            critic_opt_state=critic_opt_state,
+            update=state.update + 1,
+        )
+        seen = told["environment_tokens"]
+        return state, told | {"gradient_tokens": PASSES * seen}
+
+    return init, step

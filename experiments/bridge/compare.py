@@ -1,0 +1,239 @@
+"""Any two trained networks of one environment, side by side: how alike their states are.
+
+Both read the same histories, of a mixture of players, each in its own way of reading. One random
+step of each history is compared. Beside the measures of likeness stand what either tells linearly
+of the hidden state, what it tells in nats of what acting and predicting take where that is known,
+and how much of either's state a linear map or a turn makes of the other's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from agents import checkpoint
+from agents.lm import inputs_of, reading
+from experiments.bridge.measures import beliefs, similarity
+from experiments.bridge.measures.interventions import explained, ridge, rotation, through
+from experiments.bridge.measures.nulls import compare
+from experiments.bridge.measures.overlap import STATISTICS
+from experiments.bridge.measures.probes import probe
+from experiments.bridge.measures.retention import features_along
+from experiments.bridge.page import Grid
+from experiments.bridge.same_deck.summary import ns_in_words
+from experiments.results.errors import UserError
+from experiments.results.spec import own_part
+from experiments.results.study import read_spec
+from experiments.train.compile import lane_hyperparams, lane_keys
+from experiments.train.objectives import REGIMES
+from popjax.players import Episodes, play
+from popjax.tokens.corpora import in_parts, players_of
+
+MOST_TOKENS, MOST_VALUES = 64, 800
+TOO_MANY = ("Autoencode", "HigherLower")
+"""Lists of all cards, and counts of 13 ranks, are no table."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The networks of one cell of a study, in its folder."""
+
+    folder: Path
+
+    @cached_property
+    def spec(self):
+        return read_spec(self.folder)
+
+    @property
+    def name(self) -> str:
+        return f"{self.spec.memory}, {self.spec.regime}"
+
+    @cached_property
+    def trainer(self):
+        return REGIMES[self.spec.regime].trainer(self.spec)
+
+    @cached_property
+    def begun(self) -> Any:
+        """The state of every seed before its first update."""
+        init = partial(self.trainer.init, num_updates=self.spec.num_updates)
+        keys = lane_keys(self.spec.seeds)[0]
+        return jax.jit(jax.vmap(init))(keys, lane_hyperparams(self.spec))
+
+    @cached_property
+    def trained(self) -> Any:
+        """The parameters of every seed as they were kept last."""
+        path = self.folder / "checkpoint"
+        try:
+            step = checkpoint.latest(path)
+            if step is None:
+                raise UserError(f"{self.folder} holds no checkpoint: train it first")
+            return checkpoint.restore(path, step, self.begun).params
+        except checkpoint.CheckpointError as error:
+            raise UserError(str(error)) from None
+
+    @property
+    def inputs(self) -> str:
+        settings = self.spec.settings
+        if own_part(self.spec.regime) == "ppo":
+            return settings.ppo.inputs
+        return inputs_of(self.trainer.env, settings.lm)
+
+    def states(self, params: Any, episodes: Episodes) -> np.ndarray:
+        """`[seeds, T, N, d]` what the heads read of the histories."""
+        x, start = reading(self.trainer.env, episodes, self.inputs)
+        along = partial(features_along, self.trainer.network, x=x, start=start)
+        return np.asarray(jax.jit(jax.vmap(lambda params: along(params)))(params))
+
+
+def histories(env: Any, num_episodes: int, seed: int) -> Episodes:
+    """Whole episodes of a mixture of players, with their hidden states."""
+    player = partial(play, env, keep_states=True)
+    return in_parts(players_of(env, "mixture"), jax.random.key(seed), num_episodes, player)
+
+
+class Pair:
+    """Two runs, the histories they read, and one random step of each."""
+
+    def __init__(self, a: Path, b: Path, num_episodes: int = 2048, seed: int = 0):
+        self.runs = (Run(a), Run(b))
+        ids = [run.spec.env for run in self.runs]
+        if ids[0] != ids[1]:
+            raise UserError(f"two runs of one environment are compared, not {ids[0]} and {ids[1]}")
+        for run in self.runs:
+            if run.spec.settings.network.style != "residual":
+                raise UserError(f"{run.folder} has another kind of network than --style residual")
+        self.env = self.runs[0].trainer.env
+        self.episodes = histories(self.env, num_episodes, seed)
+        length = np.asarray(self.episodes.lengths)
+        self.t = (np.random.default_rng(seed).random(num_episodes) * length).astype(int)
+        self.rows = np.arange(num_episodes)
+
+    @cached_property
+    def kinds(self) -> dict[str, np.ndarray]:
+        """`[seeds, T, N, d]` of both runs, and of both before their first update."""
+        a, b = self.runs
+        found = {"A": a.states(a.trained, self.episodes), "B": b.states(b.trained, self.episodes)}
+        for name, run in zip("AB", self.runs, strict=True):
+            found[f"{name}, untrained"] = run.states(run.begun.params, self.episodes)
+        return found
+
+    @property
+    def given(self) -> list[np.ndarray]:
+        """What both know in any case: the clock, and what is seen if that is one of few things."""
+        obs = np.asarray(self.episodes.obs)[self.t, self.rows].reshape(len(self.rows), -1)
+        label = np.unique(obs, axis=0, return_inverse=True)[1].reshape(-1)
+        return [self.t, label] if label.max() < MOST_TOKENS else [self.t]
+
+    @cached_property
+    def networks(self) -> list[np.ndarray]:
+        """`[N, d]` of all networks, kind by kind."""
+        return [one[self.t, self.rows] for states in self.kinds.values() for one in states]
+
+    @cached_property
+    def places(self) -> dict[str, range]:
+        """Of each kind in the list."""
+        ends = np.cumsum([0] + [len(states) for states in self.kinds.values()])
+        return {k: range(ends[i], ends[i + 1]) for i, k in enumerate(self.kinds)}
+
+    def likeness(self) -> Grid:
+        """By all measures that may be taken of networks of different widths."""
+        residual = [similarity.residual(s, *self.given) for s in self.networks]
+        few = np.random.default_rng(1).permutation(len(self.rows))[:512]
+        untrained = [i for name, at in self.places.items() if "untrained" in name for i in at]
+        began_alike = self.began_alike()
+        rows = []
+        for name, measure in similarity.MEASURES.items():
+            primary = name in ("CKA", "Procrustes")
+            for version, states in (("residual", residual), ("raw", self.networks)):
+                used = states if primary else [s[few] for s in states]
+                matrix = similarity.matrix(measure, used)
+                matrix[began_alike] = np.nan
+                found = compare(matrix, self.places["A"], self.places["B"], untrained)
+                likeness = [f"{x:.2f}" for x in found.likeness[:3]]
+                rows.append([name, version, *likeness, ns_in_words(found), found.verdict])
+        return Grid(
+            "likeness of A and B",
+            ["measure", "states", "A with B", "null", "ceiling", "NS [95 %]", "verdict"],
+            rows,
+            "null: with untrained networks. ceiling: of two seeds of one run (unknown with one "
+            "seed). residual: given the clock and what is seen. Networks that began alike are no "
+            "pair.",
+        )
+
+    def began_alike(self) -> np.ndarray:
+        """`[networks, networks]` bool: different networks that were one before training."""
+        first = [one[0, 0] for states in list(self.kinds.values())[2:] for one in states] * 2
+        same = np.array([[x.shape == y.shape and (x == y).all() for y in first] for x in first])
+        return same & ~np.eye(len(first), dtype=bool)
+
+    def told(self) -> Grid:
+        """What the states of each kind tell."""
+        markov = jax.vmap(jax.vmap(self.env.markov_state))(self.episodes.state)
+        hidden = np.float64(np.asarray(markov)[self.t, self.rows])
+        hidden = similarity.residual(hidden, *self.given)
+        asked = {"hidden state": lambda states: [told_linearly(s, hidden) for s in self.at(states)]}
+        for who, what in zip(("rl", "lm"), STATISTICS.get(self.env.name, ()), strict=False):
+            if (question := self.question(who)) is not None:
+                t, q = question
+                asked[f"{what} after {t + 1} cards"] = partial(share_told, q, t)
+        rows = []
+        for name, ask in asked.items():
+            shares = [np.array(ask(states)) for states in self.kinds.values()]
+            rows.append([name, *(f"{x.mean():.2f}" for x in shares)])
+        return Grid(
+            "share that a linear reading tells, beyond the clock and what is seen",
+            ["of", *self.kinds],
+            rows,
+            "of the variance of the hidden state; of the nats of what acting and predicting take.",
+        )
+
+    def at(self, states: np.ndarray) -> list[np.ndarray]:
+        return [similarity.residual(one[self.t, self.rows], *self.given) for one in states]
+
+    def question(self, who: beliefs.Who):
+        """What is asked early in the episode, if its table is small enough."""
+        t = min(8, self.env.max_steps // 2)
+        if self.env.name in TOO_MANY or beliefs.most_values(self.env, who, (t,)) > MOST_VALUES:
+            return None
+        obs = np.asarray(self.episodes.obs)
+        return t, beliefs.question(self.env, who, obs.reshape(*obs.shape[:2], -1), t)
+
+    def translated(self) -> Grid:
+        """How much of one network's state a map makes of another's."""
+        residual = [similarity.residual(s, *self.given) for s in self.networks]
+        half, rows = len(self.rows) // 2, []
+        pairs = {"A to B": ("A", "B"), "B to A": ("B", "A"), "A to another A": ("A", "A"),
+                 "B to another B": ("B", "B"), "A, untrained, to B": ("A, untrained", "B"),
+                 "B, untrained, to A": ("B, untrained", "A")}  # fmt: skip
+        for name, (one, other) in pairs.items():
+            row = [name]
+            for fit in (ridge, rotation):
+                found = []
+                for i, j in zip(self.places[one], np.roll(self.places[other], -1), strict=False):
+                    x, y = residual[i], residual[j]
+                    if i != j and (fit is ridge or x.shape == y.shape):
+                        weights = fit(x[:half], y[:half])
+                        found.append(explained(y[half:], through(weights, x[half:])))
+                row.append(f"{np.mean(found):.2f}" if found else "")
+            rows.append(row)
+        return Grid(
+            "share of the variance of a state that a map makes of another's",
+            ["from", "any linear", "rotation only"],
+            rows,
+            "fitted on one half of the histories and asked on the other; residual states.",
+        )
+
+
+def told_linearly(states: np.ndarray, target: np.ndarray) -> float:
+    """Explained variance of the target, on the half of the rows that was not fitted."""
+    half = len(states) // 2
+    return explained(target[half:], through(ridge(states[:half], target[:half]), states[half:]))
+
+
+def share_told(question, t: int, states: np.ndarray) -> np.ndarray:
+    return probe(states[:, t], question).share

@@ -1,0 +1,1 @@
+"""Two targets times three kinds of feedback."""

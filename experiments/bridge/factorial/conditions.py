@@ -1,0 +1,224 @@
+"""Two targets times three kinds of feedback: which edge makes a language model an agent?
+
+    {next observation, oracle's action} x {label, verdict a step, one sum an episode}
+
+are six rungs of the ladder on a tiny deck, whose cards come whatever is done. Network, optimiser,
+batch and learning rate are the same in all six, and so is the law of what is read: the oracle plays
+for the labels of its action, the learner where its own action is judged, yet neither changes the
+cards, and the previous action is not read. "Language model against agent" is the diagonal of the
+table, the next observation by label against the oracle's action by sum; its edges say what each
+difference costs.
+
+Labels are cross-entropy; verdicts and sums are the score function with a constant baseline, for a
+critic would partly share the sum out among the steps again. The sum of the oracle's action is the
+environment's return, `(2 right - n) / n` for n judged actions, so it tells the number of right ones
+and no more, as the sum of the right guesses does for the other target.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+from rich.console import Console
+from rich.progress import track
+
+from agents.hyperparams import Hyperparams
+from agents.lm import LMConfig, reading
+from agents.memory import MEMORIES
+from agents.networks import Backbone, LanguageModel
+from agents.regimes import REGIMES, Regime, make_train
+from agents.regimes.choices import of
+from agents.regimes.data import own_labels
+from experiments.bridge.decks import SUITS, TinyRepeatPrevious, best_guess, best_without_memory
+from experiments.bridge.store import tables_of
+from experiments.results.errors import UserError, positive
+from experiments.results.store import Table, open_study
+from experiments.train.build import memory_name
+from experiments.train.compile import lane_keys
+from popjax.floors import log_probs_along, make_law
+from popjax.players import make_player, play
+from popjax.words import nearest
+
+TARGETS = ("next observation", "oracle's action")
+FEEDBACK = ("label", "verdict", "sum")
+CELLS = {
+    ("next observation", "label"): "next_obs",
+    ("next observation", "verdict"): "guess",
+    ("next observation", "sum"): "guess_sum",
+    ("oracle's action", "label"): "clone",
+    ("oracle's action", "verdict"): "bandit",
+    ("oracle's action", "sum"): "sum_to_end",
+}
+AXES = ("environment_tokens", "supervision_nats")
+Curves = dict[str, Float[np.ndarray, "seeds looks"]]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that decides the result.
+
+    num_looks: how often competence is measured, at equal ratios of updates. num_decks: on so many
+    decks that no learner reads.
+    """
+
+    memory: str = "gru"
+    seeds: int = 5
+    k: int = 3
+    features: int = 32
+    num_episodes: int = 32
+    num_updates: int = 6000
+    num_looks: int = 80
+    num_decks: int = 512
+    learning_rate: float = 1e-3
+
+    @property
+    def env(self) -> TinyRepeatPrevious:
+        return TinyRepeatPrevious(k=self.k)
+
+    @property
+    def network(self) -> LanguageModel:
+        backbone = Backbone((MEMORIES[self.memory](features=self.features),))
+        return LanguageModel(backbone, (SUITS,), SUITS, self.features)
+
+    @property
+    def looks(self) -> list[int]:
+        """After how many updates competence is measured."""
+        later = np.geomspace(1, self.num_updates, self.num_looks).round().astype(int)
+        return [0, *np.unique(later).tolist()]
+
+
+PRESETS = {
+    "mini": Setup(),
+    "gpu": Setup(
+        seeds=10,
+        features=128,
+        num_episodes=256,
+        num_updates=20000,
+        num_looks=120,
+        num_decks=4096,
+    ),
+    "smoke": Setup(features=8, num_episodes=8, num_updates=20, num_looks=5, num_decks=32),
+}
+
+
+class Exam(NamedTuple):
+    """Decks that no learner reads, the same for all.
+
+    x, start: what is read of them. law: the chance that each answer is right, given all that was
+    seen. counts: where an answer counts. worth: how much oftener the best player is right with
+    memory than without.
+    """
+
+    x: Float[Array, "T N d"]
+    start: Bool[Array, "T N"]
+    law: Float[Array, "T N K"]
+    counts: Bool[Array, "T N"]
+    worth: float
+
+
+def exam(setup: Setup, target: str) -> Exam:
+    """For the next observation the law of what is left in the deck, for the oracle's action its
+    label."""
+    env = setup.env
+    decks = play(env, make_player(env), jax.random.key(2**31), setup.num_decks)
+    if target == "next observation":
+        law, counts = jnp.exp(log_probs_along(make_law(env), decks)[0]), decks.valid
+        best = best_guess(env)
+    else:
+        label, counts = own_labels(env, decks)
+        law, best = jax.nn.one_hot(label, SUITS), 1.0
+    return Exam(*reading(env, decks, "obs"), law, counts, best - best_without_memory(env))
+
+
+def competence(exam: Exam, outputs: Float[Array, "T N K"]) -> Float[Array, ""]:
+    """1 for the best answers there are, 0 for the best without memory: what the likeliest answers
+    lose against the best, in the chance to be right, as a share of what memory is worth."""
+    regret = jnp.max(exam.law, axis=-1) - of(exam.law, jnp.argmax(outputs, axis=-1))
+    return 1 - jnp.mean(regret, where=exam.counts) / exam.worth
+
+
+def rung(target: str, feedback: str) -> Regime:
+    """Of the ladder, without a critic."""
+    regime = REGIMES[CELLS[target, feedback]]
+    return replace(regime, baseline="constant") if regime.says else regime
+
+
+def run_cell(setup: Setup, target: str, feedback: str, watch: Callable[..., Iterable]) -> Table:
+    """Trains all seeds of a cell side by side: one line a look and seed, what the learner had read
+    and been told by then, its competence, and the seconds since the beginning."""
+    clock = time.perf_counter()
+    env, network, test = setup.env, setup.network, exam(setup, target)
+    config = LMConfig(setup.num_episodes, previous_action="off", schedule="constant", warmup=0.0)
+    init, segment = make_train(env, network, config, rung(target, feedback))
+    hyperparams = Hyperparams(learning_rate=setup.learning_rate, max_grad_norm=1.0)
+
+    def one_update(_, run):
+        state, told = run
+        state, metrics = segment(state, hyperparams, 1)
+        return state, {name: told[name] + metrics[name][0] for name in AXES}
+
+    @partial(jax.jit, donate_argnums=0)
+    @partial(jax.vmap, in_axes=(0, None))
+    def advance(state: Any, num_updates: int):
+        nothing = dict.fromkeys(AXES, 0.0)
+        state, told = jax.lax.fori_loop(0, num_updates, one_update, (state, nothing))
+        carry = network.initial_carry(setup.num_decks)
+        _, logits, policy = network.apply(state.params, carry, test.x, test.start)
+        outputs = logits if target == "next observation" else policy
+        return state, told | {"competence": competence(test, outputs)}
+
+    seeds = np.arange(setup.seeds)
+    begin = jax.jit(jax.vmap(partial(init, hyperparams=hyperparams, num_updates=setup.num_updates)))
+    state = begin(lane_keys(tuple(range(setup.seeds)))[0])
+    told, rows = dict.fromkeys(AXES, 0.0), []
+    for before, update in watch(list(pairwise([0, *setup.looks]))):
+        state, news = advance(state, update - before)
+        told = {name: told[name] + np.float64(news[name]) for name in AXES}
+        seconds = np.full(setup.seeds, time.perf_counter() - clock)
+        measured = {"competence": np.float64(news["competence"]), "seconds": seconds}
+        rows.append({"seed": seeds, "update": np.full(setup.seeds, update), **told, **measured})
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+def factorial(
+    out: Path, study: str, preset: str, memory: str, seeds: int, console: Console
+) -> tuple[Path, Setup, dict[tuple[str, str], Curves]]:
+    """Trains the cells that are not there yet, one file each. The folder of the study, what was
+    set, and the curves of all cells."""
+    if preset not in PRESETS:
+        raise UserError(nearest(preset, PRESETS, "preset"))
+    positive("seeds", seeds)
+    setup = replace(PRESETS[preset], memory=memory_name(memory), seeds=seeds)
+    folder = open_study(out, study, {"kind": "factorial", **asdict(setup)})
+    tokens = setup.num_updates * setup.num_episodes * setup.env.max_steps
+    files = {cell: folder / f"{name}.parquet" for cell, name in CELLS.items()}
+    console.print(
+        f"{len(files)} cells of {seeds} seeds in {folder}: "
+        f"{sum(file.exists() for file in files.values())} finished, "
+        f"{tokens / 1e6:.2f} million tokens a seed in each of the others"
+    )
+
+    def make(cell: tuple[str, str], title: str) -> Table:
+        shown = {"console": console, "disable": not console.is_terminal}
+        return run_cell(setup, *cell, partial(track, description=title, transient=True, **shown))
+
+    def about(table: Table) -> str:
+        return f"competence {table['competence'][-seeds:].mean():.3f}, "
+
+    titles = {cell: " by ".join(cell) for cell in files}
+    tables = tables_of(files, titles, make, console, about)
+    curves = {
+        cell: {name: column.reshape(-1, seeds).T for name, column in table.items()}
+        for cell, table in tables.items()
+    }
+    return folder, setup, curves

@@ -1,0 +1,261 @@
+"""What the six cells say: when each gets there, what each edge of the square costs, and beside it
+what theory says beforehand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from rich.console import Console
+from rich.table import Table
+
+from agents.nats import label_nats
+from agents.supervision import sum_nats, verdict_nats
+from experiments.bridge.decks import SUITS, best_without_memory
+from experiments.bridge.factorial.conditions import AXES, CELLS, FEEDBACK, TARGETS, Curves, Setup
+
+LEVELS = (0.5, 0.9)
+TOKENS, NATS = AXES
+Cell = tuple[str, str]
+
+
+def first_reached(
+    axis: Float[np.ndarray, "seeds looks"], competence: Float[np.ndarray, "seeds looks"], level
+) -> Float[np.ndarray, " seeds"]:
+    """Where on an axis each seed first has that competence, on straight lines between looks;
+    infinity if it never has.
+
+    >>> axis, competence = np.array([[0.0, 10.0, 20.0]]), np.array([[0.0, 0.4, 0.8]])
+    >>> first_reached(axis, competence, 0.5).item(), first_reached(axis, competence, 0.9).item()
+    (12.5, inf)
+    """
+    reached = []
+    for x, y in zip(axis, competence, strict=True):
+        i = np.argmax(y >= level)
+        if y[i] < level:
+            reached.append(np.inf)
+        elif i == 0:
+            reached.append(x[0])
+        else:
+            reached.append(np.interp(level, y[i - 1 : i + 1], x[i - 1 : i + 1]))
+    return np.array(reached)
+
+
+def slowdown(choices: int, p: float) -> float:
+    """How much longer verdicts take than labels to give the right one of `choices` words the
+    probability p, without noise: gradient flow on the logits of one softmax that begins uniform.
+
+    A label moves p at the speed p (1 - p)^2, a verdict at p times that.
+
+    >>> [round(slowdown(K, 0.5), 1) for K in (4, 9, 17, 27, 64)]
+    [2.8, 4.1, 5.8, 7.7, 13.9]
+    """
+
+    def label(p):
+        return math.log(p / (1 - p)) + 1 / (1 - p)
+
+    def verdict(p):
+        return 2 * math.log(p / (1 - p)) + 1 / (1 - p) - 1 / p
+
+    return (verdict(p) - verdict(1 / choices)) / (label(p) - label(1 / choices))
+
+
+def told_at_first(judged: int) -> dict[str, float]:
+    """Nats a judged step that each kind of feedback tells a learner who believes nothing yet."""
+    uniform = jnp.full(SUITS, -math.log(SUITS))
+    right, counted = jnp.full((judged, 1), 1 / SUITS), jnp.ones((judged, 1), bool)
+    nats = (label_nats(uniform), verdict_nats(uniform), sum_nats(right, counted)[0] / judged)
+    return dict(zip(FEEDBACK, map(float, nats), strict=True))
+
+
+def judged_steps(setup: Setup) -> dict[str, int]:
+    """Of an episode, by target: there is no earlier card to name before k are out."""
+    return dict(zip(TARGETS, (setup.env.max_steps, setup.env.num_cards - setup.k), strict=True))
+
+
+@dataclass(frozen=True)
+class Reached:
+    """When the seeds of each cell reach one level, on one axis. limit: how far each cell went."""
+
+    at: dict[Cell, Float[np.ndarray, " seeds"]]
+    limit: dict[Cell, float]
+
+    def everywhere(self, cell: Cell) -> bool:
+        return bool(np.isfinite(self.at[cell]).all())
+
+    def mean(self, cell: Cell) -> float:
+        """Geometric mean over seeds; those that never get there count as far as they went."""
+        return float(np.exp(self._logs(cell).mean()))
+
+    def ratio(self, over: Cell, under: Cell, repetitions: int = 4000) -> tuple[float, float, float]:
+        """Of the means, with a 95 % interval: the seeds of both cells are drawn anew."""
+        generator = np.random.default_rng(0)
+
+        def redrawn(cell):
+            logs = self._logs(cell)
+            return logs[generator.integers(len(logs), size=(repetitions, len(logs)))].mean(axis=1)
+
+        low, high = np.quantile(np.exp(redrawn(over) - redrawn(under)), [0.025, 0.975])
+        return self.mean(over) / self.mean(under), float(low), float(high)
+
+    def _logs(self, cell: Cell) -> Float[np.ndarray, " seeds"]:
+        return np.log(np.minimum(self.at[cell], self.limit[cell]))
+
+
+def reached(curves: dict[Cell, Curves], axis: str, level: float) -> Reached:
+    return Reached(
+        {cell: first_reached(c[axis], c["competence"], level) for cell, c in curves.items()},
+        {cell: float(c[axis][:, -1].mean()) for cell, c in curves.items()},
+    )
+
+
+def reading(tokens: Reached) -> str:
+    """Which edge costs more, in one sentence. The diagonal is the product of its edges, on either
+    way round the square; averaged over both ways, the edge of feedback is longer than that of the
+    target by just the ratio of the two other corners."""
+    feedback_only, target_only = (TARGETS[0], FEEDBACK[-1]), (TARGETS[1], FEEDBACK[0])
+    corners = {cell: tokens.everywhere(cell) for cell in (feedback_only, target_only)}
+    ratio, low, high = tokens.ratio(feedback_only, target_only)
+    if not any(corners.values()) or low <= 1 <= high:
+        return "inconclusive: feedback and target cost alike, as far as these seeds tell"
+    edge, dear, cheap = "feedback", feedback_only, target_only
+    if ratio < 1:
+        edge, dear, cheap = "target", target_only, feedback_only
+        ratio, low, high = 1 / ratio, 1 / high, 1 / low
+    bound = "" if corners[dear] else "at least "
+    return (
+        f"from a language model to an agent the {edge} is the dearer edge: the {' by '.join(dear)} "
+        f"takes {bound}{ratio:.1f} times the tokens of the {' by '.join(cheap)} (95 % interval "
+        f"{low:.1f} to {high:.1f})"
+    )
+
+
+def short(number: float) -> str:
+    """Three figures.
+
+    >>> short(1234567.0), short(54321.0), short(43.2)
+    ('1.23M', '54.3k', '43.2')
+    """
+    for unit, word in ((1e6, "M"), (1e3, "k")):
+        if number >= unit:
+            return f"{number / unit:.3g}{word}"
+    return f"{number:.3g}"
+
+
+CELLS_TITLE = "competence: 0 = best without memory, 1 = best there is (spread: s.d. over seeds)"
+CELLS_NOTE = (
+    "tokens, nats: read and expected to be told until that competence, geometric mean over seeds; "
+    "> if a seed never got there.\nnats/token: until 0.5."
+)
+EDGES_TITLE = (
+    f"how many times more to competence {LEVELS[0]} (95 % intervals, by bootstrap over seeds)"
+)
+EDGES_NOTE = (
+    "if nats were all: the ratio of tokens at which equal nats are told to a learner that believes "
+    "nothing yet."
+)
+CELL_NAMES = ("target", "feedback", "regime")
+CELL_NUMBERS = (
+    "competence",
+    *(f"{what} to {level}" for what in ("tokens", "nats") for level in LEVELS),
+    "nats/token",
+    "seconds",
+)
+EDGE_NAMES, EDGE_NUMBERS = ("from", "to"), ("tokens", "nats", "if nats were all")
+
+
+def cell_rows(curves: dict[Cell, Curves]) -> list[tuple[str, ...]]:
+    """One line a cell."""
+    when = [reached(curves, axis, level) for axis in (TOKENS, NATS) for level in LEVELS]
+    rows = []
+    for cell, curve in curves.items():
+        last = curve["competence"][:, -1]
+        rate = when[2].mean(cell) / when[0].mean(cell)
+        rows.append((
+            *cell,
+            CELLS[cell],
+            f"{last.mean():.3f} ± {np.std(last, ddof=min(1, len(last) - 1)):.3f}",
+            *(("" if r.everywhere(cell) else "> ") + short(r.mean(cell)) for r in when),
+            f"{rate:.3f}",
+            f"{curve['seconds'].max():.0f}",
+        ))  # fmt: skip
+    return rows
+
+
+def edge_rows(curves: dict[Cell, Curves], setup: Setup) -> list[tuple[str, ...]]:
+    """One line an edge of the square, and its diagonal."""
+    half = LEVELS[0]
+    tokens, nats = reached(curves, TOKENS, half), reached(curves, NATS, half)
+    told = {target: told_at_first(n) for target, n in judged_steps(setup).items()}
+    rows = []
+    for under, over in EDGES:
+        share = [n / setup.env.max_steps for n in map(judged_steps(setup).get, (under[0], over[0]))]
+        by_nats = told[under[0]][under[1]] * share[0] / (told[over[0]][over[1]] * share[1])
+        rows.append((
+            " by ".join(under),
+            " by ".join(over),
+            *(interval_words(r, over, under) for r in (tokens, nats)),
+            f"{by_nats:.1f}",
+        ))  # fmt: skip
+    return rows
+
+
+def print_rows(
+    title: str, note: str, names: tuple[str, ...], numbers: tuple[str, ...], rows, console: Console
+) -> None:
+    """A table of the terminal, its numbers to the right."""
+    table = Table(title=title, caption=note, caption_justify="left")
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def edges() -> list[tuple[Cell, Cell]]:
+    """From the cell that is told more to that which is told less, or from the next observation to
+    the action; the diagonal last."""
+    (look, act), (label, verdict, total) = TARGETS, FEEDBACK
+    steps = ((label, verdict), (verdict, total), (label, total))
+    by_feedback = [((target, a), (target, b)) for target in TARGETS for a, b in steps]
+    by_target = [((look, feedback), (act, feedback)) for feedback in FEEDBACK]
+    return [*by_feedback, *by_target, ((look, label), (act, total))]
+
+
+EDGES = edges()
+
+
+def print_theory(setup: Setup, console: Console) -> None:
+    """What can be said beforehand."""
+    for target, judged in judged_steps(setup).items():
+        told = told_at_first(judged)
+        words = ", ".join(f"{name} {nats:.3f}" for name, nats in told.items())
+        ratios = " : ".join(f"{nats / told['sum']:.1f}" for nats in told.values())
+        console.print(f"nats a judged step at first, {target}: {words} ({ratios})")
+    bottom = best_without_memory(setup.env)
+    words = [f"{slowdown(SUITS, 0.5):.1f} to probability 1/2"]
+    for level in LEVELS:
+        p = bottom + level * (1 - bottom)
+        words.append(f"{slowdown(SUITS, p):.1f} to {p:.3f} (competence {level})")
+    console.print(f"verdicts over labels without noise, one softmax of 4: {', '.join(words)}")
+
+
+def print_factorial(curves: dict[Cell, Curves], setup: Setup, console: Console) -> None:
+    """All of it."""
+    cells, edges = cell_rows(curves), edge_rows(curves, setup)
+    print_rows(CELLS_TITLE, CELLS_NOTE, CELL_NAMES, CELL_NUMBERS, cells, console)
+    print_rows(EDGES_TITLE, EDGES_NOTE, EDGE_NAMES, EDGE_NUMBERS, edges, console)
+    print_theory(setup, console)
+    console.print(reading(reached(curves, TOKENS, LEVELS[0])), style="bold", soft_wrap=True)
+
+
+def interval_words(when: Reached, over: Cell, under: Cell) -> str:
+    ratio, low, high = when.ratio(over, under)
+    bound = {(True, True): "", (False, True): "> ", (True, False): "< "}
+    known = bound.get((when.everywhere(over), when.everywhere(under)))
+    return "unknown" if known is None else f"{known}{ratio:.2f} ({low:.2f} to {high:.2f})"

@@ -1,0 +1,210 @@
+"""What the boards of `popjax bridge loop` say: two tables, and what became of each hypothesis."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.bridge.loop.config import BOARD_WAYS, TUNED, Setup
+from experiments.bridge.loop.figures import OWN, draw_frontier
+from experiments.bridge.loop.findings import rank_of_forgotten
+from experiments.bridge.loop.report import (
+    SLIGHT,
+    Tables,
+    difference,
+    pick,
+    stops,
+    with_interval,
+    words_of,
+)
+from experiments.bridge.page import Finding, Grid, outcome_of
+from experiments.bridge.verdict.findings import all_of
+from experiments.reports.statistics import interval, iqm
+from experiments.reports.style import DOTS, GREY, INK, furnish
+from experiments.results.store import Table
+
+WHAT = (
+    "On a board a slip changes what is seen next, so the histories of a clone's own play are not "
+    "its expert's. How right it is on the expert's histories is what a loss shows; how right it is "
+    "on its own, and what it earns there, is what an agent is asked for. Where several actions are "
+    "as good as the expert's they count as wrong, so agreement is less than merit."
+)
+SHOWS = (
+    "On each board, how right a clone and DAgger are by step, where the expert acts and where they "
+    "do; returns against what was foretold; and return against forgotten nats as a model is tuned"
+)
+
+
+def end(table: Table, what: str) -> np.ndarray:
+    """`[seeds]`, one number of a way at its end."""
+    return pick(table, what, "end")[:, 0]
+
+
+def excess_error(table: Table) -> np.ndarray:
+    """`[seeds]` %ExAccErr: the divergence from the expert in the policy's own loop, over that in
+    the expert's, a step; episodes of unequal lengths have no common last step to sum to."""
+    return 100 * (end(table, "closed_nats") / end(table, "open_nats") - 1)
+
+
+def board_table(tables: Tables, setup: Setup) -> Grid:
+    """Scripted players, then one line a way of training."""
+    rows = []
+    for board in setup.boards:
+        known = tables[f"board {board}", "players"]
+        for name in stops(known):
+            earns = with_interval(pick(known, "return", name)[:, 0])
+            rows.append((f"{board}, {name} player", *[""] * 4, earns, ""))
+        for way, one in BOARD_WAYS.items():
+            table = tables[f"board {board}", way]
+            rows.append((
+                f"{board}, {one.title}",
+                *(f"{100 * iqm(end(table, f'{loop}_mean')):.1f} %"
+                  for loop in ("open", "closed", "strayed")),
+                f"{iqm(excess_error(table)):.0f}",
+                with_interval(end(table, "return")),
+                f"{iqm(end(table, 'expert_return')):.2f}",
+            ))  # fmt: skip
+    headings = ("board, who plays", "foretells its expert", "agrees with it alone",
+                "after random actions", "%ExAccErr", "return [95 %]",
+                "expert, same boards")  # fmt: skip
+    return Grid("boards, where a slip changes what is seen", headings, rows,
+                "Interquartile means over seeds. After random actions: on histories of the expert "
+                "in which half of the actions are random ones.")  # fmt: skip
+
+
+def tuned_table(tables: Tables, setup: Setup) -> Grid:
+    """Where each price of divergence ends on each board."""
+    rows = []
+    for board in setup.boards:
+        table = tables[f"board {board}", TUNED]
+        for stop in stops(table):
+            get = {name: pick(table, name, stop)[:, -1] for name in (
+                "return", "kl", "forgotten", "impossible", "own_impossible")}  # fmt: skip
+            rows.append((
+                f"{board}, {stop}",
+                with_interval(get["return"]),
+                f"{iqm(get['kl']):.3f}",
+                with_interval(get["forgotten"], 3),
+                f"{100 * iqm(get['impossible']):.2f} %",
+                f"{100 * iqm(get['own_impossible']):.2f} %",
+            ))  # fmt: skip
+    headings = ("board, tuned with", "return", "KL from the start, nats a step",
+                "forgotten nats a token", "believes the impossible, expert's boards",
+                "own play")  # fmt: skip
+    return Grid("tuning a model of mediocre play on boards", headings, rows,
+                "The impossible: tokens that the exact law of the game rules out.")  # fmt: skip
+
+
+def findings(tables: Tables, setup: Setup) -> list[Finding]:
+    """Of what there is."""
+    if not setup.boards:
+        return []
+    return [strays(tables, setup), taught(tables, setup), forgets(tables, setup)]
+
+
+def strays(tables: Tables, setup: Setup) -> Finding:
+    """H3a on boards: the gap between the loops."""
+    words, outcomes = [], []
+    for board in setup.boards:
+        table = tables[f"board {board}", "clone"]
+        gap = end(table, "open_mean") - end(table, "closed_mean")
+        outcomes.append(outcome_of(*interval([gap]), SLIGHT, np.inf))
+        words.append(
+            f"{board}: foretells {100 * iqm(end(table, 'open_mean')):.0f} %, gap "
+            f"{with_interval(gap, 3)}, earns {with_interval(end(table, 'return'))} where its "
+            f"expert earns {iqm(end(table, 'expert_return')):.2f}"
+        )
+    claim = (
+        "on a board a clone agrees with its expert less in its own play than on the expert's "
+        f"histories, by more than {SLIGHT}"
+    )
+    return Finding("H3a boards", claim, "; ".join(words), all_of(outcomes))
+
+
+def taught(tables: Tables, setup: Setup) -> Finding:
+    """H3a' on boards: labels on the learner's own histories earn more than on the expert's."""
+    words, outcomes = [], []
+    for board in setup.boards:
+        earned = {way: end(tables[f"board {board}", way], "return") for way in BOARD_WAYS}
+        gap = difference(earned["dagger"], earned["clone"])
+        outcomes.append(outcome_of(*gap[1:], 0.0, np.inf))
+        others = ", ".join(
+            f"{BOARD_WAYS[way].title} {with_interval(earned[way])}" for way in BOARD_WAYS
+        )
+        words.append(f"{board}: {words_of(gap)} more; {others}")
+    claim = "on a board labels on the learner's own histories earn more than on the expert's"
+    return Finding("H3a' boards", claim, "; ".join(words), all_of(outcomes))
+
+
+def forgets(tables: Tables, setup: Setup) -> Finding:
+    """H3d on boards."""
+    words, outcomes = [], []
+    for board in setup.boards:
+        found, low, high = rank_of_forgotten(tables[f"board {board}", TUNED])
+        outcomes.append(outcome_of(low, high, 0.5, 1.0))
+        words.append(f"{board}: {found}")
+    claim = "tuned for reward, a model forgets a board's law the more, the farther it goes (rank "
+    claim += "correlation above 0.5 over prices and seeds)"
+    return Finding("H3d boards", claim, "; ".join(words), all_of(outcomes))
+
+
+SHORT = {"clone": "R1", "any": "R1'", "dagger": "R2", "rewards": "R4", "group": "R7"}
+
+
+def draw_boards(tables: Tables, setup: Setup) -> Figure:
+    """Both loops of the clone and of DAgger, returns, and the frontier."""
+    rows = max(1, len(setup.boards))
+    figure = Figure(figsize=(14, 3.2 * rows), layout="constrained")
+    panels = figure.subplots(rows, 4, squeeze=False)
+    for line, board in zip(panels, setup.boards, strict=False):
+        for panel, way in zip(line, ("clone", "dagger"), strict=False):
+            title = f"{board.removesuffix('Easy')}, {BOARD_WAYS[way].title}"
+            draw_loops(panel, tables[f"board {board}", way], title)
+        draw_returns(line[2], tables, board)
+        draw_frontier(line[3], tables[f"board {board}", TUNED])
+        line[3].set_xlabel("forgotten nats a token", fontsize=9, color=INK)
+    return figure
+
+
+def over_seeds(values: np.ndarray) -> np.ndarray:
+    """`[T]` interquartile means; not a number where some seed has none."""
+    return np.where(np.isnan(values).any(axis=0), np.nan, iqm(values, axis=0))
+
+
+def draw_loops(panel: Axes, table: Table, title: str) -> None:
+    """Seeds thin, their interquartile mean thick; grey, the expert acts."""
+    opened, closed = (pick(table, f"{loop}_right", "end") for loop in ("open", "closed"))
+    t = np.arange(1, opened.shape[1] + 1)
+    panel.plot(t, closed.T, color=OWN, linewidth=0.6, alpha=0.35)
+    panel.plot(t, over_seeds(opened), color=GREY, linewidth=4)
+    panel.plot(t, over_seeds(closed), color=OWN, linewidth=1.8)
+    panel.set_ylim(0, 1.03)
+    panel.set_title(f"{title}: earns {iqm(end(table, 'return')):.2f}", loc="left", fontsize=10,
+                    color=INK)  # fmt: skip
+    panel.set_xlabel("step, while it goes on", fontsize=9, color=INK)
+    panel.set_ylabel("probability of the expert's action", fontsize=9, color=INK)
+    for i, (name, colour) in enumerate((("the expert acts", GREY), ("it acts itself", OWN))):
+        panel.text(0.03, 0.14 - 0.09 * i, name, color=colour, fontsize=9, transform=panel.transAxes)
+    furnish(panel)
+
+
+def draw_returns(panel: Axes, tables: Tables, board: str) -> None:
+    """What is earned against what is foretold of the expert; lines: scripted players."""
+    players = tables[f"board {board}", "players"]
+    for name in stops(players):
+        level = iqm(pick(players, "return", name)[:, 0])
+        panel.axhline(level, **DOTS)
+        panel.text(1.02, level, name, color=GREY, fontsize=8, va="center",
+                   transform=panel.get_yaxis_transform())  # fmt: skip
+    for way, name in SHORT.items():
+        table = tables[f"board {board}", way]
+        x, y = end(table, "open_mean"), end(table, "return")
+        panel.plot(x, y, ".", color=OWN, markersize=4, alpha=0.5)
+        panel.plot(iqm(x), iqm(y), "D", color=OWN, markersize=5)
+        panel.annotate(name, (iqm(x), iqm(y)), (6, 5), textcoords="offset points", fontsize=8,
+                       color=OWN)  # fmt: skip
+    panel.set_xlim(0, 1)
+    panel.set_title("return in its own loop", loc="left", fontsize=10, color=INK)
+    panel.set_xlabel("probability of the expert's action, expert's loop", fontsize=9, color=INK)
+    furnish(panel)

@@ -1,0 +1,241 @@
+"""Opening and closing the loop: what a model does when its own outputs come back to it.
+
+Three games and a frontier. RepeatFirst with the previous action in sight, where a clone can copy
+itself; a bandit, where the clone of an expert that sees the best arm takes its own first guess for
+evidence; a language model that dreams a deck; and what an agent forgets of the deck as it is tuned
+for reward, at several prices of the divergence from where it began. Where a preset names them,
+boards as well, which answer what is done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import gcd
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from agents.memory import MEMORIES
+from agents.networks import Backbone, LanguageModel
+from agents.regimes import REGIMES, Regime, signals
+from agents.regimes.choices import sizes_of
+from experiments.bridge.decks import TinyRepeatFirst
+from experiments.bridge.measures.closed_loop import best_arm
+from experiments.bridge.store import plain, tables_of
+from experiments.results.errors import UserError, positive
+from experiments.results.store import Table, open_study
+from experiments.train.build import memory_name
+from popjax import make as make_env
+from popjax.core import Environment
+from popjax.envs.multiarmed_bandit import MultiarmedBandit
+from popjax.players import Player
+from popjax.tokens import target_of
+from popjax.words import nearest
+
+REWARDS = replace(
+    REGIMES["sum_to_end"],
+    rung="R4",
+    about="the environment's rewards to come, step by step",
+    signal=signals.rewards,
+    told="verdicts",
+)
+"""PPO with one pass over each batch, which never leaves its own gradient; with a critic."""
+
+
+@dataclass(frozen=True)
+class BoardWay:
+    """One rung of the ladder. player: who makes the histories that a fixed player makes."""
+
+    title: str
+    regime: Regime
+    player: str = "reference"
+
+    def sized(self, num_episodes: int) -> Regime:
+        """The rung with groups that fill a batch of so many episodes."""
+        return replace(self.regime, group=gcd(self.regime.group, num_episodes))
+
+
+BOARD_WAYS = {
+    "clone": BoardWay("clone (R1)", REGIMES["clone"]),
+    "any": BoardWay("labels on any history (R1')", REGIMES["clone_any"], "mixture"),
+    "dagger": BoardWay("DAgger (R2)", REGIMES["dagger"]),
+    "rewards": BoardWay("rewards (R4)", REWARDS),
+    "group": BoardWay("returns beside a group's (R7)", REGIMES["grpo"]),
+}
+TUNED = "tuned"
+"""The part in which a model of mediocre play is tuned for reward near itself (R6)."""
+BOARD_PARTS = ("players", *BOARD_WAYS, TUNED)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to train.
+
+    told: the right action ("label") or the rewards. teacher_acts: the histories are the expert's,
+    else the learner's own. previous_action: whether the learner reads its own. sees_best: the
+    expert sees which arm is best.
+    """
+
+    title: str
+    told: str = "label"
+    teacher_acts: bool = False
+    previous_action: str = "on"
+    sees_best: bool = False
+
+    def expert(self, env: Environment) -> Player | None:
+        return best_arm(env) if self.sees_best else None
+
+
+DECK_WAYS = {
+    "clone": Way("clone (R1)", teacher_acts=True),
+    "dagger": Way("DAgger (R2)"),
+    "rewards": Way("rewards (R4)", told="rewards"),
+}
+BANDIT_WAYS = {
+    "privileged": Way("clone of who sees (R1)", teacher_acts=True, sees_best=True),
+    "masked": Way(
+        "the same, own actions hidden", teacher_acts=True, previous_action="off", sees_best=True
+    ),
+    "history": Way("clone of who remembers (R1)", teacher_acts=True),
+    "dagger": Way("labels of who sees (R2)", sees_best=True),
+    "rewards": Way("rewards (R4)", told="rewards", sees_best=True),
+}
+"""The expert of the last is not asked; it is named so that one program trains three of them."""
+
+
+def rungs(gamma: float, num_episodes: int) -> dict[str, Regime]:
+    """What may be told: the label, or the environment's rewards, beside the mean of the batch at
+    the same step. The latter is PPO with one pass over each batch, which never leaves its own
+    gradient, so that no ratio is clipped."""
+    rewards = replace(REGIMES["grpo_step"], rung="R4", group=num_episodes, gamma=gamma)
+    return {"label": REGIMES["dagger"], "rewards": rewards}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that decides the result.
+
+    updates: of each game, in the order decks, bandit, dreams, frontier (before and after).
+    looks: how often a deck is looked at on the way. judged: episodes of each judgement.
+    boards: names of environments. board_updates: on each, of one way, and before and after tuning.
+    """
+
+    memory: str = "gru"
+    seeds: int = 5
+    features: int = 48
+    head_features: int = 32
+    num_episodes: int = 32
+    learning_rate: float = 2e-3
+    updates: tuple[int, int, int, int, int] = (400, 600, 800, 400, 500)
+    looks: int = 40
+    judged: int = 256
+    arms: int = 3
+    pulls: int = 30
+    betas: tuple[float, ...] = (0.0, 0.01, 0.03, 0.1)
+    decks: tuple[str, ...] = ("tiny", "RepeatFirstEasy")
+    boards: tuple[str, ...] = ()
+    board_updates: tuple[int, ...] = ()
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        return plain(self, SINCE)
+
+    @property
+    def bandit(self) -> MultiarmedBandit:
+        return MultiarmedBandit(num_arms=self.arms, max_steps=self.pulls)
+
+    def deck(self, name: str) -> Environment:
+        return TinyRepeatFirst() if name == "tiny" else make_env(name)
+
+    def network(self, env: Environment) -> LanguageModel:
+        backbone = Backbone((MEMORIES[self.memory](features=self.features),))
+        return LanguageModel(backbone, target_of(env).sizes, sum(sizes_of(env)), self.head_features)
+
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        """(game, what in it)."""
+        return (
+            [(f"deck {deck}", way) for deck in self.decks for way in DECK_WAYS]
+            + [("bandit", way) for way in ("players", *BANDIT_WAYS)]
+            + [("dreams", deck) for deck in self.decks]
+            + [("frontier", "tuning")]
+            + [(f"board {board}", what) for board in self.boards for what in BOARD_PARTS]
+        )
+
+
+SINCE = ("boards", "board_updates")
+"""Settings that the first studies, whose folders go on, did not have."""
+
+
+MEMORIES_OF = {"gpu": ("gru", "s5", "transformer")}
+"""What a preset is run with if no memory is named, each a study of its own."""
+PRESETS = {
+    "mini": Setup(),
+    "gpu": Setup(
+        seeds=10,
+        features=128,
+        head_features=128,
+        num_episodes=256,
+        learning_rate=1e-3,
+        updates=(4000, 20000, 8000, 2000, 4000),
+        looks=200,
+        judged=4096,
+        arms=10,
+        pulls=200,
+        betas=(0.0, 1e-3, 1e-2, 3e-2, 1e-1),
+        decks=("tiny", "RepeatFirstEasy", "RepeatFirstMedium"),
+        boards=("ConcentrationEasy", "MineSweeperEasy"),
+        board_updates=(20000, 4000, 8000),
+    ),
+    "smoke": Setup(
+        features=8,
+        head_features=8,
+        num_episodes=4,
+        updates=(4, 4, 4, 4, 4),
+        looks=2,
+        judged=16,
+        pulls=6,
+        betas=(0.0, 0.1),
+        decks=("tiny",),
+    ),
+}
+
+
+def loop(
+    out: Path,
+    study: str,
+    preset: str,
+    memory: str,
+    seeds: int | None,
+    console: Console,
+) -> tuple[Path, Setup, dict[tuple[str, str], Table]]:
+    """Makes the parts that are not there yet, one file each. The folder of the study, what was
+    set, and the tables of all parts: see `loop_parts`."""
+    from experiments.bridge.loop import conditions  # which reads what is set here
+
+    if preset not in PRESETS:
+        raise UserError(nearest(preset, PRESETS, "preset"))
+    setup = replace(PRESETS[preset], memory=memory_name(memory))
+    if seeds is not None:
+        positive("seeds", seeds)
+        setup = replace(setup, seeds=seeds)
+    folder = open_study(out, study, {"kind": "loop", **setup.plain})
+    files = {part: folder / f"{'-'.join(part).replace(' ', '-')}.parquet" for part in setup.parts}
+    console.print(
+        f"{len(files)} parts of {setup.seeds} seeds in {folder}: "
+        f"{sum(file.exists() for file in files.values())} finished"
+    )
+    titles = {(game, what): f"{game}, {title_of(game, what)}" for game, what in files}
+    tables = tables_of(
+        files, titles, lambda part, title: conditions.run_part(setup, *part), console
+    )
+    return folder, setup, tables
+
+
+def title_of(game: str, what: str) -> str:
+    """In words."""
+    if game.startswith("board "):
+        return BOARD_WAYS[what].title if what in BOARD_WAYS else what
+    ways = BANDIT_WAYS if game == "bandit" else DECK_WAYS
+    return ways[what].title if what in ways and game != "dreams" else what

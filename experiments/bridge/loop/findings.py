@@ -1,0 +1,209 @@
+"""Each hypothesis on the closed loop against its interval."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, Setup
+from experiments.bridge.loop.copycat import STOPS
+from experiments.bridge.loop.report import (
+    NEAR,
+    SLIGHT,
+    Deck,
+    Tables,
+    difference,
+    pick,
+    stops,
+    with_interval,
+    words_of,
+)
+from experiments.bridge.page import Finding, outcome_of
+from experiments.bridge.verdict.findings import all_of, mean_interval
+from experiments.reports.statistics import interval, iqm
+from experiments.results.store import Table
+
+
+def findings(tables: Tables, setup: Setup) -> list[Finding]:
+    """The primary one first."""
+    return [
+        copies(tables, setup),
+        repaired(tables, setup),
+        deluded(tables, setup),
+        cured(tables),
+        dreams(tables, setup),
+        forgets(tables),
+        razor(tables),
+    ]
+
+
+def copies(tables: Tables, setup: Setup) -> Finding:
+    """H3a: in its own loop the clone earns a copier's return."""
+    words, outcomes = [], []
+    for deck in setup.decks:
+        it = Deck(tables[f"deck {deck}", "clone"], STOPS[0])
+        if not it.came:
+            outcomes.append("inconclusive")
+            words.append(f"{deck}: no seed foretold 99 %")
+            continue
+        gap = it.returns - it.as_copier  # of the same seed, whose errors foretell
+        outcomes.append(outcome_of(*interval([gap]), -NEAR, NEAR))
+        words.append(
+            f"{deck}: earns {with_interval(it.returns)}, a copier {iqm(it.as_copier):.2f}, one "
+            f"that remembers {iqm(it.as_rememberer):.2f}; off the copier by {with_interval(gap)}"
+        )
+    claim = (
+        "a clone that sees its own actions and foretells 99 % of the expert's earns by itself what "
+        f"the closed form of a copier says, within {NEAR}"
+    )
+    return Finding("H3a", claim, "; ".join(words), all_of(outcomes), primary=True)
+
+
+def repaired(tables: Tables, setup: Setup) -> Finding:
+    """H3a: labels or rewards on the learner's own histories close the gap between the loops."""
+    words, outcomes = [], []
+    for deck in setup.decks:
+        for way in ("dagger", "rewards"):
+            it = Deck(tables[f"deck {deck}", way], STOPS[1])
+            gap = it.open_right.mean(axis=1) - it.closed_right.mean(axis=1)
+            low, high = interval([gap])
+            outcomes.append(outcome_of(low, high, -np.inf, SLIGHT))
+            words.append(f"{deck}, {DECK_WAYS[way].title}: gap {with_interval(gap, 3)}, return "
+                         f"{with_interval(it.returns)}")  # fmt: skip
+    claim = f"on the learner's own histories both loops are equally right, within {SLIGHT}"
+    return Finding("H3a'", claim, "; ".join(words), all_of(outcomes))
+
+
+def deluded(tables: Tables, setup: Setup) -> Finding:
+    """H3b: the clone of who sees the best arm takes its own guess for evidence."""
+    clone = pick(tables["bandit", "privileged"], "return", "end")[:, 0]
+    players = tables["bandit", "players"]
+    naive = pick(players, "return", "win-stay, lose-shift")[:, 0]
+    gap = difference(clone, naive)
+    stayed = pick(tables["bandit", "privileged"], "stayed", "end")[:, 0]
+    open_ = pick(tables["bandit", "privileged"], "open_right", "end").mean(axis=1)
+    claim = (
+        "the clone of an expert who sees the best arm earns less than win-stay, lose-shift, for it "
+        "stays with its first guess"
+    )
+    found = (
+        f"foretells {100 * iqm(open_):.0f} % of the expert, earns {with_interval(clone)}, "
+        f"{words_of(gap)} against win-stay; never leaves its first arm in "
+        f"{with_interval(stayed)} of episodes (best arm at random: 0 return)"
+    )
+    return Finding("H3b", claim, found, outcome_of(*gap[1:], -np.inf, 0.0))
+
+
+def cured(tables: Tables) -> Finding:
+    """H3b: the same labels on its own histories make it sample as the posterior does."""
+    thompson = pick(tables["bandit", "players"], "return", "Thompson sampling")[:, 0]
+    words, outcomes = [], []
+    for way in ("dagger", "masked", "rewards"):
+        own = pick(tables["bandit", way], "return", "end")[:, 0]
+        gap = difference(own, thompson)
+        words.append(f"{BANDIT_WAYS[way].title}: {with_interval(own)}, off by {words_of(gap)}")
+        if way == "dagger":
+            outcomes.append(outcome_of(*gap[1:], -NEAR, NEAR))
+    claim = (
+        "the same labels on the learner's own histories make it earn what Thompson sampling does "
+        f"({iqm(thompson):.2f}), within {NEAR}"
+    )
+    return Finding("H3b'", claim, "; ".join(words), all_of(outcomes))
+
+
+def dreams(tables: Tables, setup: Setup) -> Finding:
+    """H3c: dreams break the deck before they break the loss."""
+    words, outcomes = [], []
+    for deck in setup.decks:
+        table = tables["dreams", deck]
+        excess = pick(table, "dealt_excess", "end").mean(axis=1)
+        whole = pick(table, "broken", "end")[:, -1]
+        outcomes.append(
+            all_of([
+                outcome_of(*interval([excess]), -np.inf, SLIGHT),
+                outcome_of(*interval([whole]), 0.5, np.inf),
+            ])
+        )  # fmt: skip
+        words.append(f"{deck}: excess {with_interval(excess, 3)} nats a card, and "
+                     f"{with_interval(whole)} of dreamt decks hold a card too many")  # fmt: skip
+    claim = (
+        f"a model within {SLIGHT} nats a card of the exact law dreams decks of which more than "
+        "half hold an impossible card"
+    )
+    return Finding("H3c", claim, "; ".join(words), all_of(outcomes))
+
+
+def forgets(tables: Tables) -> Finding:
+    """H3d: what is forgotten grows with the divergence from the start."""
+    found, low, high = rank_of_forgotten(tables["frontier", "tuning"])
+    claim = "tuned for reward, a model forgets the deck the more, the farther it goes (rank "
+    claim += "correlation above 0.5 over prices and seeds)"
+    return Finding("H3d", claim, found, outcome_of(low, high, 0.5, 1.0))
+
+
+def rank_of_forgotten(table: Table) -> tuple[str, float, float]:
+    """The rank correlation of what was forgotten with the divergence, in words, and its interval:
+    the seeds are drawn anew."""
+    prices = [stop for stop in stops(table) if stop.startswith("beta")]
+    lost = np.stack([pick(table, "forgotten", stop)[:, -1] for stop in prices], axis=1)
+    gone = np.stack([pick(table, "kl", stop)[:, -1] for stop in prices], axis=1)
+    generator = np.random.default_rng(0)
+    drawn = generator.integers(len(lost), size=(1000, len(lost)))
+    ranks = [spearmanr(gone[i].ravel(), lost[i].ravel()).statistic for i in drawn]
+    low, high = np.quantile(ranks, [0.025, 0.975])
+    rank = spearmanr(gone.ravel(), lost.ravel()).statistic
+    words = ", ".join(f"{stop}: {iqm(lost[:, i]):.3f}" for i, stop in enumerate(prices))
+    found = f"rank correlation {rank:.2f} ({low:.2f} to {high:.2f}); forgotten nats {words}"
+    return found, float(low), float(high)
+
+
+def razor(tables: Tables) -> Finding:
+    """H3d: at equal return rewards forget less than an expert's transcripts."""
+    table = tables["frontier", "tuning"]
+    level = 0.9
+    price = next(stop for stop in stops(table) if stop.startswith("beta"))
+
+    def at_level(stop):
+        returns, lost = (pick(table, name, stop) for name in ("return", "forgotten"))
+        there = returns >= level
+        place = np.where(there.any(axis=1), there.argmax(axis=1), -1)
+        return np.where(place < 0, np.nan, lost[np.arange(len(lost)), place])
+
+    rewards, transcripts = at_level(price), at_level("transcripts")
+    both = np.isfinite(rewards) & np.isfinite(transcripts)
+    claim = f"at a return of {level} rewards ({price}) forgot less than an expert's transcripts did"
+    if both.sum() < 3:
+        found = f"only {both.sum()} seeds came to that return both ways"
+        return Finding("H3d'", claim, found, "inconclusive")
+    gap = rewards[both] - transcripts[both]
+    low, high = mean_interval(gap)
+    found = (
+        f"{with_interval(rewards[both], 3)} nats a card against "
+        f"{with_interval(transcripts[both], 3)}: less by {-gap.mean():.3f} ({-high:.3f} to "
+        f"{-low:.3f})"
+    )
+    return Finding("H3d'", claim, found, outcome_of(low, high, -np.inf, 0.0))
+
+
+def lead(found: list[Finding]) -> str:
+    """The verdict in a few sentences."""
+    by_name = {one.name: one.outcome for one in found}
+    copier = {
+        "holds": "A model that foretells 99 % of an expert and sees its own actions copies "
+        "itself, and earns alone what the closed form of a copier says",
+        "fails": "A clone that foretells 99 % of an expert does not earn alone what the closed "
+        "form of a copier says",
+        "inconclusive": "Whether a clone that foretells 99 % of an expert is a mere copier "
+        "cannot be said from these seeds",
+    }[by_name["H3a"]]
+    self_delusion = {
+        "holds": "the clone of an expert who sees more believes its own guesses",
+        "fails": "the clone of an expert who sees more does not lose by its own guesses",
+        "inconclusive": "the clone of an expert who sees more may or may not believe its guesses",
+    }[by_name["H3b"]]
+    dream = {
+        "holds": "and most dreamt decks are impossible before a loss shows anything",
+        "fails": "and where a loss shows little, most dreamt decks are still possible ones",
+        "inconclusive": "and how many dreamt decks are impossible before a loss shows it is open",
+    }[by_name["H3c"]]
+    return f"{copier}; {self_delusion}; {dream}."

@@ -1,0 +1,51 @@
+"""The page of `popjax bridge loop`: its findings, figures and tables."""
+
+from __future__ import annotations
+
+from experiments.bridge.loop import boards_report as boards
+from experiments.bridge.loop import figures as figure
+from experiments.bridge.loop import report
+from experiments.bridge.loop.boards_report import draw_boards
+from experiments.bridge.loop.config import Setup
+from experiments.bridge.loop.findings import findings, lead
+from experiments.bridge.page import Grid, Picture, Section, Shown
+
+
+def shown(tables: report.Tables, setup: Setup, preset: str) -> Shown:
+    """All that the tables of a study say."""
+    found = findings(tables, setup)
+    deck, bandit = report.deck_table(tables, setup), report.bandit_table(tables, setup)
+    dreams, frontier = report.dream_table(tables, setup), report.frontier_table(tables)
+    summary = figure.draw(tables, setup)
+    all_decks = figure.draw_decks(tables, setup)
+    more = [boards.board_table(tables, setup), boards.tuned_table(tables, setup)]
+    more = more if setup.boards else []
+    return Shown(
+        "loop",
+        "Opening and closing the loop",
+        lead(found),
+        [*found, *boards.findings(tables, setup)],
+        (deck, bandit, dreams, frontier, *more),
+        [
+            Section(
+                "In short",
+                report.WHAT,
+                [Picture(summary, "Both loops, lock-in, dreams and the frontier")],
+            ),
+            Section("Copying", "", [deck, Picture(all_decks, "Both loops, step by step")]),
+            Section("Believing one's own guesses, dreaming, forgetting", "",
+                    [bandit, dreams, frontier]),
+            *on_boards(tables, setup, more),
+        ],
+        summary,
+        100,
+        {"preset": preset, **setup.plain},
+    )  # fmt: skip
+
+
+def on_boards(tables: report.Tables, setup: Setup, grids: list[Grid]) -> list[Section]:
+    """Their section, if there are any."""
+    if not setup.boards:
+        return []
+    picture = Picture(draw_boards(tables, setup), boards.SHOWS)
+    return [Section("Boards, which answer", boards.WHAT, [picture, *grids])]

@@ -1,0 +1,183 @@
+"""What became of the hypotheses on the closed loop."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, Setup
+from experiments.bridge.loop.copycat import STOPS
+from experiments.bridge.measures.closed_loop import accumulated_error, copied, expected_return
+from experiments.bridge.page import Grid
+from experiments.reports.statistics import interval, iqm
+from experiments.results.store import Table
+
+Tables = dict[tuple[str, str], Table]
+NEAR = 0.1  # of a return: two are alike that differ by no more
+SLIGHT = 0.02  # nats a card: less than what a loss curve shows
+WHAT = (
+    "In the open loop the expert acts and the model foretells; in the closed loop the model's own "
+    "outputs come back to it. Where the deck comes whatever is done, only the previous action can "
+    "carry an error on; where the world answers, histories differ too; and a model that dreams "
+    "answers itself."
+)
+
+
+def pick(table: Table, what: str, stop: str) -> np.ndarray:
+    """`[seeds, T]`, the numbers of one name."""
+    here = (table["what"] == what) & (table["stop"] == stop)
+    seeds = np.unique(table["seed"][here])
+    order = np.lexsort((table["t"][here], table["seed"][here]))
+    return table["value"][here].astype(float)[order].reshape(len(seeds), -1)
+
+
+def stops(table: Table) -> list[str]:
+    return list(dict.fromkeys(table["stop"].tolist()))
+
+
+def with_interval(values: np.ndarray, digits: int = 2) -> str:
+    """The interquartile mean over seeds and its bootstrap interval."""
+    low, high = interval([values])
+    return f"{iqm(values):.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
+    """Of interquartile means, with a 95 % interval: the seeds of both are drawn anew."""
+    generator = np.random.default_rng(0)
+
+    def drawn(values):
+        return iqm(values[generator.integers(len(values), size=(4000, len(values)))])
+
+    low, high = np.quantile(drawn(a) - drawn(b), [0.025, 0.975])
+    return float(iqm(a) - iqm(b)), float(low), float(high)
+
+
+def words_of(three: tuple[float, float, float]) -> str:
+    middle, low, high = three
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+class Deck:
+    """One way on one deck at one stop, of the seeds that came so far."""
+
+    def __init__(self, table: Table, stop: str):
+        came = np.isfinite(pick(table, "updates", stop)[:, 0])
+        self.asked, self.came = len(came), int(came.sum())
+        for name in ("open_right", "closed_right", "open_nats", "closed_nats"):
+            setattr(self, name, pick(table, name, stop)[came])
+        self.returns = pick(table, "return", stop)[came, 0]
+        self.undone = pick(table, "undone", stop)[came, 0]
+
+    @property
+    def copier(self) -> np.ndarray:
+        """`[seeds, T]` how right a copier with the same errors would be by itself."""
+        return copied(1 - self.open_right)
+
+    @property
+    def as_copier(self) -> np.ndarray:
+        return expected_return(self.copier)
+
+    @property
+    def as_rememberer(self) -> np.ndarray:
+        return expected_return(self.open_right)
+
+    @property
+    def excess(self) -> np.ndarray:
+        """`[seeds]` %ExAccErr at the end of the episode."""
+        gathered = accumulated_error(self.open_nats, self.closed_nats)
+        length = gathered.shape[1]
+        return 100 * (gathered[:, -1] - length) / length
+
+
+def deck_table(tables: Tables, setup: Setup) -> Grid:
+    """Both loops, one line a way, deck and stop."""
+    rows = []
+    for deck in setup.decks:
+        for way, one in DECK_WAYS.items():
+            for stop in STOPS:
+                it = Deck(tables[f"deck {deck}", way], stop)
+                head = f"{deck}, {one.title}, {stop}"
+                if not it.came:
+                    rows.append((head, f"0 of {it.asked}", *[""] * 7))
+                    continue
+                rows.append(
+                    (
+                        head,
+                        f"{it.came} of {it.asked}",
+                        f"{100 * iqm(it.open_right.mean(axis=1)):.1f} %",
+                        f"{100 * iqm(it.closed_right.mean(axis=1)):.1f} %",
+                        with_interval(it.returns),
+                        f"{iqm(it.as_copier):.2f}",
+                        f"{iqm(it.as_rememberer):.2f}",
+                        f"{100 * iqm(it.undone):.0f} %",
+                        f"{iqm(it.excess):.0f}",
+                    )
+                )
+    headings = ("deck, way, looked at", "seeds", "open loop", "own loop", "return [95 %]",
+                "a copier's", "a rememberer's", "slip undone", "%ExAccErr")  # fmt: skip
+    return Grid("RepeatFirst with the previous action in sight", headings, rows,
+                "Interquartile means over seeds. 99 %: when so many of the expert's actions were "
+                "first foretold on new decks.")  # fmt: skip
+
+
+def bandit_table(tables: Tables, setup: Setup) -> Grid:
+    """Habits of what was trained and of scripted players."""
+    shown = [
+        (name, tables["bandit", "players"], name) for name in stops(tables["bandit", "players"])
+    ]
+    shown += [(way.title, tables["bandit", name], "end") for name, way in BANDIT_WAYS.items()]
+    rows = []
+    for title, table, stop in shown:
+        trained = stop == "end"
+        loops = [
+            f"{100 * iqm(pick(table, f'{which}_right', stop).mean(axis=1)):.1f} %"
+            if trained
+            else ""
+            for which in ("open", "closed")
+        ]
+        habits = [
+            pick(table, name, stop)[:, 0] for name in ("return", "stayed", "locked", "entropy")
+        ]
+        rows.append((title, *loops, with_interval(habits[0]), with_interval(habits[1]),
+                     with_interval(habits[2]), f"{iqm(habits[3]):.2f}"))  # fmt: skip
+    headings = ("who plays", "foretells its expert", "agrees with it alone", "return [95 %]",
+                "never left the first arm", "second half on it", "entropy of arms")  # fmt: skip
+    note = (
+        f"{setup.arms} arms, {setup.pulls} pulls; the greatest entropy is {np.log(setup.arms):.2f}."
+    )
+    return Grid("a bandit, and an expert who sees which arm is best", headings, rows, note)
+
+
+def dream_table(tables: Tables, setup: Setup) -> Grid:
+    """Dreams of whole decks."""
+    rows = []
+    for deck in setup.decks:
+        table = tables["dreams", deck]
+        get = {name: pick(table, name, "end") for name in ("impossible", "broken", "legal",
+               "excess", "dealt_excess", "model_nats", "bayes_nats")}  # fmt: skip
+        last = max(1, len(get["broken"][0]) // 4)
+        rows.append((
+            deck,
+            with_interval(get["dealt_excess"].mean(axis=1), 3),
+            with_interval(get["excess"].mean(axis=1), 3),
+            f"{100 * iqm(get['impossible'][:, :last].mean(axis=1)):.2f} %",
+            f"{100 * iqm(get['impossible'][:, -last:].mean(axis=1)):.2f} %",
+            f"{100 * iqm(get['legal'][:, 0]):.1f} %",
+            f"{iqm(get['model_nats'].mean(axis=1)):.3f}",
+            f"{iqm(get['bayes_nats'].mean(axis=1)):.3f}",
+        ))  # fmt: skip
+    headings = ("deck", "excess nats on dealt decks", "in its dreams, until broken",
+                "impossible cards, first quarter", "last quarter", "legal whole decks",
+                "nats a dreamt card, model", "who counts, until broken")  # fmt: skip
+    return Grid("a language model dreams a deck", headings, rows)
+
+
+def frontier_table(tables: Tables) -> Grid:
+    """Where each price of divergence ends."""
+    table = tables["frontier", "tuning"]
+    rows = [
+        (stop, *(with_interval(pick(table, name, stop)[:, -1], 3)
+                 for name in ("return", "forgotten", "kl")))
+        for stop in stops(table)
+    ]  # fmt: skip
+    headings = ("tuned with", "return", "forgotten nats a card", "KL from the start, nats a step")
+    return Grid("tuning a model of mediocre transcripts", headings, rows)

@@ -1,0 +1,103 @@
+"""Seeds side by side: programs that train all ways of one game, and rungs of the ladder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents.hyperparams import Hyperparams
+from agents.lm import LMConfig, inputs_of
+from agents.regimes import Regime, make_train
+from experiments.bridge.batched_objectives import make_advance, make_told
+from experiments.bridge.loop.config import Setup, rungs
+from experiments.bridge.measures.closed_loop import best_arm, habits
+from experiments.bridge.measures.exposure_bias import judge
+from experiments.train.compile import lane_keys
+from popjax.core import Environment
+from popjax.envs.multiarmed_bandit import MultiarmedBandit
+from popjax.players import Player
+
+
+class Programs(NamedTuple):
+    """What is compiled once for all ways to train in one game with one kind of input and expert.
+    begin: `keys -> states`. advance: see `make_advance`. judge: `(params, keys) ->` what
+    `loops.judge` tells of all seeds."""
+
+    begin: Callable[..., Any]
+    advance: Callable[..., Any]
+    judge: Callable[..., Any]
+
+
+@cache
+def programs_of(
+    setup: Setup, env: Environment, num_updates: int, previous_action: str, sees_best: bool
+) -> Programs:
+    bandit = isinstance(env, MultiarmedBandit)
+    network, expert = setup.network(env), best_arm(env) if sees_best else None
+    config = LMConfig(setup.num_episodes, previous_action=previous_action, warmup=0.0)
+    told = rungs(1.0 if bandit else 0.0, setup.num_episodes)  # else no action changes what comes
+    init, step = make_told(env, network, config, told, expert)
+    hyperparams = Hyperparams(learning_rate=setup.learning_rate, max_grad_norm=1.0)
+    more = partial(habits, num_arms=setup.arms) if bandit else None
+    inputs = inputs_of(env, config)
+    one = partial(judge, env, network, inputs, setup.judged, oracle=expert, more=more)
+    return Programs(
+        jax.jit(jax.vmap(lambda key: init(key, hyperparams, num_updates))),
+        make_advance(step, hyperparams),
+        jax.jit(jax.vmap(one)),
+    )
+
+
+class Tuning:
+    """Seeds of one rung of the ladder, side by side: `state`, and `on(num_updates)` to go on."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        env: Environment,
+        regime: Regime,
+        num_updates: int,
+        expert: Player | None = None,
+        begin_with: Any = None,
+        betas: tuple[float, ...] = (0.0,),
+        previous_action: str = "off",
+        player: str = "random",
+    ):
+        """begin_with: parameters `[seeds]`. betas: as many runs of every seed, one price after the
+        other. previous_action: whether the network reads its own, or cards alone. player: who makes
+        the histories where neither the expert nor the learner does."""
+        config = LMConfig(
+            setup.num_episodes, player=player, previous_action=previous_action, warmup=0.0
+        )
+        self.network = setup.network(env)
+        init, segment = make_train(env, self.network, config, regime, expert)
+        lanes = np.tile(np.arange(setup.seeds), len(betas))
+        keys, self.keys = (keys[lanes] for keys in lane_keys(tuple(range(setup.seeds))))
+        one = Hyperparams(learning_rate=setup.learning_rate, max_grad_norm=1.0, entropy=0.0)
+        all_alike = jax.tree.map(lambda value: jnp.full(len(lanes), value), one)
+        self.hyperparams = all_alike.replace(kl=jnp.repeat(jnp.array(betas), setup.seeds))
+        given = None if begin_with is None else jax.tree.map(lambda a: a[lanes], begin_with)
+
+        @jax.jit
+        @jax.vmap
+        def begin(key, hyperparams, params):
+            return init(key, hyperparams, num_updates, params)
+
+        @partial(jax.jit, donate_argnums=0)
+        @partial(jax.vmap, in_axes=(0, 0, None))
+        def advance(state, hyperparams, number):
+            return jax.lax.fori_loop(
+                0, number, lambda _, state: segment(state, hyperparams, 1)[0], state
+            )
+
+        self.state, self._advance = begin(keys, self.hyperparams, given), advance
+
+    def on(self, num_updates: int) -> Any:
+        """The parameters after so many more updates."""
+        self.state = self._advance(self.state, self.hyperparams, num_updates)
+        return self.state.params

@@ -1,0 +1,1 @@
+"""Same deck, different memory."""

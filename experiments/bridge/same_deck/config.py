@@ -1,0 +1,217 @@
+"""Same deck, different memory: is what an agent remembers what a language model remembers?
+
+Networks of one shape, from the same seeds, on the same cards, differ in what they are told alone:
+
+    LM       R0     cross-entropy on the next card
+    label    R1     cross-entropy on the right answer
+    both     R-all  both, on an expert's transcript
+    verdict  R3b    right or wrong, on the answer it gave
+    rewards  R4     the rewards from there on, beside a critic: PPO with one pass, undiscounted
+    sum      R5     their sum, at the end
+    untrained       nothing
+
+Tasks lie in four classes of overlap (`experiments.bridge.measures.overlap`): in RepeatFirst and
+RepeatPrevious acting and predicting take different things, in CountRecall predicting takes what
+acting does and more, in Autoencode the reverse, and in the others both take the same. One language
+model serves both suits games, for their cards are the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from agents.lm import LMConfig
+from agents.memory import MEMORIES
+from agents.networks import Backbone, LanguageModel
+from agents.regimes import REGIMES, Regime
+from experiments.bridge.decks import TinyCountRecall, TinyRepeatFirst, TinyRepeatPrevious
+from experiments.bridge.measures.overlap import CAUSAL, deck_of
+from experiments.bridge.rates import FEW, MANY
+from experiments.bridge.store import plain
+from popjax import make
+from popjax.core import Environment
+from popjax.tokens import target_of
+from popjax.tokens.corpora import corpus
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A rung of the ladder, and which heads it trains: of the next "token", of the "action"."""
+
+    rung: Regime
+    says: tuple[str, ...]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The statistics that it must hold: "lm" to predict, "rl" to act."""
+        return tuple({"token": "lm", "action": "rl"}[says] for says in self.says)
+
+
+KINDS: dict[str, Kind] = {
+    "LM": Kind(REGIMES["next_obs"], ("token",)),
+    "label": Kind(REGIMES["clone"], ("action",)),
+    "verdict": Kind(REGIMES["bandit"], ("action",)),
+    "both": Kind(REGIMES["all"], ("token", "action")),
+    "rewards": Kind(
+        replace(REGIMES["grpo_step"], rung="R4", group=1, baseline="value"), ("action",)
+    ),
+    "sum": Kind(REGIMES["sum_to_end"], ("action",)),
+}
+UNTRAINED = "untrained"
+THREE = ("LM", "label", "verdict")
+TASKS = ("RepeatFirst", "RepeatPrevious", "CountRecall")
+MORE = ("Autoencode", "HigherLower", "MultiarmedBandit", "Concentration")
+DECKS: dict[str, dict[str, Environment]] = {
+    "tiny": {env.name: env for env in (TinyRepeatFirst(), TinyRepeatPrevious(), TinyCountRecall())},
+    "easy": {name: make(f"{name}Easy") for name in (*TASKS, *MORE)},
+}
+LEAST_COMPETENCE, MOST_EXCESS = 0.95, 0.02
+"""Networks are compared if the agent has so much of what memory is worth, and the language model
+pays at most so many nats a token above the floor."""
+ALIVE = 0.8
+"""Of the histories of a task whose episodes differ in length, so many last until the last step
+that is probed."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that decides the result.
+
+    decks: the tasks are played with. num_tokens: that each seed reads. num_looks: how often
+    competence is measured, at equal ratios of updates. num_decks: that no network learns from, for
+    every measurement. num_steps: of the episode at which states are probed. rows: of states
+    compared. edits: histories that are changed. kinds: what networks are told. layers: memories on
+    top of one another. longer: times as many tokens are read by who is told sums. judged: decks on
+    which competence is measured. rates: learning rates, each tried with `trials` tuning seeds, for
+    every cell; none: all learn with `learning_rate`.
+    """
+
+    memory: str = "gru"
+    seeds: int = 5
+    tasks: tuple[str, ...] = TASKS
+    decks: str = "tiny"
+    features: int = 48
+    num_episodes: int = 64
+    num_tokens: int = 400_000
+    num_looks: int = 30
+    num_decks: int = 2000
+    num_steps: int = 4
+    rows: int = 2048
+    edits: int = 1024
+    learning_rate: float = 3e-3
+    kinds: tuple[str, ...] = THREE
+    layers: int = 1
+    longer: int = 1
+    judged: int = 512
+    rates: tuple[float, ...] = ()
+    trials: int = 2
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """The kinds, and networks that were told nothing."""
+        return (*self.kinds, UNTRAINED)
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """The kinds that act and do not predict."""
+        return tuple(kind for kind in self.kinds if KINDS[kind].says == ("action",))
+
+    def env(self, task: str) -> Environment:
+        return DECKS[self.decks][task]
+
+    def network(self, task: str) -> LanguageModel:
+        env, memory = self.env(task), MEMORIES[self.memory]
+        backbone = Backbone(tuple(memory(features=self.features) for _ in range(self.layers)))
+        actions = env.action_space.num_values
+        return LanguageModel(backbone, target_of(env).sizes, actions, self.features)
+
+    def config(self, task: str) -> LMConfig:
+        """What is read. Where what comes depends on what is done, it is the histories of a mixture
+        of players, and with the previous action."""
+        player = "mixture" if task in CAUSAL else "random"
+        return LMConfig(self.num_episodes, player=player)
+
+    def cell(self, task: str, kind: str) -> tuple[str, str]:
+        """The task and kind of the networks that stand for these: the cards of both suits games are
+        one deck, and so is their language model."""
+        shared = kind == "LM" and task == "RepeatPrevious" and "RepeatFirst" in self.tasks
+        return ("RepeatFirst" if shared else task), kind
+
+    @property
+    def cells(self) -> list[tuple[str, str]]:
+        return list(dict.fromkeys(self.cell(t, k) for t in self.tasks for k in self.kinds))
+
+    def num_updates(self, task: str, kind: str = "") -> int:
+        tokens = self.num_tokens * (self.longer if kind == "sum" else 1)
+        return max(1, tokens // (self.num_episodes * self.env(task).max_steps))
+
+    def looks(self, task: str, kind: str = "") -> list[int]:
+        """After how many updates competence is measured."""
+        later = np.geomspace(1, self.num_updates(task, kind), self.num_looks).round().astype(int)
+        return [0, *np.unique(later).tolist()]
+
+    def times(self, task: str) -> tuple[int, ...]:
+        """The steps, counted from 0, after whose card states are probed."""
+        first, last = steps_of(self.env(task))
+        spread = np.linspace(max(1, first - 1), last - 1, self.num_steps).round().astype(int)
+        return tuple(np.unique(spread).tolist())
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        return plain(self, SINCE)
+
+
+SINCE = ("kinds", "layers", "longer", "judged", "rates", "trials")
+"""Settings that the first studies, whose folders go on, did not have."""
+
+
+@cache
+def steps_of(env: Environment) -> tuple[int, int]:
+    """How many tokens are seen at the first and at the last step that is probed: those at which an
+    action is paid, or, where episodes differ in length, up to the one that most of them reach."""
+    if env.name not in CAUSAL:
+        return deck_of(env).steps
+    lengths = np.asarray(corpus(env, "mixture", 2**20, 256).lengths)
+    last = int(np.quantile(lengths, 1 - ALIVE))
+    return max(2, last // 8), last - 1
+
+
+MEMORIES_OF = {"gpu": ("gru", "s5", "mamba", "transformer")}
+"""What a preset is run with if no memory is named, each a study of its own."""
+PRESETS = {
+    "mini": Setup(seeds=8, rates=FEW),  # some of those told verdicts stay on plateaus
+    "gpu": Setup(
+        seeds=10,
+        tasks=(*TASKS, *MORE),
+        decks="easy",
+        features=128,
+        num_episodes=256,
+        num_tokens=10_000_000,
+        num_decks=9000,
+        rows=4096,
+        edits=4096,
+        learning_rate=1e-3,
+        kinds=tuple(KINDS),
+        layers=2,
+        longer=5,
+        judged=4096,
+        rates=MANY,
+    ),
+    "smoke": Setup(
+        tasks=("RepeatFirst", "RepeatPrevious"),
+        features=8,
+        num_episodes=8,
+        num_tokens=1200,
+        num_looks=3,
+        num_decks=240,
+        num_steps=2,
+        rows=64,
+        edits=32,
+        rates=FEW[1:3],
+        trials=1,
+    ),
+}

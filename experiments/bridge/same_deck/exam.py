@@ -1,0 +1,152 @@
+"""How well a network of `experiments.bridge.same_deck.config` does what it was trained for."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from agents.lm import outputs_along, reading
+from agents.nats import token_log_probs
+from agents.networks import LanguageModel
+from agents.positions import REWARDS_ARE_VERDICTS
+from agents.regimes.choices import log_probs, of, sizes_of
+from agents.regimes.data import Chooser, by_player, histories, own_labels, policy_outputs
+from agents.rollout import Inputs, agent_input
+from experiments.bridge.measures.overlap import CAUSAL
+from experiments.bridge.same_deck.config import KINDS
+from popjax.core import Environment
+from popjax.floors import decks as floors
+from popjax.floors import log_probs_along, make_law
+from popjax.players import Episodes, Player, make_player, play
+from popjax.tokens import target_of
+from popjax.tokens.corpora import in_parts, players_of
+
+
+class Exam(NamedTuple):
+    """Histories that no network learns from.
+
+    x, start, action: what is read of them. token, label: what is right, where `valid`, and where
+    `labelled`. floor: nats a token, and worth: what memory is worth above it. without, best: what
+    is earned without memory, and by the reference player: shares of right answers where rewards
+    are verdicts, else returns. key: of the episodes that these were earned in.
+    """
+
+    x: Float[Array, "T N d"]
+    start: Bool[Array, "T N"]
+    action: Float[Array, "T N a"]
+    token: Int[Array, "T N m"]
+    valid: Bool[Array, "T N"]
+    label: Int[Array, "T N"]
+    labelled: Bool[Array, "T N"]
+    without: float
+    best: float
+    floor: float
+    worth: float
+    key: Key[Array, ""]
+
+
+def shared_histories(env: Environment, key: Key[Array, ""], num_episodes: int) -> Episodes:
+    """What all networks of a task read: the reference player's where cards come whatever is done,
+    else a third each of a random player, the reference player, and it with slips. The key is
+    consumed."""
+    if env.name not in CAUSAL:
+        return play(env, make_player(env), key, num_episodes)
+    return in_parts(players_of(env, "mixture"), key, num_episodes, lambda *part: play(env, *part))
+
+
+def exam(env: Environment, num_episodes: int, inputs: Inputs = "obs") -> Exam:
+    """Of an environment."""
+    read = shared_histories(env, jax.random.key(2**31), num_episodes)
+    token = target_of(env).tokens(read)
+    reactive = make_player(env, "memoryless")
+    key = jax.random.key(2**31 + 1)
+    if env.name in REWARDS_ARE_VERDICTS:
+        without, best = float(1 + play(env, reactive, key, 8192).returns.mean()) / 2, 1.0
+    else:
+        without, best = (earned(env, player, key, num_episodes) for player in (
+            reactive, make_player(env)))  # fmt: skip
+    if env.name in CAUSAL:
+        law, _ = log_probs_along(make_law(env), read)
+        floor = -float(jnp.mean(of(law, number(env, token)), where=read.valid))
+        worth = marginal(env, token, read.valid) - floor
+    else:
+        floor = floors.nats_per_episode(env) / env.max_steps
+        worth = floors.without_memory(env) / env.max_steps - floor
+    return Exam(
+        *reading(env, read, inputs),
+        env.action_space.flatten(read.action),
+        token,
+        read.valid,
+        *own_labels(env, read),
+        without=without,
+        best=best,
+        floor=floor,
+        worth=worth,
+        key=key,
+    )
+
+
+def number(env: Environment, token: Int[Array, "*batch m"]) -> Int[Array, "*batch"]:
+    """A token of several components as one."""
+    total = jnp.zeros(token.shape[:-1], jnp.int32)
+    for i, size in enumerate(target_of(env).sizes):
+        total = total * size + token[..., i]
+    return total
+
+
+def marginal(env: Environment, token: Int[Array, "T N m"], valid: Bool[Array, "T N"]) -> float:
+    """Nats a token to one who only knows how often each comes."""
+    share = np.bincount(np.asarray(number(env, token))[np.asarray(valid)]) / int(valid.sum())
+    return float(-np.sum(share[share > 0] * np.log(share[share > 0])))
+
+
+def earned(env: Environment, player: Player, key: Key[Array, ""], num_episodes: int) -> float:
+    """The mean return of a player, whose cards are those that a network gets under the same key."""
+    return float(
+        histories(env, by_player(player, num_episodes), key, num_episodes)[0].returns.mean()
+    )
+
+
+def greedy(
+    env: Environment, network: LanguageModel, params: Any, num_episodes: int, inputs: Inputs
+) -> Chooser:
+    """The likeliest action of a network."""
+
+    def act(key, carry, obs, states, previous, start):
+        x = agent_input(env, obs, previous, start, inputs)[None]
+        carry, policy = policy_outputs(env, network, params, carry, x, start[None])
+        best = jnp.argmax(log_probs(sizes_of(env), policy[0]), axis=-1)
+        return carry, env.action_space.from_number(best)
+
+    return Chooser(lambda: network.initial_carry(num_episodes), act)
+
+
+def judged(
+    env: Environment, network: LanguageModel, kind: str, exam: Exam, params: Any, inputs: Inputs
+) -> dict[str, Array]:
+    """Of one network: its `competence`, 0 for the best without memory and 1 for the best there is,
+    and the number that it is made of, `raw`: nats a token above the floor, or the share of right
+    answers, or the return. Who does both has the competence of the agent and the raw number of the
+    language model."""
+    logits, policy = outputs_along(
+        params, env, network, exam.x, exam.start, exam.action, exam.token
+    )
+    says, found = KINDS[kind].says if kind in KINDS else ("token",), {}
+    if "action" in says:
+        if env.name in REWARDS_ARE_VERDICTS:
+            guess = jax.nn.one_hot(jnp.argmax(policy, axis=-1), policy.shape[-1])
+            raw = jnp.mean(of(guess, exam.label), where=exam.labelled)
+        else:
+            N = exam.x.shape[1]
+            chooser = greedy(env, network, params, N, inputs)
+            raw = jnp.mean(histories(env, chooser, exam.key, N)[0].returns)
+        found = {"competence": (raw - exam.without) / (exam.best - exam.without), "raw": raw}
+    if "token" in says:
+        told = token_log_probs(network.sizes, logits, exam.token)[0]
+        excess = -jnp.mean(told, where=exam.valid) - exam.floor
+        found = {"competence": 1 - excess / exam.worth} | found | {"raw": excess}
+    return found

@@ -1,0 +1,252 @@
+"""What became of each hypothesis about one deck in three costumes, with its numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from experiments.bridge.factorial.findings import first_reached, slowdown
+from experiments.bridge.measures.nulls import APART, MARGIN, holm, over_networks
+from experiments.bridge.page import Finding, outcome_of
+from experiments.bridge.same_deck.config import THREE
+from experiments.bridge.same_deck.summary import (
+    ENOUGH,
+    LEAST_RANK,
+    Summary,
+    difference,
+    followed,
+    free,
+    in_words,
+    overlap_of,
+    words,
+)
+
+HALF = 0.5
+COUNTER_AT_MOST, LIST_AT_LEAST = 0.1, 0.3
+"""Order indices of a memory that is a multiset, and of one that is a list (which has 2/3)."""
+
+
+def disjoint(summary: Summary) -> list[str]:
+    """The tasks where acting and predicting take different things."""
+    return [t for t in summary.setup.tasks if overlap_of(summary.setup.env(t)) == "disjoint"]
+
+
+def but(summary: Summary, *kinds: str) -> str:
+    """What is not compared, for want of competence."""
+    tasks = summary.unmatched(*kinds)
+    return f"; unmatched: {', '.join(tasks)}" if tasks else ""
+
+
+def strong(summary: Summary) -> Finding:
+    """S, the primary endpoint."""
+    tasks = disjoint(summary)
+    found = {task: summary.likeness(task, "verdict", "LM") for task in tasks}
+    p = holm([one.permutation for one in found.values()])
+    verdicts = {one.verdict for one in found.values()}
+    outcome = "inconclusive"
+    if verdicts == {"the same"}:
+        outcome = "holds"
+    elif verdicts == {"different"} and max(p) < 0.05:
+        outcome = "fails"
+    told = "; ".join(
+        f"{task} {in_words(one)}, p {value:.3f}"
+        for (task, one), value in zip(found.items(), p, strict=True)
+    )
+    return Finding(
+        "S",
+        "one deck and one architecture make one representation, whatever is told: where acting "
+        "and predicting take different things, agent and language model are still as alike as two "
+        f"seeds of one objective (NS within {MARGIN} of 1, where the ceiling is over {APART} above "
+        "the null)",
+        f"verdict and LM: {told} (Holm)",
+        outcome,
+        primary=True,
+    )
+
+
+def moderate(summary: Summary) -> Finding:
+    """M, H1a."""
+    name, claim = (
+        "H1a (M)",
+        "a network remembers of each statistic what the rules say its objective needs: over the "
+        "points with a predicted overlap below 1, measured and predicted overlap are correlated by "
+        "rank (permutation p below 0.05), and the slope's interval contains 1 or the correlation "
+        f"is above {LEAST_RANK}. (At first all points entered; but a competent network has all "
+        "that it needs, so those with a predicted overlap of 1 are near 1 whatever is true)",
+    )
+    points = summary.points()
+    if not {"LM"} < {p[1] for p in points} or len(free(points)) < ENOUGH:
+        return Finding(name, claim, "too few competent networks", "inconclusive")
+    found = followed(points)
+    miss = np.mean([abs(p[3] - p[4].mean()) for p in free(points)])
+    above = np.mean([p[4].mean() - p[3] for p in free(points)])
+    lacking = [f"{t} {k}" for k in summary.setup.kinds for t in summary.unmatched(k)]
+    outcome, why = "fails", "; neither by rank nor in size"
+    if found.in_size or found.by_rank:
+        outcome, why = "holds", "" if found.in_size else "; by rank alone, the slope is not 1"
+    elif found.slope[1] <= 1 <= found.slope[2]:
+        outcome, why = "inconclusive", "; the slope may be 1, and the order an accident"
+    elif found.p < 0.05:
+        why = "; correlated, but too little, and not in size"
+    return Finding(
+        name,
+        claim,
+        "over {} points with a predicted overlap below 1: slope {:.2f} [{:.2f}, {:.2f}], ".format(
+            found.number, *found.slope
+        )
+        + "rank correlation {:.2f} [{:.2f}, {:.2f}] (p {:.3f}), ".format(*found.rank, found.p)
+        + f"mean distance {miss:.2f}, {above:+.2f} on average above the prediction"
+        + why
+        + (f"; unmatched: {', '.join(lacking)}" if lacking else ""),
+        outcome,
+    )
+
+
+def dissociation(summary: Summary) -> Finding:
+    """H1b."""
+    told, outcomes = [], []
+    for task in disjoint(summary):
+        if not summary.matched(task, "verdict", "LM"):
+            outcomes.append("inconclusive")
+            continue
+        for who, holder, other in (("rl", "verdict", "LM"), ("lm", "LM", "verdict")):
+            gap = difference(summary.share(task, holder, who), summary.share(task, other, who))
+            outcomes.append(outcome_of(*gap[1:], 0.0, 1.0))
+            told.append(f"{task} Z_{who.upper()} {gap[0]:+.2f} [{gap[1]:.2f}, {gap[2]:.2f}]")
+    return Finding(
+        "H1b",
+        "the dissociation is double: the agent tells more of Z_RL than the language model, and the "
+        "language model more of Z_LM than the agent",
+        "; ".join(told) + but(summary, "verdict", "LM"),
+        together(outcomes),
+    )
+
+
+def order(summary: Summary) -> Finding:
+    """H1c."""
+    told, outcomes = [], []
+    for task in summary.suits:
+        if not summary.matched(task, *THREE):
+            outcomes.append("inconclusive")
+            continue
+        index = {kind: summary.by_seed(task, "ordered", "order_index", kind=kind) for kind in THREE}
+        told.append(f"{task} " + ", ".join(f"{kind} {words(v)}" for kind, v in index.items()))
+        _, low, high = over_networks(index["LM"])
+        outcomes.append(outcome_of(low, high, -1.0, COUNTER_AT_MOST))
+        for kind in THREE[1:]:
+            _, low, high = over_networks(index[kind])
+            outcomes.append(outcome_of(low, high, LIST_AT_LEAST, 1.0))
+    return Finding(
+        "H1c",
+        f"order tells the costumes apart: the language model is a multiset (order index under "
+        f"{COUNTER_AT_MOST}), the agent a list (above {LIST_AT_LEAST}; an exact register has 0.67)",
+        "; ".join(told) or "too few competent networks",
+        together(outcomes),
+    )
+
+
+def together(outcomes: list[str]) -> str:
+    """All of them hold, one fails, or neither.
+
+    >>> together(["holds", "inconclusive"]), together(["holds", "fails"])
+    ('inconclusive', 'fails')
+    """
+    if "fails" in outcomes:
+        return "fails"
+    return "holds" if set(outcomes) == {"holds"} else "inconclusive"
+
+
+def feedback(summary: Summary) -> Finding:
+    """H1d."""
+    found = {task: summary.likeness(task, "verdict", "label") for task in summary.setup.tasks}
+    p = holm([one.equivalence for one in found.values()])
+    outcome = "inconclusive"
+    if max(p) < 0.05:
+        outcome = "holds"
+    elif any(one.verdict == "different" for one in found.values()):
+        outcome = "fails"
+    told = "; ".join(f"{task} {in_words(one)}" for task, one in found.items())
+    return Finding(
+        "H1d",
+        "verdict or label leaves no trace if the target is the same: NS(verdict, label) is "
+        "equivalent to two seeds of one objective in every task",
+        f"{told}; largest p of non-equivalence {max(p):.3f} (Holm)",
+        outcome,
+    )
+
+
+def weak(summary: Summary) -> Finding:
+    """W, as far as learning speed goes."""
+    told, outcomes = [], []
+    for task in summary.suits:
+        at = {}
+        for kind in THREE[1:]:
+            curve = summary.curves[task, kind]
+            axis, competence = (
+                curve[name].reshape(-1, summary.setup.seeds).T for name in ("tokens", "competence")
+            )
+            at[kind] = np.log(first_reached(np.float64(axis), competence, HALF))
+        if not all(np.isfinite(v).all() for v in at.values()):
+            told.append(f"{task}: half of the competence was not reached by all")
+            outcomes.append("inconclusive")
+            continue
+        mean, low, high = np.exp(difference(at["verdict"], at["label"]))
+        kinds = summary.setup.env(task).action_space.num_values
+        theory = slowdown(kinds, 1 / kinds + HALF * (1 - 1 / kinds))
+        told.append(f"{task} {mean:.2f} [{low:.2f}, {high:.2f}] beside {theory:.1f}")
+        outcomes.append(outcome_of(low, high, theory / 1.5, theory * 1.5))
+    return Finding(
+        "W",
+        "an RL step is an LM step with another weight: so verdicts take as many times the tokens "
+        "of labels, to half of what memory is worth, as gradient flow without noise foretells "
+        "(within a factor of 1.5; the identity of gradients is itself a test, by enumeration)",
+        "; ".join(told),
+        together(outcomes),
+    )
+
+
+def united(summary: Summary) -> Finding:
+    """H1b, where acting and predicting take the same."""
+    tasks = [t for t in summary.setup.tasks if overlap_of(summary.setup.env(t)) == "equal"]
+    agent = "rewards" if "rewards" in summary.setup.kinds else "verdict"
+    found = {task: summary.likeness(task, agent, "LM") for task in tasks}
+    p = holm([one.equivalence for one in found.values()])
+    outcome = "inconclusive"
+    if max(p) < 0.05:
+        outcome = "holds"
+    elif any(one.verdict == "different" for one in found.values()):
+        outcome = "fails"
+    return Finding(
+        "H1b'",
+        "where acting and predicting take the same, agent and language model are equivalent to two "
+        "seeds of one objective, at matched competence",
+        f"{agent} and LM: "
+        + "; ".join(f"{task} {in_words(one)}" for task, one in found.items())
+        + f"; largest p of non-equivalence {max(p):.3f} (Holm)",
+        outcome,
+    )
+
+
+def findings_of(summary: Summary) -> list[Finding]:
+    """Where a kind lacks competent networks nothing is said of it."""
+    found = [one(summary) for one in (strong, moderate, dissociation, order, feedback, weak)]
+    if any(overlap_of(summary.setup.env(task)) == "equal" for task in summary.setup.tasks):
+        found.insert(3, united(summary))
+    return found
+
+
+SLOGAN = {
+    "S": ("S", "the strong reading (one representation whatever is told)"),
+    "M": ("H1a (M)", "the moderate one (what is remembered follows from what the objective needs)"),
+    "W": ("W", "the weak one (one gradient under another weight, as far as speed tells)"),
+}
+
+
+def lead_of(findings: list[Finding]) -> str:
+    """The verdict on each reading of the slogan, in a sentence each."""
+    by_name = {one.name: one for one in findings}
+    said = []
+    for name, reading in SLOGAN.values():
+        one = by_name[name]
+        verb = one.outcome if one.outcome != "inconclusive" else "is inconclusive"
+        said.append(f"{reading[0].upper()}{reading[1:]} {verb}: {one.found}.")
+    return " ".join(said)

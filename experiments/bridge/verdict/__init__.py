@@ -1,0 +1,1 @@
+"""The price of bandit feedback."""

@@ -1,0 +1,225 @@
+"""Trains the parts of `popjax bridge verdict` that are not there yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import cache, partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from agents.hyperparams import Hyperparams
+from agents.lm import LMConfig, reading
+from agents.regimes import REGIMES, make_train
+from agents.regimes.choices import log_probs, of, sizes_of
+from agents.regimes.data import own_labels
+from experiments.bridge import rates
+from experiments.bridge.batched_objectives import AXES, make_advance, make_told
+from experiments.bridge.batched_ppo import make_ppo
+from experiments.bridge.store import tables_of
+from experiments.bridge.verdict.config import (
+    ALL,
+    BESIDE,
+    ENOUGH,
+    PRESETS,
+    RUNGS,
+    Curves,
+    Part,
+    Setup,
+)
+from experiments.bridge.verdict.gradients import NAMES, make_measure
+from experiments.results.errors import UserError, positive
+from experiments.results.store import Table, open_study
+from experiments.train.build import memory_name
+from experiments.train.compile import lane_keys
+from popjax.players import play
+from popjax.words import nearest
+
+
+class Programs(NamedTuple):
+    """What is compiled once for all rungs and learning rates. begin: `keys -> states`. advance: see
+    `make_advance`. examine: `params -> [lanes]` the probability of the right action on decks that
+    are not read."""
+
+    begin: Callable[..., Any]
+    advance: Callable[..., Any]
+    examine: Callable[..., Any]
+
+
+@cache
+def measure_of(setup: Setup, suits: int, game: str) -> Callable[..., Any]:
+    """What the gradients of any rung are like at the parameters of all seeds."""
+    env, oracle = setup.env(suits, game), setup.oracle(suits, game)
+    one = make_measure(env, setup.network(suits, game), ALL, oracle, setup.num_gradients)
+    return jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
+
+
+@cache
+def programs_of(setup: Setup, suits: int, batch: int, game: str, beside: str = "") -> Programs:
+    """For so many suits and so large batches. beside: of one of these ways alone."""
+    env, network, oracle = (make(suits, game) for make in (setup.env, setup.network, setup.oracle))
+    config = LMConfig(batch, previous_action="off", schedule="constant", warmup=0.0)
+    hyperparams = Hyperparams(max_grad_norm=1.0)
+    if not beside:
+        init, step = make_told(env, network, config, ALL, oracle)
+    elif beside == "PPO":
+        init, one = make_ppo(env, network, config, oracle)
+        step = ignoring(one)
+    else:
+        init, segment = make_train(env, network, config, REGIMES[BESIDE[beside]], oracle)
+        step = ignoring(partial(first_row, segment))
+    decks = play(env, oracle, jax.random.key(2**31), setup.num_decks)
+    x, start = reading(env, decks, "obs")
+    label, judged = own_labels(env, decks)
+
+    def examine(params):
+        policy = network.apply(params, network.initial_carry(setup.num_decks), x, start)[2]
+        right = jnp.exp(of(log_probs(sizes_of(env), policy), label))
+        return jnp.mean(right, where=judged)
+
+    longest = setup.looks(batch)[-1]
+    return Programs(
+        jax.jit(jax.vmap(lambda key: init(key, hyperparams, longest))),
+        make_advance(step, hyperparams),
+        jax.jit(jax.vmap(examine)),
+    )
+
+
+def first_row(segment, state, hyperparams):
+    """One update of a rung of the ladder, and its axes."""
+    state, metrics = segment(state, hyperparams, 1)
+    return state, {name: jnp.float32(metrics[name][0]) for name in AXES}
+
+
+def ignoring(one):
+    """A step that is told in one way alone, as `make_advance` asks for it."""
+
+    def step(state, hyperparams, told, share):
+        state, news = one(state, hyperparams)
+        return state, {name: jnp.float32(news[name]) for name in AXES}
+
+    return step
+
+
+def run_part(setup: Setup, part: Part, rate: float, watch: Callable[..., Iterable]) -> Table:
+    """Trains all seeds side by side until all are done or time is over: one line a look and seed.
+
+    right: the mean probability of the right action at the judged steps of the held-out decks.
+    """
+    clock, seeds = time.perf_counter(), tuple(range(setup.seeds))
+    rows = []
+    for update, state, right, sums in looked_at(setup, part, seeds, [rate] * len(seeds), watch):
+        found = dict.fromkeys(NAMES, np.full(len(seeds), np.nan))
+        if part.told not in BESIDE:
+            keys = jax.vmap(jax.random.fold_in)(state.key, -1 - state.update)
+            measure, told = measure_of(setup, part.suits, part.game), list(ALL).index(part.told)
+            found = measure(state.params, keys, told)
+        rows.append(
+            {
+                "seed": np.array(seeds),
+                "update": np.full(len(seeds), update),
+                "seconds": np.full(len(seeds), time.perf_counter() - clock),
+                "right": right,
+                **sums,
+                **{name: np.float64(found[name]) for name in NAMES},
+            }
+        )
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+def try_rates(setup: Setup, part: Part, watch: Callable[..., Iterable]) -> Table:
+    """All learning rates on tuning seeds: one line a look and run."""
+    run = rates.lanes(setup.rates, setup.trials)
+    looks = [(update, right) for update, _, right, _ in looked_at(setup, part, *run, watch)]
+    updates, right = zip(*looks, strict=True)
+    return rates.table_of(run, updates, "right", right)
+
+
+def looked_at(
+    setup: Setup, part: Part, seeds: tuple[int, ...], rate: Any, watch: Callable[..., Iterable]
+) -> Iterator[tuple[int, Any, np.ndarray, dict[str, np.ndarray]]]:
+    """Trains runs of those seeds and learning rates side by side until all are done or time is
+    over; at each look the update, the states, who is right `[lanes]`, and the sums of the axes."""
+    beside = part.told if part.told in BESIDE else ""
+    plan = replace(setup, learning_rate=0.0, rates=(), seeds=1)  # one program for all of them
+    programs = programs_of(plan, part.suits, part.batch, part.game, beside)
+    told = 0 if beside else list(ALL).index(part.told)
+    state, sums = programs.begin(lane_keys(seeds)[0]), dict.fromkeys(AXES, 0.0)
+    for before, update in watch(list(pairwise([0, *setup.looks(part.batch)]))):
+        state, news = programs.advance(state, told, 0.0, update - before, jnp.float32(rate))
+        sums = {name: sums[name] + np.float64(news[name]) for name in AXES}
+        right = np.float64(programs.examine(state.params))
+        yield update, state, right, sums
+        if (right > ENOUGH).all():
+            break
+
+
+def verdict(
+    out: Path, study: str, preset: str, memory: str, seeds: int | None, console: Console
+) -> tuple[Path, Setup, dict[Part, Curves], dict[Part, Table]]:
+    """Trains the parts that are not there yet, one file each. The folder of the study, what was
+    set, the curves of all parts, and the learning rates that were tried for them."""
+    if preset not in PRESETS:
+        raise UserError(nearest(preset, PRESETS, "preset"))
+    setup = replace(PRESETS[preset], memory=memory_name(memory))
+    if seeds is not None:
+        positive("seeds", seeds)
+        setup = replace(setup, seeds=seeds)
+    folder = open_study(out, study, {"kind": "verdict", **setup.plain})
+    names = {part: name_of(part) for part in setup.parts}
+    files = {part: folder / f"{name}.parquet" for part, name in names.items()}
+    console.print(
+        f"{len(files)} parts of {setup.seeds} seeds in {folder}: "
+        f"{sum(file.exists() for file in files.values())} finished"
+    )
+
+    def watch(title: str) -> partial:
+        shown = {"console": console, "disable": not console.is_terminal}
+        return partial(track, description=title, transient=True, **shown)
+
+    def choose(part: Part, title: str) -> Table:
+        return try_rates(setup, part, watch(title))
+
+    def chosen(table: Table) -> str:
+        return f"learning rate {rates.best(table, 'right', 'fastest'):g} of {len(setup.rates)}, "
+
+    def make(part: Part, title: str) -> Table:
+        rate = rates.best(tried[part], "right", "fastest") if setup.rates else setup.learning_rate
+        return run_part(setup, part, rate, watch(title))
+
+    def about(table: Table) -> str:
+        return f"right {table['right'][-setup.seeds :].mean():.3f}, "
+
+    titles = {p: title_of(p) for p in files}
+    of_rates = {p: folder / f"{names[p]}-rates.parquet" for p in files if setup.rates}
+    tried = tables_of(of_rates, titles, choose, console, chosen)
+    tables = tables_of(files, titles, make, console, about)
+    curves = {
+        part: {name: column.reshape(-1, setup.seeds).T for name, column in table.items()}
+        for part, table in tables.items()
+    }
+    return folder, setup, curves, tried
+
+
+def name_of(part: Part) -> str:
+    """Of a part's file.
+
+    >>> name_of(Part(4, "verdict", 64)), name_of(Part(4, "sum, critic", 64, "8 cards"))
+    ('4-bandit-64', '4-sum-critic-64-8-cards')
+    """
+    told = RUNGS.get(part.told) or part.told.replace(", ", "-")
+    game = f"-{part.game.replace(' ', '-')}" if part.game else ""
+    return f"{part.suits}-{told}-{part.batch}{game}"
+
+
+def title_of(part: Part) -> str:
+    game = f" ({part.game})" if part.game else ""
+    return f"{part.suits} suits{game} by {part.told}, {part.batch} episodes a batch"

@@ -1,0 +1,212 @@
+"""The price of a verdict: how far does supervision alone explain the gap between the costumes?
+
+The same network plays the same histories, its own, on decks of 16 cards with K suits, and is told
+of each step the right action (R2), or whether its own was right, weighted so that the expected
+gradient is the label's (R3a), or plainly (R3b), or at the end of the episode how often it was (R5).
+At two sizes of the batch: a small one, where noise may rule, and a large one.
+
+The presets on a GPU and the one of sums add other games, sums beside a critic or beside others on
+the same deck, PPO, and longer episodes; the former also the six cells of two targets by three kinds
+of feedback.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from agents.memory import MEMORIES
+from agents.networks import Backbone, LanguageModel
+from agents.regimes import REGIMES, Regime
+from experiments.bridge.decks import ManySuits, rememberer
+from experiments.bridge.rates import FEW, MANY
+from experiments.bridge.store import plain
+from popjax import make
+from popjax.core import Environment
+from popjax.players import Player, make_player
+from popjax.tokens import target_of
+
+RUNGS = {
+    "label": "dagger",
+    "unbiased verdict": "bandit_ce",
+    "verdict": "bandit",
+    "sum": "sum_to_end",
+}
+BESIDE = {"sum, critic": "sum_to_end", "sum, group": "grpo", "PPO": "ppo"}
+"""More ways to be told: the sum beside a critic's value, or beside the mean of others on the same
+deck; and PPO on the rewards, several passes a batch. No part of the first studies."""
+ENOUGH = 0.97  # of the probability of the right action: a part whose seeds all have it is over
+Curves = dict[str, np.ndarray]  # [seeds, looks] each
+
+
+class Part(NamedTuple):
+    """One way to be told, of so many suits, in batches of so many episodes.
+
+    game: "" for RepeatPrevious as the setup has it, or with another "k 2", or of "64 cards"; else
+    the id of an environment, whose actions are counted as suits.
+    """
+
+    suits: int
+    told: str
+    batch: int
+    game: str = ""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that decides the result.
+
+    batches: episodes of an update. updates: how many at most, for each of them.
+    suits_of_all_batches: other batches than the largest are made with these.
+    num_looks: how often the learner is examined, at equal ratios of updates, on `num_decks` decks
+    that it does not read, and its gradients on `num_gradients` episodes. beside: more ways to be
+    told. games, lengths: more games and numbers of cards, in the largest batches. factorial: the
+    preset of `experiments.bridge.factorial.conditions` whose six cells belong to it as well, if
+    any. rates:
+    learning rates, each tried with `trials` tuning seeds, for every part; none: all learn with
+    `learning_rate`.
+    """
+
+    memory: str = "gru"
+    seeds: int = 5
+    suits: tuple[int, ...] = (2, 4, 8)
+    cards: int = 16
+    k: int = 3
+    features: int = 48
+    head_features: int = 32
+    batches: tuple[int, ...] = (64, 16)
+    updates: tuple[int, ...] = (600, 1200)
+    suits_of_all_batches: tuple[int, ...] = (4,)
+    num_looks: int = 30
+    num_decks: int = 256
+    num_gradients: int = 32
+    learning_rate: float = 1e-3
+    beside: tuple[str, ...] = ()
+    games: tuple[str, ...] = ()
+    lengths: tuple[int, ...] = ()
+    factorial: str = ""
+    rates: tuple[float, ...] = ()
+    trials: int = 2
+
+    def env(self, suits: int, game: str = "") -> Environment:
+        if game and not game.startswith("k ") and not game.endswith(" cards"):
+            return make(game)
+        k = int(game.removeprefix("k ")) if game.startswith("k ") else self.k
+        cards = int(game.split()[0]) if game.endswith(" cards") else self.cards
+        return ManySuits(suits=suits, cards_of_a_suit=cards // suits, k=k)
+
+    def oracle(self, suits: int, game: str = "") -> Player:
+        env = self.env(suits, game)
+        return rememberer(env) if isinstance(env, ManySuits) else make_player(env)
+
+    def network(self, suits: int, game: str = "") -> LanguageModel:
+        backbone = Backbone((MEMORIES[self.memory](features=self.features),))
+        sizes = target_of(self.env(suits, game)).sizes
+        return LanguageModel(backbone, sizes, suits, self.head_features)
+
+    @property
+    def longer(self) -> list[tuple[int, str]]:
+        """Suits and game of each other length, at the middle number of suits."""
+        suits = self.suits[len(self.suits) // 2]
+        return [(suits, f"{cards} cards") for cards in self.lengths]
+
+    @property
+    def others(self) -> list[tuple[int, str]]:
+        """Choices and name of each other game."""
+        suits = self.suits[len(self.suits) // 2]
+        return [
+            (suits if game.startswith("k ") else make(game).action_space.num_values, game)
+            for game in self.games
+        ]
+
+    @property
+    def parts(self) -> list[Part]:
+        large = max(self.batches)
+        first = [
+            Part(k, told, b)
+            for b in self.batches
+            for k in (self.suits if b == large else self.suits_of_all_batches)
+            for told in RUNGS
+        ]
+        more = [Part(k, told, large) for k in self.suits for told in self.beside]
+        apart = [
+            Part(k, told, large, game)
+            for k, game in [*self.longer, *self.others]
+            for told in ("label", "verdict", "sum", *self.beside)
+        ]
+        return [*first, *more, *apart]
+
+    def looks(self, batch: int) -> list[int]:
+        """After how many updates the learner is examined."""
+        longest = self.updates[self.batches.index(batch)]
+        later = np.geomspace(1, longest, self.num_looks).round().astype(int)
+        return [0, *np.unique(later).tolist()]
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        return plain(self, SINCE)
+
+
+SINCE = ("beside", "games", "lengths", "factorial", "rates", "trials")
+"""Settings that the first studies, whose folders go on, did not have."""
+
+MEMORIES_OF = {"gpu": ("gru", "s5")}
+"""What a preset is run with if no memory is named, each a study of its own."""
+PRESETS = {
+    "mini": Setup(rates=FEW),
+    "gpu": Setup(
+        seeds=10,
+        suits=(2, 4, 8, 16),
+        cards=32,
+        k=4,
+        features=128,
+        head_features=128,
+        batches=(4096, 256, 16),
+        updates=(2000, 6000, 20000),
+        suits_of_all_batches=(2, 4, 8, 16),
+        beside=tuple(BESIDE),
+        games=(
+            "k 2",
+            "k 8",
+            "RepeatFirstEasy",
+            "CountRecallEasy",
+            "CountRecallMedium",
+            "CountRecallHard",
+        ),
+        lengths=(16, 64, 128, 256),
+        factorial="gpu",
+        rates=MANY,
+    ),
+    "sums": Setup(
+        suits=(4,),
+        batches=(64,),
+        updates=(1200,),
+        num_looks=25,
+        beside=tuple(BESIDE),
+        lengths=(8, 32),
+    ),
+    "smoke": Setup(
+        suits=(2, 4),
+        features=8,
+        head_features=8,
+        batches=(8, 4),
+        updates=(4, 8),
+        suits_of_all_batches=(2,),
+        num_looks=3,
+        num_decks=16,
+        num_gradients=8,
+        rates=FEW[1:3],
+        trials=1,
+    ),
+}
+
+
+def rung(told: str) -> Regime:
+    """Of the ladder, without a critic, which would partly share a sum out among the steps."""
+    regime = REGIMES[RUNGS[told]]
+    return replace(regime, baseline="constant") if regime.baseline == "value" else regime
+
+
+ALL = {told: rung(told) for told in RUNGS}

@@ -1,0 +1,104 @@
+"""What an update of a rung is made of: how much of it is signal, and which way it points.
+
+All on one fresh batch of the learner's own histories, episode by episode:
+
+    signal to noise       |E g|^2 / tr Cov(g), g the gradient of one episode
+    noise scale           its inverse: the episodes at which signal and noise are equal (McCandlish
+                          et al. 2018, arXiv 1812.06162)
+    cosines               of the batch's gradient with that of the labels of the same steps, and
+                          with that of the labels weighted by the probability they already have,
+                          which is what a verdict has in expectation
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Int, Key
+
+from agents.hyperparams import Hyperparams
+from agents.lm import LMConfig
+from agents.networks import LanguageModel
+from agents.regimes import Regime
+from agents.regimes.choices import log_probs, of, sizes_of
+from agents.regimes.data import Batch
+from agents.regimes.rungs import mean, read
+from experiments.bridge.batched_objectives import make_reads, pairs
+from experiments.bridge.batched_ppo import first_gradient
+from popjax.core import Environment
+from popjax.players import Player
+
+NAMES = ("signal", "noise", "cos_expected", "cos_quarter", "cos_labels", "cos_ppo")
+
+
+def gradients(
+    env: Environment,
+    network: LanguageModel,
+    params: Any,
+    batch: Batch,
+    word: Int[Array, "T B"],
+    weight: Float[Array, "T B"],
+) -> Float[Array, "B P"]:
+    """Of each episode alone."""
+
+    def loss(params, episode, word, weight):
+        alone = jax.tree.map(lambda leaf: leaf[:, None], episode)
+        pi = log_probs(sizes_of(env), read(params, env, network, alone)[1][:, 0])
+        return -jnp.sum(weight * of(pi, word))
+
+    def one(episode, word, weight):
+        return ravel_pytree(jax.grad(loss)(params, episode, word, weight))[0]
+
+    return jax.vmap(one, in_axes=1)(batch, word, weight)
+
+
+def cosine(a: Float[Array, " P"], b: Float[Array, " P"]) -> Float[Array, ""]:
+    return a @ b / (jnp.linalg.norm(a) * jnp.linalg.norm(b) + 1e-30)
+
+
+def make_measure(
+    env: Environment,
+    network: LanguageModel,
+    rungs: dict[str, Regime],
+    oracle: Player,
+    num_episodes: int,
+) -> Callable[[Any, Key[Array, ""], Any], dict[str, Float[Array, ""]]]:
+    """`(params, key, told) ->` the numbers of `NAMES` for the rung of number `told`; the key is
+    consumed.
+
+    signal, noise: `|E g|^2` without the share that noise has in the square of a mean, and tr Cov.
+    cos_expected, cos_quarter: of the gradient of all episodes, and of a quarter of them, with the
+        weighted labels'. cos_labels: with the labels'. cos_ppo: of the gradient of
+        PPO's first pass on these episodes with the labels', whatever the rung.
+    """
+    config = LMConfig(num_episodes, previous_action="off")
+    reads = make_reads(env, network, config, oracle)
+
+    def measure(params, key, told):
+        batch = reads(params, key, 0, 0.0)
+
+        def labels(params, weighted):
+            pi = log_probs(sizes_of(env), read(params, env, network, batch)[1])
+            right = of(pi, batch.label)
+            weight = jax.lax.stop_gradient(jnp.exp(right)) if weighted else 1.0
+            return -mean(weight * right, batch.labelled)
+
+        plain, weighted = (ravel_pytree(jax.grad(labels)(params, w))[0] for w in (False, True))
+        word, weight = (part[told] for part in pairs(env, rungs, batch))
+        ppo = ravel_pytree(first_gradient(params, env, network, batch, Hyperparams()))[0]
+        own = gradients(env, network, params, batch, word, weight * num_episodes)
+        g, noise = own.mean(axis=0), jnp.sum(jnp.var(own, axis=0, ddof=1))
+        return {
+            "signal": g @ g - noise / num_episodes,
+            "noise": noise,
+            "cos_expected": cosine(g, weighted),
+            "cos_quarter": cosine(own[: num_episodes // 4].mean(axis=0), weighted),
+            "cos_labels": cosine(g, plain),
+            "cos_ppo": cosine(ppo, plain),
+        }
+
+    return measure

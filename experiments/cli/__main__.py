@@ -1,0 +1,28 @@
+"""The `popjax` command as a process: Ctrl-C ends it with one line from its first moment on.
+
+The imports of the command take seconds, in which nothing is under way that could be lost.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+
+def main() -> int:
+    """Runs the command that the words of this process stand for; its exit code."""
+    before = signal.signal(signal.SIGINT, _leave)
+    from experiments.cli.app import main as command
+
+    signal.signal(signal.SIGINT, before)
+    return command()
+
+
+def _leave(*_: object) -> None:
+    os.write(2, b"popjax: stopped\n")
+    os._exit(130)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,485 @@
+"""Reinforcement learning beside language modelling: the commands `popjax bridge ...`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from agents.ranges import Seed, Within
+from experiments.cli.explore import BridgeGears
+from experiments.cli.train import DEFAULT_OUT
+from experiments.results.errors import UserError
+from experiments.results.spec import Seeds
+from experiments.train.build import env_name, memory_name
+
+
+@dataclass(frozen=True)
+class BridgeOverlap:
+    """How much of what an agent must remember a language model must remember too, by the rules.
+
+    For every environment whose cards come whatever is done: the nats of both statistics given the
+    clock and the card on the table, summed over the steps that are paid, and the share of each that
+    the other tells. In closed form, and beside it from decks that the environment deals.
+
+    Example: popjax bridge overlap --envs RepeatFirstEasy CountRecallEasy
+    """
+
+    envs: tuple[str, ...] = ()
+    """Environments to list; the Easy ones if not given."""
+    episodes: Annotated[int, Within(1, 100_000)] = 1000
+    """Decks to deal for the second route."""
+    seed: Seed = 0
+    """Of these decks."""
+
+    def run(self, console: Console) -> None:
+        import jax
+
+        from experiments.bridge.measures.overlap import CAUSAL, STATISTICS, exact, sampled
+        from popjax import ENVS, make
+
+        names = [env_name(name) for name in self.envs]
+        table = Table(
+            title="what acting and predicting have in common, by the rules",
+            caption="U(RL|LM): share of what acting needs that predicting needs too; U(LM|RL): the "
+            "other way.\nsampled: the same from decks dealt by the environment. nats: an episode.",
+            caption_justify="left",
+        )
+        for name in ("id", "acting needs", "predicting needs", "they are"):
+            table.add_column(name)
+        for name in ("U(RL|LM)", "sampled", "U(LM|RL)", "sampled", "RL, nats", "LM, nats"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for name in names or [name for name in ENVS if name.endswith("Easy")]:
+            env = make(name)
+            if env.name in CAUSAL:
+                statistic = CAUSAL[env.name]
+                table.add_row(name, statistic, statistic, "equal, causal", "1", "", "~1")
+                continue
+            if env.name not in STATISTICS:
+                if names:
+                    raise UserError(f"what {name} takes is not known in closed form")
+                continue
+            found = exact(env)
+            drawn = sampled(env, jax.random.key(self.seed), self.episodes)
+            table.add_row(
+                name,
+                *STATISTICS[env.name],
+                found.kind,
+                f"{found.rl_given_lm:.3f}",
+                f"{drawn.rl_given_lm:.3f}",
+                f"{found.lm_given_rl:.3f}",
+                f"{drawn.lm_given_rl:.3f}",
+                f"{found.of_rl.sum():.1f}",
+                f"{found.of_lm.sum():.1f}",
+            )
+        console.print(table)
+
+
+@dataclass(frozen=True)
+class BridgeCompare:
+    """Two trained runs of one environment: how alike are the states of their networks?
+
+    Likeness by seven measures with its null and ceiling, what either tells of what is hidden, and
+    how much of one state a map makes of the other.
+
+    Example: popjax bridge compare results/demo/CELL_A results/demo/CELL_B
+    """
+
+    a: Annotated[Path, tyro.conf.Positional]
+    """Folder of a cell, as `popjax train` or `popjax sweep` makes it."""
+    b: Annotated[Path, tyro.conf.Positional]
+    """Another one."""
+    episodes: Annotated[int, Within(64, 2**17)] = 2048
+    """Histories that both read."""
+    seed: Seed = 0
+    """Of these histories."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bridge.compare import Pair
+        from experiments.bridge.page import print_grid
+
+        pair = Pair(self.a, self.b, self.episodes, self.seed)
+        for name, run in zip("AB", pair.runs, strict=True):
+            console.print(f"{name}: {run.name} on {run.spec.env}, {len(run.spec.seeds)} seeds")
+        for grid in (pair.likeness(), pair.told(), pair.translated()):
+            print_grid(grid, console)
+
+
+@dataclass(frozen=True)
+class Flagship:
+    """What every flagship is asked."""
+
+    preset: str = "mini"
+    """How long: mini (minutes on two cores), gpu (hours on one), or smoke, which only shows that
+    all of it works."""
+    memory: str = ""
+    """Memory model, such as s5, or several with commas between them, each a study of its own; gru
+    if not given, and in the preset gpu all that the experiment was planned with."""
+    seeds: Seeds | None = None
+    """How many seeds instead of the preset's."""
+    out: Path = DEFAULT_OUT
+    """Folder of all studies."""
+    study: str = ""
+    """Name of the study: a folder in `out`."""
+
+    def each(self, memories: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+        """Memory and study of all that is to be run. memories: of the presets that have several."""
+        names = self.memory.split(",") if self.memory else memories.get(self.preset, ("gru",))
+        names = [name.strip() for name in names]
+        if not all(names):
+            raise UserError(f"a memory is missing between the commas of {self.memory!r}")
+        names = list(dict.fromkeys(map(memory_name, names)))
+        if len(names) == 1:
+            return [(names[0], self.study)]
+        return [(name, f"{self.study}-{name}") for name in names]
+
+
+@dataclass(frozen=True)
+class BridgeSameDeck(Flagship):
+    """Same deck, different memory: is what an agent remembers what a language model remembers?
+
+    One architecture, the same cards, told the next card, the right answer, or right and wrong. What
+    each network holds beside what the rules say it must, forgetting curves, likeness with its null
+    and ceiling, order, and transplanted states, with what became of each hypothesis. Run it again
+    to go on.
+
+    Example: popjax bridge same-deck
+    """
+
+    study: str = "same-deck"
+    """Name of the study: a folder in `out`."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bridge.same_deck.conditions import present, same_deck
+        from experiments.bridge.same_deck.config import MEMORIES_OF
+
+        for memory, study in self.each(MEMORIES_OF):
+            folder, summary = same_deck(self.out, study, self.preset, memory, self.seeds, console)
+            for path in present(folder, summary, console):
+                console.print(f"written to {path}")
+
+
+@dataclass(frozen=True)
+class BridgeVerdict(Flagship):
+    """The price of a verdict: how far does supervision alone explain the gap to language models?
+
+    One network, its own histories, decks of 2, 4 and 8 suits; told labels, verdicts or sums. Tokens
+    to a criterion beside the closed form, learning curves over tokens and nats, the signal and the
+    noise of gradients, and what became of each hypothesis. Run it again to go on.
+
+    Example: popjax bridge verdict
+    """
+
+    study: str = "verdict"
+    """Name of the study: a folder in `out`."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bridge.page import show
+        from experiments.bridge.verdict.conditions import verdict
+        from experiments.bridge.verdict.config import MEMORIES_OF
+        from experiments.bridge.verdict.factorial import six_cells
+        from experiments.bridge.verdict.page import shown
+
+        for memory, study in self.each(MEMORIES_OF):
+            asked = (self.out, study, self.preset, memory, self.seeds, console)
+            folder, setup, curves, tried = verdict(*asked)
+            six = six_cells(folder, setup, console)
+            show(shown(curves, setup, self.preset, tried, six), folder, console)
+
+
+@dataclass(frozen=True)
+class BridgeLoop(Flagship):
+    """Opening and closing the loop: what a model does when its own outputs come back to it.
+
+    A clone that copies itself, one that believes its own guesses, a language model that dreams
+    decks, and what tuning for reward forgets; each beside a closed form or an exact rule, and what
+    became of each hypothesis. Run it again to go on.
+
+    Example: popjax bridge loop
+    """
+
+    study: str = "loop"
+    """Name of the study: a folder in `out`."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bridge.loop.config import MEMORIES_OF, loop
+        from experiments.bridge.loop.page import shown
+        from experiments.bridge.page import show
+
+        for memory, study in self.each(MEMORIES_OF):
+            asked = (self.out, study, self.preset, memory, self.seeds, console)
+            folder, setup, tables = loop(*asked)
+            show(shown(tables, setup, self.preset), folder, console)
+
+
+@dataclass(frozen=True)
+class BridgeForgetting:
+    """How fast each memory forgets, as an agent and as a language model: the second score.
+
+    Trains the cells that are absent, then reads back from the same histories what is left of each
+    earlier token: half-life, and recoverable nats, beside the untrained network. Run it again to
+    go on, or with more environments and memories.
+
+    Example: popjax bridge forgetting --envs RepeatPreviousEasy --memories gru s5
+    """
+
+    preset: str = "mini"
+    """How the cells are trained and looked at: mini, gpu or smoke."""
+    envs: tuple[str, ...] = ()
+    """Environments instead of the preset's; `all` for every one."""
+    memories: tuple[str, ...] = ()
+    """Memory models instead of the preset's."""
+    seeds: Seeds | None = None
+    """How many seeds instead of the preset's."""
+    out: Path = DEFAULT_OUT
+    """Folder of all studies."""
+    study: str = "forgetting"
+    """Name of the study: a folder in `out`."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bridge import forgetting as report
+        from experiments.bridge.forgetting import suite_forgetting
+        from experiments.bridge.page import Picture, Section, Shown, show
+
+        folder, preset, tables = suite_forgetting(
+            self.out, self.study, self.preset, self.envs, self.memories, self.seeds, console
+        )
+        table, figure = report.suite_table(tables), report.draw(tables)
+        picture = Picture(figure, "Nats that can be read back, by lag, in both costumes")
+        found = Shown(
+            "forgetting",
+            "What each memory forgets, in both costumes",
+            report.lead(tables),
+            [],
+            [table],
+            [Section("By lag", "", [picture, table])],
+            figure,
+            100,
+            asdict(preset),
+        )
+        show(found, folder, console)
+
+
+@dataclass(frozen=True)
+class BridgeFloors:
+    """The least loss that any predictor of the next token can have, in nats, for all environments.
+
+    Where the policy matters, a floor belongs to the player that makes the histories. "exact" is the
+    floor itself; "at most" is an upper bound: the floor lies between 0 and the number, and a model
+    can go below it.
+
+    Example: popjax bridge floors --envs HigherLowerEasy MineSweeperHard
+    """
+
+    envs: tuple[str, ...] = ()
+    """Environments to list; all if not given."""
+    out: Path | None = None
+    """Write the table to this file as well, JSON or CSV by its ending."""
+
+    def run(self, console: Console) -> None:
+        from popjax.floors import floor_table
+
+        if self.out and self.out.suffix not in (".json", ".csv"):
+            raise UserError(f"--out takes a .json or a .csv file, not {self.out}")
+        names = {env_name(name) for name in self.envs}
+        floors = [floor for floor in floor_table() if not names or floor.env_id in names]
+        table = Table(title="entropy floors, in nats")
+        for name in ("id", "player"):
+            table.add_column(name, no_wrap=True)
+        for name in ("a token", "s.e.", "an episode", "s.e. ", "tokens", "memory is worth"):
+            table.add_column(name, justify="right")
+        for name in ("kind", "how"):
+            table.add_column(name)
+        rows = [asdict(floor) | {"memory_is_worth": memory_is_worth(floor)} for floor in floors]
+        for row in rows:
+            worth, most = row["memory_is_worth"], "≤ " if row["kind"] == "at most" else ""
+            table.add_row(
+                row["env_id"],
+                row["player"],
+                f"{most}{row['nats_per_token']:.4f}",
+                f"{row['standard_error']:.4f}" if row["standard_error"] else "",
+                f"{most}{row['nats_per_episode']:.3f}",
+                f"{row['episode_error']:.4f}" if row["episode_error"] else "",
+                f"{row['tokens_per_episode']:.1f}",
+                "" if worth is None else f"{worth:.4f}",
+                row["kind"],
+                row["how"],
+            )
+        console.print(table)
+        if self.out:
+            write_rows(self.out, rows)
+            console.print(f"written to {self.out}")
+
+
+def memory_is_worth(floor) -> float | None:
+    """Nats a token between the best predictor without memory and the best of all, where known."""
+    if floor.without_memory is None:
+        return None
+    return floor.without_memory - floor.nats_per_token
+
+
+def write_rows(path: Path, rows: list[dict]) -> None:
+    """Rows with the same names, as a JSON list or as CSV."""
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            if path.suffix == ".json":
+                json.dump(rows, file, indent=1)
+                return
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise UserError(f"cannot write to {path}: {error.strerror}") from None
+
+
+@dataclass(frozen=True)
+class BridgeTokens:
+    """What a language model predicts at each step of each environment.
+
+    Example: popjax bridge tokens --envs CountRecallHard
+    """
+
+    envs: tuple[str, ...] = ()
+    """Environments to list; all if not given."""
+
+    def run(self, console: Console) -> None:
+        from popjax import ENVS
+        from popjax.tokens import Vocabulary, target_of
+
+        table = Table(title="tokens to predict")
+        table.add_column("id", no_wrap=True)
+        for name in ("components", "values of each", "flat vocabulary"):
+            table.add_column(name, justify="right")
+        for name in ("depends on actions", "what it is"):
+            table.add_column(name)
+        for name in [env_name(name) for name in self.envs] or ENVS:
+            target = target_of(ENVS[name])
+            about = " ".join((type(target).__doc__ or "").split())
+            table.add_row(
+                name,
+                str(len(target.sizes)),
+                str(target.sizes[0]),
+                str(Vocabulary(ENVS[name]).size),
+                "yes" if target.needs_action else "no",
+                about.split(". ")[0].rstrip("."),
+            )
+        console.print(table)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What every experiment is asked."""
+
+    preset: str = "mini"
+    """How long: mini (minutes), or smoke, which only shows that all of it works."""
+    memory: str = "gru"
+    """Memory model, such as gru."""
+    seeds: Seeds = 5
+    """How many seeds."""
+    out: Path = DEFAULT_OUT
+    """Folder of all studies."""
+    study: str = ""
+    """Name of the study: a folder in `out`."""
+
+
+@dataclass(frozen=True)
+class BridgeCopycat(Experiment):
+    """A model that foretells 99 % of an expert's actions by copying, and what it earns by itself.
+
+    Beside it the copier's closed form, a clone that cannot but copy, DAgger, and a clone that does
+    not see its own actions. Run it again to go on.
+
+    Example: popjax bridge copycat --memory gru
+    """
+
+    study: str = "copycat"
+    """Name of the study: a folder in `out`."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bridge.loop.copycat import (
+            copycat,
+            outcomes_of,
+            print_outcomes,
+            write_figure,
+        )
+
+        folder, tables = copycat(
+            self.out, self.study, self.preset, self.memory, self.seeds, console
+        )
+        outcomes = outcomes_of(tables)
+        print_outcomes(outcomes, console)
+        for path in write_figure(outcomes, folder):
+            console.print(f"written to {path}")
+
+
+@dataclass(frozen=True)
+class BridgeFactorial(Experiment):
+    """Six ways from a language model to an agent on a tiny deck: two targets, three feedbacks.
+
+    The next observation or the oracle's action; told as labels, as a verdict a step, or as one sum
+    an episode. Run it again to go on.
+
+    Example: popjax bridge factorial --memory gru
+    """
+
+    study: str = "factorial"
+    """Name of the study: a folder in `out`."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bridge.factorial.conditions import factorial
+        from experiments.bridge.factorial.figures import write_figure
+        from experiments.bridge.factorial.findings import print_factorial
+
+        folder, setup, curves = factorial(
+            self.out, self.study, self.preset, self.memory, self.seeds, console
+        )
+        print_factorial(curves, setup, console)
+        for path in write_figure(curves, folder):
+            console.print(f"written to {path}")
+
+
+BRIDGES = {
+    "gears": BridgeGears,
+    "floors": BridgeFloors,
+    "tokens": BridgeTokens,
+    "overlap": BridgeOverlap,
+    "compare": BridgeCompare,
+    "copycat": BridgeCopycat,
+    "factorial": BridgeFactorial,
+    "same-deck": BridgeSameDeck,
+    "verdict": BridgeVerdict,
+    "loop": BridgeLoop,
+    "forgetting": BridgeForgetting,
+}
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """Reinforcement learning beside language modelling: gears, floors, tokens and experiments.
+
+    Example: popjax bridge floors --envs HigherLowerEasy
+    """
+
+    what: (
+        Annotated[BridgeGears, tyro.conf.subcommand("gears")]
+        | Annotated[BridgeFloors, tyro.conf.subcommand("floors")]
+        | Annotated[BridgeTokens, tyro.conf.subcommand("tokens")]
+        | Annotated[BridgeOverlap, tyro.conf.subcommand("overlap")]
+        | Annotated[BridgeCompare, tyro.conf.subcommand("compare")]
+        | Annotated[BridgeCopycat, tyro.conf.subcommand("copycat")]
+        | Annotated[BridgeFactorial, tyro.conf.subcommand("factorial")]
+        | Annotated[BridgeSameDeck, tyro.conf.subcommand("same-deck")]
+        | Annotated[BridgeVerdict, tyro.conf.subcommand("verdict")]
+        | Annotated[BridgeLoop, tyro.conf.subcommand("loop")]
+        | Annotated[BridgeForgetting, tyro.conf.subcommand("forgetting")]
+    )
+    """What to look at."""
+
+    def run(self, console: Console) -> None:
+        self.what.run(console)

@@ -1,0 +1,68 @@
+"""The report of a study: tables in the terminal, a page and figures beside the results, or text."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from experiments.reports.terminal import finished_rows, print_sheet, result_sheets
+from experiments.results.errors import UserError
+from experiments.results.spec import id_of
+from experiments.results.study import Row, check_summary, read_rows, unfinished
+from popjax.words import nearest
+
+FORMATS = ("html", "md", "csv", "json")
+
+
+def report_study(folder: Path, console: Console, form: str = "html") -> None:
+    """html: prints the tables of a study and writes its page. md, csv, json: prints that."""
+    if form not in FORMATS:
+        raise UserError(nearest(form, FORMATS, "format"))
+    rows = finished_rows(folder)
+    for row in rows:
+        check_summary(folder / id_of(row.record["spec"]), row.summary)
+    if form == "html":
+        print_rows(folder, rows, console)
+    else:
+        from experiments.reports.export import AS_TEXT
+
+        sys.stdout.write(AS_TEXT[form](folder.name, rows))
+
+
+def print_study(folder: Path, console: Console, write: bool = True) -> list[UserError]:
+    """The tables of the cells of a study that can be read, and its page unless that is there and
+    nothing is to be written. Returns what is wrong with the other cells, each said in a line."""
+    rows, faults = read_rows(folder)
+    for row in rows:
+        try:
+            check_summary(folder / id_of(row.record["spec"]), row.summary)
+        except UserError as error:
+            rows = [other for other in rows if other is not row]
+            faults.append(error)
+    for fault in faults:
+        console.print(str(fault), style="red", markup=False, soft_wrap=True)
+    if rows:
+        print_rows(folder, rows, console, write or not (folder / "report.html").exists())
+    return faults
+
+
+def print_rows(folder: Path, rows: list[Row], console: Console, write: bool = True) -> None:
+    """The tables of a study, and where its page lies."""
+    from experiments.reports.write import write_report
+
+    for sheet in result_sheets(folder.name, rows):
+        print_sheet(sheet, console)
+    if missing := len(unfinished(folder)):
+        some = "1 cell has" if missing == 1 else f"{missing} cells have"
+        console.print(f"{some} begun and not ended: the command that began goes on with them")
+    if write:
+        try:
+            write_report(folder, rows)
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(f"cannot write the report to {folder}: {reason}") from None
+    report = folder / "report.html"
+    line = f"report: {report} (figures beside it)"
+    console.print(line, highlight=False, soft_wrap=True, markup=False, emoji=False)

@@ -1,0 +1,1 @@
+"""Training one cell: its network, its compiled program, its settings."""

@@ -1,0 +1,1 @@
+"""Named settings: presets, published ones, and those found by search."""

@@ -1,0 +1,117 @@
+"""One program for many ways of being told makes the very gradients of the ladder."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agents.lm import LMConfig, init_params
+from agents.memory import MEMORIES
+from agents.networks import Backbone, LanguageModel
+from agents.regimes import REGIMES, advantage, loss
+from agents.regimes.choices import log_probs, of
+from agents.regimes.rungs import read
+from experiments.bridge.batched_objectives import make_reads, pairs, terms
+from experiments.bridge.decks import ManySuits, TinyRepeatFirst, rememberer
+from experiments.bridge.loop.config import rungs
+from experiments.bridge.verdict.config import ALL, PRESETS
+from experiments.bridge.verdict.gradients import gradients, make_measure
+from popjax.floors import code_lengths
+from popjax.players import make_player, play
+
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
+ENV = ManySuits(suits=8, cards_of_a_suit=2, k=3)
+ORACLE = rememberer(ENV)
+TOLD = ALL | {"rewards": rungs(0.0, 6)["rewards"]}
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A network, and a batch of its own play."""
+    network = LanguageModel(Backbone((MEMORIES["gru"](features=8),)), (8,), 8, 8)
+    config = LMConfig(6, previous_action="off")
+    params = jax.jit(partial(init_params, ENV, network, inputs="obs"))(jax.random.key(0))
+    reads = jax.jit(make_reads(ENV, network, config, ORACLE))
+    return network, params, reads, reads(params, jax.random.key(1), 3, 0.0)
+
+
+def test_many_suits_are_dealt_without_replacement_and_the_rememberer_is_right():
+    decks = play(ENV, ORACLE, jax.random.key(0), 32)
+    cards = np.concatenate([decks.obs, decks.next_obs[-1:]])
+    assert (np.sort(cards, axis=0) == np.repeat(np.arange(8), 2)[:, None]).all()
+    np.testing.assert_allclose(decks.returns, 1.0, rtol=1e-6)
+    assert (np.asarray(decks.action)[2:] == cards[:-3]).all(), "the card two before the newest"
+    np.testing.assert_allclose(code_lengths(ENV, decks), code_lengths(ENV, decks)[0])
+
+
+def test_the_tiny_first_card_is_asked_for_on_fifteen_steps():
+    env = TinyRepeatFirst()
+    decks = play(env, make_player(env), jax.random.key(0), 32)
+    cards = np.concatenate([decks.obs, decks.next_obs[-1:]])
+    assert (np.sort(cards, axis=0) == np.repeat(np.arange(4), 4)[:, None]).all()
+    np.testing.assert_allclose(decks.returns, 1.0, rtol=1e-6)
+
+
+def test_words_and_weights_give_the_gradient_of_each_rung(made):
+    network, params, _, batch = made
+
+    @jax.jit
+    def both(params):
+        own, theirs = [], []
+        for rung in TOLD.values():
+            word, weight = terms(ENV, rung, batch)
+
+            def told(params, word=word, weight=weight):
+                pi = log_probs((8,), read(params, ENV, network, batch)[1])
+                return -jnp.sum(weight * of(pi, word))
+
+            full = batch
+            if rung.says:
+                full = batch.replace(weight=advantage(ENV, rung, batch, 0.0)[0])
+            own.append(jax.grad(told)(params))
+            theirs.append(
+                jax.grad(lambda p, r=rung, b=full: loss(p, ENV, network, r, b)[0])(params)
+            )
+        return own, theirs
+
+    for own, theirs in zip(*both(params), strict=True):
+        jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6, rtol=1e-4), own, theirs)
+
+
+def test_a_teacher_acts_in_the_learners_place(made):
+    _, params, reads, own = made
+    led = reads(params, jax.random.key(1), 3, 1.0)
+    assert (led.said == led.label).all() and not (own.said == own.label).all()
+    first = np.asarray(led.label)[2:]
+    assert (first == np.asarray(jnp.argmax(led.x[:-2, :, :8], axis=-1))).all()
+
+
+def test_gradients_of_episodes_average_to_that_of_the_batch(made):
+    network, params, _, batch = made
+    words, weights = pairs(ENV, {"label": REGIMES["dagger"]}, batch)
+    each = jax.jit(partial(gradients, ENV, network))(params, batch, words[0], 6 * weights[0])
+
+    def whole(params):
+        return loss(params, ENV, network, REGIMES["dagger"], batch)[0]
+
+    flat, _ = jax.flatten_util.ravel_pytree(jax.jit(jax.grad(whole))(params))
+    np.testing.assert_allclose(each.mean(axis=0), flat, atol=1e-6)
+
+
+def test_what_gradients_are_like(made):
+    """Labels point with the labels; a verdict weighted to the label's gradient is noisier."""
+    network, params, _, _ = made
+    measure = jax.jit(jax.vmap(make_measure(ENV, network, ALL, ORACLE, 32), (None, None, 0)))
+    found = measure(params, jax.random.key(2), jnp.arange(4))
+    assert found["cos_labels"][0] == pytest.approx(1, abs=1e-4)
+    assert found["noise"][1] > 3 * found["noise"][0]
+    assert found["cos_expected"][2] > found["cos_quarter"][2] - 0.1
+
+
+def test_presets_name_every_part_once():
+    for setup in PRESETS.values():
+        assert len(set(setup.parts)) == len(setup.parts) >= 8
+        assert all(setup.cards % suits == 0 for suits in setup.suits)
