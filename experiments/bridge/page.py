@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jinja2
 import matplotlib
@@ -18,28 +18,12 @@ from rich.console import Console
 from rich.table import Table as Printed
 from rich.text import Text
 
+from experiments.bridge.findings import Finding, Outcome
 from experiments.reports.style import write
 from experiments.results.files import write_atomically
 from experiments.results.store import machine
 
-Outcome = Literal["holds", "fails", "inconclusive"]
 STYLES: dict[Outcome, str] = {"holds": "green", "fails": "red", "inconclusive": "yellow"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What became of one hypothesis.
-
-    name: "H2a". claim: what was said beforehand. found: what was measured, with its interval.
-    outcome: whether the claim holds, fails, or neither can be said.
-    primary: the one endpoint of the experiment; all others are exploratory.
-    """
-
-    name: str
-    claim: str
-    found: str
-    outcome: Outcome
-    primary: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,17 +52,6 @@ class Section:
     title: str
     text: str = ""
     parts: Sequence[Picture | Grid] = ()
-
-
-def outcome_of(low: float, high: float, least: float, most: float) -> Outcome:
-    """Of the claim that a number lies between two others, from its interval.
-
-    >>> outcome_of(1.1, 1.4, 1.0, 2.0), outcome_of(2.1, 3.0, 1.0, 2.0), outcome_of(1.9, 2.1, 1, 2)
-    ('holds', 'fails', 'inconclusive')
-    """
-    if least <= low and high <= most:
-        return "holds"
-    return "fails" if high < least or low > most else "inconclusive"
 
 
 def print_findings(findings: Sequence[Finding], console: Console) -> None:

@@ -180,17 +180,20 @@ class BridgeVerdict(Flagship):
     """Name of the study: a folder in `out`."""
 
     def run(self, console: Console) -> None:
+        from experiments.bridge.factorial import page as factorial_page
         from experiments.bridge.page import show
         from experiments.bridge.verdict.conditions import verdict
         from experiments.bridge.verdict.config import MEMORIES_OF
-        from experiments.bridge.verdict.factorial import six_cells
         from experiments.bridge.verdict.page import shown
 
         for memory, study in self.each(MEMORIES_OF):
             asked = (self.out, study, self.preset, memory, self.seeds, console)
             folder, setup, curves, tried = verdict(*asked)
-            six = six_cells(folder, setup, console)
-            show(shown(curves, setup, self.preset, tried, six), folder, console)
+            six = factorial_page.six_cells(
+                folder, setup.factorial, setup.memory, setup.seeds, console
+            )
+            beside = factorial_page.grids(six), factorial_page.sections(six)
+            show(shown(curves, setup, self.preset, tried, *beside), folder, console)
 
 
 @dataclass(frozen=True)
@@ -208,7 +211,8 @@ class BridgeLoop(Flagship):
     """Name of the study: a folder in `out`."""
 
     def run(self, console: Console) -> None:
-        from experiments.bridge.loop.config import MEMORIES_OF, loop
+        from experiments.bridge.loop.conditions import loop
+        from experiments.bridge.loop.config import MEMORIES_OF
         from experiments.bridge.loop.page import shown
         from experiments.bridge.page import show
 

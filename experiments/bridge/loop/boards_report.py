@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.bridge.findings import Finding, all_of, outcome_of
 from experiments.bridge.loop.config import BOARD_WAYS, TUNED, Setup
 from experiments.bridge.loop.figures import OWN, draw_frontier
 from experiments.bridge.loop.findings import rank_of_forgotten
@@ -18,8 +19,7 @@ from experiments.bridge.loop.report import (
     with_interval,
     words_of,
 )
-from experiments.bridge.page import Finding, Grid, outcome_of
-from experiments.bridge.verdict.findings import all_of
+from experiments.bridge.page import Grid
 from experiments.reports.statistics import interval, iqm
 from experiments.reports.style import DOTS, GREY, INK, furnish
 from experiments.results.store import Table

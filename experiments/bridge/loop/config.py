@@ -11,10 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import gcd
-from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
@@ -22,16 +19,12 @@ from agents.regimes import REGIMES, Regime, signals
 from agents.regimes.choices import sizes_of
 from experiments.bridge.decks import TinyRepeatFirst
 from experiments.bridge.measures.closed_loop import best_arm
-from experiments.bridge.store import plain, tables_of
-from experiments.results.errors import UserError, positive
-from experiments.results.store import Table, open_study
-from experiments.train.build import memory_name
+from experiments.bridge.store import plain
 from popjax import make as make_env
 from popjax.core import Environment
 from popjax.envs.multiarmed_bandit import MultiarmedBandit
 from popjax.players import Player
 from popjax.tokens import target_of
-from popjax.words import nearest
 
 REWARDS = replace(
     REGIMES["sum_to_end"],
@@ -200,37 +193,6 @@ PRESETS = {
         decks=("tiny",),
     ),
 }
-
-
-def loop(
-    out: Path,
-    study: str,
-    preset: str,
-    memory: str,
-    seeds: int | None,
-    console: Console,
-) -> tuple[Path, Setup, dict[tuple[str, str], Table]]:
-    """Makes the parts that are not there yet, one file each. The folder of the study, what was
-    set, and the tables of all parts: see `loop_parts`."""
-    from experiments.bridge.loop import conditions  # which reads what is set here
-
-    if preset not in PRESETS:
-        raise UserError(nearest(preset, PRESETS, "preset"))
-    setup = replace(PRESETS[preset], memory=memory_name(memory))
-    if seeds is not None:
-        positive("seeds", seeds)
-        setup = replace(setup, seeds=seeds)
-    folder = open_study(out, study, {"kind": "loop", **setup.plain})
-    files = {part: folder / f"{'-'.join(part).replace(' ', '-')}.parquet" for part in setup.parts}
-    console.print(
-        f"{len(files)} parts of {setup.seeds} seeds in {folder}: "
-        f"{sum(file.exists() for file in files.values())} finished"
-    )
-    titles = {(game, what): f"{game}, {title_of(game, what)}" for game, what in files}
-    tables = tables_of(
-        files, titles, lambda part, title: conditions.run_part(setup, *part), console
-    )
-    return folder, setup, tables
 
 
 def title_of(game: str, what: str) -> str:

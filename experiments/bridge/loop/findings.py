@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import spearmanr
 
+from experiments.bridge.findings import Finding, all_of, mean_interval, outcome_of
 from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, Setup
 from experiments.bridge.loop.copycat import STOPS
 from experiments.bridge.loop.report import (
@@ -18,8 +19,6 @@ from experiments.bridge.loop.report import (
     with_interval,
     words_of,
 )
-from experiments.bridge.page import Finding, outcome_of
-from experiments.bridge.verdict.findings import all_of, mean_interval
 from experiments.reports.statistics import interval, iqm
 from experiments.results.store import Table
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.bridge.factorial.findings import first_reached, slowdown
+from experiments.bridge.criterion import first_reached, slowdown
+from experiments.bridge.findings import Finding, outcome_of
 from experiments.bridge.measures.nulls import APART, MARGIN, holm, over_networks
-from experiments.bridge.page import Finding, outcome_of
 from experiments.bridge.same_deck.config import THREE
 from experiments.bridge.same_deck.summary import (
     ENOUGH,

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.bridge.batched_objectives import AXES
-from experiments.bridge.factorial.findings import slowdown
+from experiments.bridge.criterion import slowdown
 from experiments.bridge.verdict.config import RUNGS, Curves, Part, Setup
 from experiments.bridge.verdict.report import HALF, MOST, foretold, game_words, reached
 from experiments.reports.style import DOTS, GREY, INK, few_powers, furnish

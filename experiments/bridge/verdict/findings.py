@@ -6,7 +6,8 @@ import numpy as np
 
 from agents.supervision import coin
 from experiments.bridge.batched_objectives import AXES
-from experiments.bridge.page import Finding, Grid, outcome_of
+from experiments.bridge.findings import Finding, all_of, mean_interval, outcome_of
+from experiments.bridge.page import Grid
 from experiments.bridge.verdict.config import BESIDE, Curves, Part, Setup
 from experiments.bridge.verdict.report import (
     HALF,
@@ -33,13 +34,6 @@ def findings(curves: dict[Part, Curves], setup: Setup) -> list[Finding]:
         direction(curves, setup, large),
         one_axis(curves, setup, large),
     ]
-
-
-def all_of(outcomes: list[str]) -> str:
-    """Holds if all do, fails if any does."""
-    if "fails" in outcomes:
-        return "fails"
-    return "holds" if outcomes and set(outcomes) == {"holds"} else "inconclusive"
 
 
 def closed_form(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding:
@@ -180,14 +174,6 @@ def one_axis(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding:
         f"within a factor of {FACTOR} of one another: the difference is quantity alone"
     )
     return Finding("H2e", claim, "; ".join(words), all_of(outcomes))
-
-
-def mean_interval(values: np.ndarray, repetitions: int = 4000) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean over seeds."""
-    generator = np.random.default_rng(0)
-    drawn = values[generator.integers(len(values), size=(repetitions, len(values)))].mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def lead(found: list[Finding]) -> str:

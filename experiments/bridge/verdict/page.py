@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from experiments.bridge import rates
-from experiments.bridge.page import Picture, Section, Shown
-from experiments.bridge.verdict import factorial as six_cells
+from experiments.bridge.page import Grid, Picture, Section, Shown
 from experiments.bridge.verdict import figures as figure
-from experiments.bridge.verdict import findings as more
+from experiments.bridge.verdict import findings as outcomes
 from experiments.bridge.verdict import report
 from experiments.bridge.verdict.config import Curves, Part, Setup
 from experiments.bridge.verdict.findings import findings, lead
@@ -20,13 +20,14 @@ def shown(
     setup: Setup,
     preset: str,
     tried: dict[Part, Table],
-    six: six_cells.Six | None = None,
+    grids: Sequence[Grid] = (),
+    sections: Sequence[Section] = (),
 ) -> Shown:
-    """All that the curves of a study say. tried: learning rates. six: the cells of the factorial,
-    if it has them."""
+    """All that the curves of a study say. tried: learning rates. grids, sections: of
+    other studies that belong on its page."""
     found = findings(curves, setup)
     tables = [report.curve_table(curves, setup), report.parts_table(curves, setup)]
-    beside = more.beside_table(curves, setup)
+    beside = outcomes.beside_table(curves, setup)
     tables += [beside] if beside else []
     if tried:
         tables.append(rates.grid(tried, {p: report.named(p) for p in tried}, "right", "fastest"))
@@ -40,12 +41,12 @@ def shown(
         "verdict",
         "The price of a verdict",
         lead(found),
-        [*found, *more.findings_of_games(curves, setup)],
-        [*tables, *six_cells.grids(six)],
+        [*found, *outcomes.findings_of_games(curves, setup)],
+        [*tables, *grids],
         [
             Section("What it costs", report.WHAT, [price, *tables]),
             Section("On the way", "", on_the_way),
-            *six_cells.sections(six),
+            *sections,
         ],
         summary,
         110,

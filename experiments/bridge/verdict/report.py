@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.bridge.batched_objectives import AXES
-from experiments.bridge.factorial.findings import Reached, first_reached, short, slowdown
+from experiments.bridge.criterion import Reached, first_reached, short, slowdown
 from experiments.bridge.page import Grid
 from experiments.bridge.verdict.config import RUNGS, Curves, Part, Setup
 

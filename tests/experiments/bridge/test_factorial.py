@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.bridge.criterion import Reached, first_reached
 from experiments.bridge.decks import TinyRepeatPrevious, best_guess, best_without_memory
 from experiments.bridge.factorial import conditions as factorial_conditions
 from experiments.bridge.factorial.conditions import CELLS, Setup, competence, exam, rung
-from experiments.bridge.factorial.findings import Reached, first_reached, reading, told_at_first
+from experiments.bridge.factorial.findings import reading, told_at_first
 from experiments.results.store import read_parquet
 from popjax.floors import code_lengths
 from popjax.players import make_player, play

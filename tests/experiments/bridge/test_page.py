@@ -7,15 +7,8 @@ from html.parser import HTMLParser
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from experiments.bridge.page import (
-    Finding,
-    Grid,
-    Picture,
-    Section,
-    print_findings,
-    print_grid,
-    write_page,
-)
+from experiments.bridge.findings import Finding
+from experiments.bridge.page import Grid, Picture, Section, print_findings, print_grid, write_page
 
 FINDINGS = [
     Finding("H1", "sum < label", "0.4 (0.2 to 0.6)", "holds", primary=True),

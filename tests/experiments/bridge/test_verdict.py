@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from experiments.bridge.batched_objectives import AXES
+from experiments.bridge.criterion import slowdown
 from experiments.bridge.factorial import conditions as factorial_conditions
-from experiments.bridge.factorial.findings import slowdown
 from experiments.bridge.verdict import conditions as study
 from experiments.bridge.verdict.config import PRESETS, RUNGS, Part, Setup
 from experiments.bridge.verdict.findings import findings, told_ratio

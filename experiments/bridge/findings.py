@@ -1,0 +1,52 @@
+"""What became of each hypothesis, from its interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Outcome = Literal["holds", "fails", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one hypothesis.
+
+    name: "H2a". claim: what was said beforehand. found: what was measured, with its interval.
+    outcome: whether the claim holds, fails, or neither can be said.
+    primary: the one endpoint of the experiment; all others are exploratory.
+    """
+
+    name: str
+    claim: str
+    found: str
+    outcome: Outcome
+    primary: bool = False
+
+
+def outcome_of(low: float, high: float, least: float, most: float) -> Outcome:
+    """Of the claim that a number lies between two others, from its interval.
+
+    >>> outcome_of(1.1, 1.4, 1.0, 2.0), outcome_of(2.1, 3.0, 1.0, 2.0), outcome_of(1.9, 2.1, 1, 2)
+    ('holds', 'fails', 'inconclusive')
+    """
+    if least <= low and high <= most:
+        return "holds"
+    return "fails" if high < least or low > most else "inconclusive"
+
+
+def all_of(outcomes: list[str]) -> str:
+    """Holds if all do, fails if any does."""
+    if "fails" in outcomes:
+        return "fails"
+    return "holds" if outcomes and set(outcomes) == {"holds"} else "inconclusive"
+
+
+def mean_interval(values: np.ndarray, repetitions: int = 4000) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean over seeds."""
+    generator = np.random.default_rng(0)
+    drawn = values[generator.integers(len(values), size=(repetitions, len(values)))].mean(axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
