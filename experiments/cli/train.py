@@ -136,8 +136,8 @@ class Report:
     """Folder of all studies."""
 
     def run(self, console: Console) -> None:
+        from experiments.cli.report import report_study
         from experiments.reports.picture import take_picture
-        from experiments.reports.report import report_study
 
         folder = self.out / self.study
         if self.picture and self.format != "html":
@@ -153,7 +153,7 @@ def run_study(out, study, asked, specs, console, log=(), how: Launch | None = No
 
     how: where they run, for sweeps, which say beforehand how long they will take.
     """
-    from experiments.reports.report import print_study
+    from experiments.cli.report import print_study
     from experiments.results.store import Cell, open_study
     from experiments.sweep.run import UNWRITTEN, run_cells
     from experiments.train.loggers import sink_names

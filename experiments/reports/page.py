@@ -10,10 +10,10 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from experiments.reports.attached import FILE
 from experiments.results.tables import Sheet, Spread, Within, number, words
 
 HERE = Path(__file__).parent
+ATTACHED = "explore.html"  # the page with the toggle, in the same folder
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def page(study: str, lead: str, facts: str, sections: Sequence[Section]) -> str:
     template = jinja2.Environment(loader=loader, autoescape=True).get_template("page.html")
     return template.render(
         study=study,
-        attached=FILE,
+        attached=ATTACHED,
         lead=lead,
         facts=facts,
         css=Markup((HERE / "page.css").read_text()),

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 from experiments.reports import style
 from experiments.reports.aggregates import Aggregate, aggregates, aggregates_sheet
-from experiments.reports.attached import attach
 from experiments.reports.configuration import configuration_sheets, facts_of, unfinished_sheets
 from experiments.reports.curves import LINES, curves_figure, grouped, marks, panel_figure
 from experiments.reports.overall import aggregates_figure, cost_figure, map_figure, profiles_figure
@@ -49,7 +48,6 @@ def write_report(folder: Path, rows: Sequence[Row]) -> Path:
     text = page(folder.name, parts.lead(), facts_of(rows, len(missing)), sections)
     path = folder / "report.html"
     write_atomically(path, text.encode())
-    attach(folder, rows)
     return path
 
 

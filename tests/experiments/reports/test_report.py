@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from experiments.explorer import attached
 from experiments.explorer.study import table_of
-from experiments.reports import attached
 from experiments.reports.aggregates import aggregates, aggregates_sheet
 from experiments.reports.configuration import facts_of, unfinished_sheets
 from experiments.reports.curves import curve, panel_figure
 from experiments.reports.export import as_json
+from experiments.reports.page import ATTACHED
 from experiments.reports.scale import scale_svg
 from experiments.reports.statistics import iqm
 from experiments.reports.style import COLOURS, colour_of, svg_of
@@ -252,7 +253,7 @@ def test_figures_lie_beside_the_page(out, page):
 
 
 def test_a_page_of_the_studys_own_networks_is_kept(out, rows, page):
-    path = out / "both" / attached.FILE
+    path = out / "both" / ATTACHED
     assert "popjax report both" in path.read_text()
     own = path.read_text().replace("popjax report both", "popjax explore both")
     path.write_text(own)
@@ -266,9 +267,9 @@ def test_the_page_is_whole_in_itself(page):
     ids = Counter(re.findall(r'\bid="([^"]+)"', page))
     assert max(ids.values()) == 1
     for reference in re.findall(r'(?:href|src)="([^"]*)"', page):
-        assert reference.removeprefix("#") in ids or reference == attached.FILE
+        assert reference.removeprefix("#") in ids or reference == ATTACHED
     for reference in re.findall(r"url\(([^)]*)\)", page):
-        assert reference.removeprefix("#") in ids or reference == attached.FILE
+        assert reference.removeprefix("#") in ids or reference == ATTACHED
     assert "@import" not in page and "<link" not in page
 
 

@@ -50,6 +50,7 @@ def print_study(folder: Path, console: Console, write: bool = True) -> list[User
 
 def print_rows(folder: Path, rows: list[Row], console: Console, write: bool = True) -> None:
     """The tables of a study, and where its page lies."""
+    from experiments.explorer.attached import attach
     from experiments.reports.write import write_report
 
     for sheet in result_sheets(folder.name, rows):
@@ -60,6 +61,7 @@ def print_rows(folder: Path, rows: list[Row], console: Console, write: bool = Tr
     if write:
         try:
             write_report(folder, rows)
+            attach(folder, rows)
         except OSError as error:
             reason = error.strerror or error
             raise UserError(f"cannot write the report to {folder}: {reason}") from None

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.explorer import page as explorer_page
+from experiments.explorer.study import table_of
+from experiments.reports.page import ATTACHED
 from experiments.results.store import write_atomically
 from experiments.results.study import Row
 
-FILE = "explore.html"
 OWN = b'"command":"popjax explore'  # the mark of a page that `popjax explore` wrote
 
 
@@ -17,10 +19,7 @@ def attach(folder: Path, rows: Sequence[Row]) -> Path:
 
     One that `popjax explore STUDY` wrote stays as it is: it has the study's own networks.
     """
-    from experiments.explorer import page as explorer_page
-    from experiments.explorer.study import table_of
-
-    path = folder / FILE
+    path = folder / ATTACHED
     if not (path.exists() and OWN in path.read_bytes()):
         text = explorer_page.page(
             study=table_of(folder.name, rows), command=f"popjax report {folder.name}"
