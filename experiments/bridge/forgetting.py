@@ -7,7 +7,6 @@ same histories, and linear probes tell what is left in their states of each toke
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -18,7 +17,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from matplotlib.figure import Figure
-from rich.console import Console
 
 from agents import checkpoint
 from agents.lm import LMConfig, inputs_of, reading
@@ -32,12 +30,12 @@ from experiments.bridge.measures.retention import (
     retention,
     word,
 )
-from experiments.bridge.page import Grid
-from experiments.bridge.store import tables_of
+from experiments.bridge.page import Grid, Picture, Section, Shown
+from experiments.bridge.study import Context, Stage, Study, Watch, record_of
 from experiments.reports.style import DOTS, GREY, INK, furnish
 from experiments.results.errors import UserError
 from experiments.results.spec import CellSpec, NetworkConfig, Settings
-from experiments.results.store import Cell, Table, open_study
+from experiments.results.store import Cell, Table
 from experiments.sweep.run import run_cells
 from experiments.train.build import env_name, memory_name
 from experiments.train.cell import cell
@@ -65,6 +63,17 @@ class Preset:
     model_steps: int
     longest: int = 24
     rows: int = 2048
+    name: str = ""
+
+    @property
+    def seeds(self) -> int:
+        return self.settings.seeds
+
+    @property
+    def specs(self) -> dict[tuple[str, str], dict[str, CellSpec]]:
+        """Of each environment and memory: the cell in each costume."""
+        pairs = [(env, memory) for env in self.envs for memory in self.memories]
+        return {pair: specs_of(self, *pair) for pair in pairs}
 
 
 def settings_of(seeds: int, features: int) -> Settings:
@@ -209,42 +218,61 @@ def measured(study: Path, preset: Preset, env: str, memory: str) -> Table:
     }
 
 
-def suite_forgetting(
-    out: Path,
-    study: str,
-    preset: str,
-    envs: tuple[str, ...],
-    memories: tuple[str, ...],
-    seeds: int | None,
-    console: Console,
-    measure: Callable[..., Table] = measured,
-) -> tuple[Path, Preset, dict[tuple[str, str], Table]]:
-    """Trains the cells that are absent, measures the pairs that are. The folder of the study, what
-    was set, and the table of each environment and memory."""
+def preset_of(
+    name: str, envs: tuple[str, ...], memories: tuple[str, ...], seeds: int | None
+) -> Preset:
+    """A preset with other environments (`all`: every one), memories or number of seeds."""
     from popjax import ENVS
 
-    if preset not in PRESETS:
-        raise UserError(nearest(preset, PRESETS, "preset"))
-    chosen = PRESETS[preset]
+    if name not in PRESETS:
+        raise UserError(nearest(name, PRESETS, "preset"))
+    chosen = PRESETS[name]
     envs = tuple(ENVS) if envs == ("all",) else envs or chosen.envs
-    chosen = replace(
+    return replace(
         chosen,
-        envs=tuple(env_name(name) for name in envs),
-        memories=tuple(memory_name(name) for name in memories or chosen.memories),
+        name=name,
+        envs=tuple(env_name(env) for env in envs),
+        memories=tuple(memory_name(memory) for memory in memories or chosen.memories),
         settings=chosen.settings if seeds is None else replace(chosen.settings, seeds=seeds),
     )
-    asked = {"kind": "forgetting", "preset": preset, "seeds": chosen.settings.seeds}
-    folder = open_study(out, study, asked)
-    pairs = [(env, memory) for env in chosen.envs for memory in chosen.memories]
-    specs = {pair: specs_of(chosen, *pair) for pair in pairs}
-    outcomes = run_cells(folder, [s for both in specs.values() for s in both.values()], console)
+
+
+def train_cells(context: Context) -> None:
+    """Trains the cells that are absent."""
+    specs = [spec for both in context.config.specs.values() for spec in both.values()]
+    outcomes = run_cells(context.folder, specs, context.console)
     if not set(outcomes) <= {"finished", "skipped"}:
         raise UserError("not all cells were trained: the same command tries again")
-    code = {pair: "-".join(s.id.rsplit("-", 1)[1] for s in specs[pair].values()) for pair in pairs}
-    files = {pair: folder / f"{'-'.join(pair)}-{code[pair]}.parquet" for pair in pairs}
-    titles = {pair: " ".join(pair) for pair in pairs}
-    tables = tables_of(files, titles, lambda pair, title: measure(folder, chosen, *pair), console)
-    return folder, chosen, tables
+
+
+def files_of(config: Preset) -> dict[tuple[str, str], str]:
+    """The stem of the file of each environment and memory: it names the cells that were read."""
+    return {
+        pair: "-".join([*pair, *(spec.id.rsplit("-", 1)[1] for spec in both.values())])
+        for pair, both in config.specs.items()
+    }
+
+
+def run_pair(context: Context, pair: tuple[str, str], watch: Watch) -> Table:
+    return measured(context.folder, context.config, *pair)
+
+
+def shown(context: Context, preset: str) -> Shown:
+    """Half-lives and recoverable nats of all memories in both costumes."""
+    tables = context.tables["pairs"]
+    table, figure = suite_table(tables), draw(tables)
+    picture = Picture(figure, "Nats that can be read back, by lag, in both costumes")
+    return Shown(
+        "forgetting",
+        "What each memory forgets, in both costumes",
+        lead(tables),
+        [],
+        [table],
+        [Section("By lag", "", [picture, table])],
+        figure,
+        100,
+        record_of(context.config),
+    )
 
 
 COLOURS = dict(zip(COSTUMES, ("#c2410c", "#1d4ed8"), strict=True))
@@ -382,3 +410,13 @@ def lead(tables: dict[tuple[str, str], Table]) -> str:
         )
     text = "; ".join(words).replace("as agents", "As agents")
     return f"{text}."
+
+
+STUDY = Study(
+    name="forgetting",
+    presets=PRESETS,
+    stages=[Stage("pairs", conditions=files_of, title=" ".join, run=run_pair)],
+    shown=shown,
+    record=lambda config: {"preset": config.name, "seeds": config.seeds},
+    prepare=train_cells,
+)

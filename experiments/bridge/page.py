@@ -194,7 +194,8 @@ class Shown(NamedTuple):
     """What there is to show.
 
     name, title: of the files and of the page. lead: the verdict in a few sentences. printed: tables
-    for the console. figure, dpi: the summary. settings: all that decided the result.
+    for the console. figure, dpi: the summary, if
+    there is something to draw. settings: all that decided the result.
     """
 
     name: str
@@ -203,7 +204,7 @@ class Shown(NamedTuple):
     findings: Sequence[Finding]
     printed: Sequence[Grid]
     sections: Sequence[Section]
-    figure: Figure
+    figure: Figure | None
     dpi: int
     settings: dict[str, Any]
 
@@ -223,5 +224,6 @@ def show(shown: Shown, folder: Path, console: Console) -> None:
         shown.sections,
         shown.settings,
     )
-    for path in [*write(shown.figure, folder, shown.name, dpi=shown.dpi), page]:
+    figures = write(shown.figure, folder, shown.name, dpi=shown.dpi) if shown.figure else []
+    for path in [*figures, page]:
         console.print(f"written to {path}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
@@ -18,6 +19,9 @@ from experiments.cli.train import DEFAULT_OUT
 from experiments.results.errors import UserError
 from experiments.results.spec import Seeds
 from experiments.train.build import env_name, memory_name
+
+if TYPE_CHECKING:
+    from experiments.bridge.study import Context, Study
 
 
 @dataclass(frozen=True)
@@ -112,8 +116,8 @@ class BridgeCompare:
 
 
 @dataclass(frozen=True)
-class Flagship:
-    """What every flagship is asked."""
+class StudyCommand:
+    """What every study is asked."""
 
     preset: str = "mini"
     """How long: mini (minutes on two cores), gpu (hours on one), or smoke, which only shows that
@@ -128,20 +132,29 @@ class Flagship:
     study: str = ""
     """Name of the study: a folder in `out`."""
 
-    def each(self, memories: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:
-        """Memory and study of all that is to be run. memories: of the presets that have several."""
-        names = self.memory.split(",") if self.memory else memories.get(self.preset, ("gru",))
+    def run_study(self, study: Study, console: Console) -> Iterator[Context]:
+        """The study with each of the memories, in a folder each if there are several."""
+        from experiments.bridge.study import config_of, run
+
+        names = self.memory.split(",") if self.memory else study.memories.get(self.preset, ("gru",))
         names = [name.strip() for name in names]
         if not all(names):
             raise UserError(f"a memory is missing between the commas of {self.memory!r}")
         names = list(dict.fromkeys(map(memory_name, names)))
-        if len(names) == 1:
-            return [(names[0], self.study)]
-        return [(name, f"{self.study}-{name}") for name in names]
+        for name in names:
+            config = config_of(study, self.preset, name, self.seeds)
+            folder = self.study if len(names) == 1 else f"{self.study}-{name}"
+            yield run(study, config, self.out, folder, console)
+
+    def run_and_show(self, study: Study, console: Console) -> None:
+        from experiments.bridge.page import show
+
+        for context in self.run_study(study, console):
+            show(study.shown(context, self.preset), context.folder, console)
 
 
 @dataclass(frozen=True)
-class BridgeSameDeck(Flagship):
+class BridgeSameDeck(StudyCommand):
     """Same deck, different memory: is what an agent remembers what a language model remembers?
 
     One architecture, the same cards, told the next card, the right answer, or right and wrong. What
@@ -156,17 +169,13 @@ class BridgeSameDeck(Flagship):
     """Name of the study: a folder in `out`."""
 
     def run(self, console: Console) -> None:
-        from experiments.bridge.same_deck.conditions import present, same_deck
-        from experiments.bridge.same_deck.config import MEMORIES_OF
+        from experiments.bridge.same_deck.study import STUDY
 
-        for memory, study in self.each(MEMORIES_OF):
-            folder, summary = same_deck(self.out, study, self.preset, memory, self.seeds, console)
-            for path in present(folder, summary, console):
-                console.print(f"written to {path}")
+        self.run_and_show(STUDY, console)
 
 
 @dataclass(frozen=True)
-class BridgeVerdict(Flagship):
+class BridgeVerdict(StudyCommand):
     """The price of a verdict: how far does supervision alone explain the gap to language models?
 
     One network, its own histories, decks of 2, 4 and 8 suits; told labels, verdicts or sums. Tokens
@@ -180,24 +189,20 @@ class BridgeVerdict(Flagship):
     """Name of the study: a folder in `out`."""
 
     def run(self, console: Console) -> None:
-        from experiments.bridge.factorial import page as factorial_page
+        from experiments.bridge.factorial import study as factorial
         from experiments.bridge.page import show
-        from experiments.bridge.verdict.conditions import verdict
-        from experiments.bridge.verdict.config import MEMORIES_OF
-        from experiments.bridge.verdict.page import shown
+        from experiments.bridge.verdict.study import STUDY
 
-        for memory, study in self.each(MEMORIES_OF):
-            asked = (self.out, study, self.preset, memory, self.seeds, console)
-            folder, setup, curves, tried = verdict(*asked)
-            six = factorial_page.six_cells(
-                folder, setup.factorial, setup.memory, setup.seeds, console
-            )
-            beside = factorial_page.grids(six), factorial_page.sections(six)
-            show(shown(curves, setup, self.preset, tried, *beside), folder, console)
+        for context in self.run_study(STUDY, console):
+            config = context.config
+            asked = (context.folder, config.factorial, config.memory, config.seeds)
+            six = factorial.six_cells(*asked, console)
+            beside = factorial.grids(six), factorial.sections(six)
+            show(STUDY.shown(context, self.preset, *beside), context.folder, console)
 
 
 @dataclass(frozen=True)
-class BridgeLoop(Flagship):
+class BridgeLoop(StudyCommand):
     """Opening and closing the loop: what a model does when its own outputs come back to it.
 
     A clone that copies itself, one that believes its own guesses, a language model that dreams
@@ -211,15 +216,9 @@ class BridgeLoop(Flagship):
     """Name of the study: a folder in `out`."""
 
     def run(self, console: Console) -> None:
-        from experiments.bridge.loop.conditions import loop
-        from experiments.bridge.loop.config import MEMORIES_OF
-        from experiments.bridge.loop.page import shown
-        from experiments.bridge.page import show
+        from experiments.bridge.loop.study import STUDY
 
-        for memory, study in self.each(MEMORIES_OF):
-            asked = (self.out, study, self.preset, memory, self.seeds, console)
-            folder, setup, tables = loop(*asked)
-            show(shown(tables, setup, self.preset), folder, console)
+        self.run_and_show(STUDY, console)
 
 
 @dataclass(frozen=True)
@@ -247,27 +246,13 @@ class BridgeForgetting:
     """Name of the study: a folder in `out`."""
 
     def run(self, console: Console) -> None:
-        from experiments.bridge import forgetting as report
-        from experiments.bridge.forgetting import suite_forgetting
-        from experiments.bridge.page import Picture, Section, Shown, show
+        from experiments.bridge.forgetting import STUDY, preset_of
+        from experiments.bridge.page import show
+        from experiments.bridge.study import run
 
-        folder, preset, tables = suite_forgetting(
-            self.out, self.study, self.preset, self.envs, self.memories, self.seeds, console
-        )
-        table, figure = report.suite_table(tables), report.draw(tables)
-        picture = Picture(figure, "Nats that can be read back, by lag, in both costumes")
-        found = Shown(
-            "forgetting",
-            "What each memory forgets, in both costumes",
-            report.lead(tables),
-            [],
-            [table],
-            [Section("By lag", "", [picture, table])],
-            figure,
-            100,
-            asdict(preset),
-        )
-        show(found, folder, console)
+        config = preset_of(self.preset, self.envs, self.memories, self.seeds)
+        context = run(STUDY, config, self.out, self.study, console)
+        show(STUDY.shown(context, self.preset), context.folder, console)
 
 
 @dataclass(frozen=True)
@@ -377,23 +362,7 @@ class BridgeTokens:
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """What every experiment is asked."""
-
-    preset: str = "mini"
-    """How long: mini (minutes), or smoke, which only shows that all of it works."""
-    memory: str = "gru"
-    """Memory model, such as gru."""
-    seeds: Seeds = 5
-    """How many seeds."""
-    out: Path = DEFAULT_OUT
-    """Folder of all studies."""
-    study: str = ""
-    """Name of the study: a folder in `out`."""
-
-
-@dataclass(frozen=True)
-class BridgeCopycat(Experiment):
+class BridgeCopycat(StudyCommand):
     """A model that foretells 99 % of an expert's actions by copying, and what it earns by itself.
 
     Beside it the copier's closed form, a clone that cannot but copy, DAgger, and a clone that does
@@ -406,24 +375,13 @@ class BridgeCopycat(Experiment):
     """Name of the study: a folder in `out`."""
 
     def run(self, console: Console) -> None:
-        from experiments.bridge.loop.copycat import (
-            copycat,
-            outcomes_of,
-            print_outcomes,
-            write_figure,
-        )
+        from experiments.bridge.loop.copycat import STUDY
 
-        folder, tables = copycat(
-            self.out, self.study, self.preset, self.memory, self.seeds, console
-        )
-        outcomes = outcomes_of(tables)
-        print_outcomes(outcomes, console)
-        for path in write_figure(outcomes, folder):
-            console.print(f"written to {path}")
+        self.run_and_show(STUDY, console)
 
 
 @dataclass(frozen=True)
-class BridgeFactorial(Experiment):
+class BridgeFactorial(StudyCommand):
     """Six ways from a language model to an agent on a tiny deck: two targets, three feedbacks.
 
     The next observation or the oracle's action; told as labels, as a verdict a step, or as one sum
@@ -436,16 +394,9 @@ class BridgeFactorial(Experiment):
     """Name of the study: a folder in `out`."""
 
     def run(self, console: Console) -> None:
-        from experiments.bridge.factorial.conditions import factorial
-        from experiments.bridge.factorial.figures import write_figure
-        from experiments.bridge.factorial.findings import print_factorial
+        from experiments.bridge.factorial.study import STUDY
 
-        folder, setup, curves = factorial(
-            self.out, self.study, self.preset, self.memory, self.seeds, console
-        )
-        print_factorial(curves, setup, console)
-        for path in write_figure(curves, folder):
-            console.print(f"written to {path}")
+        self.run_and_show(STUDY, console)
 
 
 BRIDGES = {

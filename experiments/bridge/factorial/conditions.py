@@ -19,18 +19,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
-from rich.console import Console
-from rich.progress import track
 
 from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig, reading
@@ -40,14 +37,10 @@ from agents.regimes import REGIMES, Regime, make_train
 from agents.regimes.choices import of
 from agents.regimes.data import own_labels
 from experiments.bridge.decks import SUITS, TinyRepeatPrevious, best_guess, best_without_memory
-from experiments.bridge.store import tables_of
-from experiments.results.errors import UserError, positive
-from experiments.results.store import Table, open_study
-from experiments.train.build import memory_name
+from experiments.results.store import Table
 from experiments.train.compile import lane_keys
 from popjax.floors import log_probs_along, make_law
 from popjax.players import make_player, play
-from popjax.words import nearest
 
 TARGETS = ("next observation", "oracle's action")
 FEEDBACK = ("label", "verdict", "sum")
@@ -190,35 +183,9 @@ def run_cell(setup: Setup, target: str, feedback: str, watch: Callable[..., Iter
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
-def factorial(
-    out: Path, study: str, preset: str, memory: str, seeds: int, console: Console
-) -> tuple[Path, Setup, dict[tuple[str, str], Curves]]:
-    """Trains the cells that are not there yet, one file each. The folder of the study, what was
-    set, and the curves of all cells."""
-    if preset not in PRESETS:
-        raise UserError(nearest(preset, PRESETS, "preset"))
-    positive("seeds", seeds)
-    setup = replace(PRESETS[preset], memory=memory_name(memory), seeds=seeds)
-    folder = open_study(out, study, {"kind": "factorial", **asdict(setup)})
-    tokens = setup.num_updates * setup.num_episodes * setup.env.max_steps
-    files = {cell: folder / f"{name}.parquet" for cell, name in CELLS.items()}
-    console.print(
-        f"{len(files)} cells of {seeds} seeds in {folder}: "
-        f"{sum(file.exists() for file in files.values())} finished, "
-        f"{tokens / 1e6:.2f} million tokens a seed in each of the others"
-    )
-
-    def make(cell: tuple[str, str], title: str) -> Table:
-        shown = {"console": console, "disable": not console.is_terminal}
-        return run_cell(setup, *cell, partial(track, description=title, transient=True, **shown))
-
-    def about(table: Table) -> str:
-        return f"competence {table['competence'][-seeds:].mean():.3f}, "
-
-    titles = {cell: " by ".join(cell) for cell in files}
-    tables = tables_of(files, titles, make, console, about)
-    curves = {
-        cell: {name: column.reshape(-1, seeds).T for name, column in table.items()}
+def curves_of(setup: Setup, tables: dict[tuple[str, str], Table]) -> dict[tuple[str, str], Curves]:
+    """The columns of each table as `[seeds, looks]`."""
+    return {
+        cell: {name: column.reshape(-1, setup.seeds).T for name, column in table.items()}
         for cell, table in tables.items()
     }
-    return folder, setup, curves

@@ -7,8 +7,6 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from agents.nats import label_nats
 from agents.supervision import sum_nats, verdict_nats
@@ -20,7 +18,7 @@ LEVELS = (0.5, 0.9)
 TOKENS, NATS = AXES
 
 
-def told_at_first(judged: int) -> dict[str, float]:
+def feedback_at_first(judged: int) -> dict[str, float]:
     """Nats a judged step that each kind of feedback tells a learner who believes nothing yet."""
     uniform = jnp.full(SUITS, -math.log(SUITS))
     right, counted = jnp.full((judged, 1), 1 / SUITS), jnp.ones((judged, 1), bool)
@@ -105,7 +103,7 @@ def edge_rows(curves: dict[Cell, Curves], setup: Setup) -> list[tuple[str, ...]]
     """One line an edge of the square, and its diagonal."""
     half = LEVELS[0]
     tokens, nats = reached(curves, TOKENS, half), reached(curves, NATS, half)
-    told = {target: told_at_first(n) for target, n in judged_steps(setup).items()}
+    told = {target: feedback_at_first(n) for target, n in judged_steps(setup).items()}
     rows = []
     for under, over in EDGES:
         share = [n / setup.env.max_steps for n in map(judged_steps(setup).get, (under[0], over[0]))]
@@ -117,20 +115,6 @@ def edge_rows(curves: dict[Cell, Curves], setup: Setup) -> list[tuple[str, ...]]
             f"{by_nats:.1f}",
         ))  # fmt: skip
     return rows
-
-
-def print_rows(
-    title: str, note: str, names: tuple[str, ...], numbers: tuple[str, ...], rows, console: Console
-) -> None:
-    """A table of the terminal, its numbers to the right."""
-    table = Table(title=title, caption=note, caption_justify="left")
-    for name in names:
-        table.add_column(name, no_wrap=True)
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
 
 
 def edges() -> list[tuple[Cell, Cell]]:
@@ -146,28 +130,24 @@ def edges() -> list[tuple[Cell, Cell]]:
 EDGES = edges()
 
 
-def print_theory(setup: Setup, console: Console) -> None:
-    """What can be said beforehand."""
+def theory_rows(setup: Setup) -> list[tuple[str, ...]]:
+    """What can be said beforehand: nats a judged step at first by target, and how many times longer
+    bandit feedback takes than labels without noise."""
+    rows = []
     for target, judged in judged_steps(setup).items():
-        told = told_at_first(judged)
-        words = ", ".join(f"{name} {nats:.3f}" for name, nats in told.items())
-        ratios = " : ".join(f"{nats / told['sum']:.1f}" for nats in told.values())
-        console.print(f"nats a judged step at first, {target}: {words} ({ratios})")
+        first = feedback_at_first(judged)
+        words = ", ".join(f"{name} {nats:.3f}" for name, nats in first.items())
+        ratios = " : ".join(f"{nats / first['sum']:.1f}" for nats in first.values())
+        rows.append((f"nats a judged step at first, {target}", f"{words} ({ratios})"))
     bottom = best_without_memory(setup.env)
     words = [f"{slowdown(SUITS, 0.5):.1f} to probability 1/2"]
     for level in LEVELS:
         p = bottom + level * (1 - bottom)
         words.append(f"{slowdown(SUITS, p):.1f} to {p:.3f} (competence {level})")
-    console.print(f"verdicts over labels without noise, one softmax of 4: {', '.join(words)}")
-
-
-def print_factorial(curves: dict[Cell, Curves], setup: Setup, console: Console) -> None:
-    """All of it."""
-    cells, edges = cell_rows(curves), edge_rows(curves, setup)
-    print_rows(CELLS_TITLE, CELLS_NOTE, CELL_NAMES, CELL_NUMBERS, cells, console)
-    print_rows(EDGES_TITLE, EDGES_NOTE, EDGE_NAMES, EDGE_NUMBERS, edges, console)
-    print_theory(setup, console)
-    console.print(reading(reached(curves, TOKENS, LEVELS[0])), style="bold", soft_wrap=True)
+    return [
+        *rows,
+        (f"verdicts over labels without noise, one softmax of {SUITS}", ", ".join(words)),
+    ]
 
 
 def interval_words(when: Reached, over: Cell, under: Cell) -> str:

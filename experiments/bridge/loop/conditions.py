@@ -7,37 +7,30 @@ and at which step of an episode or update of a run. value: the number.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from rich.console import Console
 
 from agents.lm import reading
 from agents.regimes import REGIMES
 from agents.regimes.choices import log_probs, of, sizes_of
 from agents.regimes.oracles import oracle_of
 from experiments.bridge.loop.boards import on_board
-from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, PRESETS, Setup, title_of
+from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, Setup
 from experiments.bridge.loop.copycat import CRITERION, STOPS
 from experiments.bridge.loop.train import Tuning, programs_of
 from experiments.bridge.measures.closed_loop import against_deck, best_arm, habits, hallucination
 from experiments.bridge.measures.exposure_bias import open_right
-from experiments.bridge.store import tables_of
-from experiments.results.errors import UserError, positive
-from experiments.results.store import Table, open_study
-from experiments.train.build import memory_name
+from experiments.results.store import Table
 from experiments.train.compile import lane_keys
 from popjax.core import Environment
 from popjax.players import make_player, play
 from popjax.players.follow import slipping
 from popjax.players.multiarmed_bandit import thompson
-from popjax.words import nearest
 
 SLIPS = 0.5
 
@@ -213,30 +206,3 @@ def frontier(setup: Setup) -> Table:
             own = {what: curve[lanes] for what, curve in curves.items()}
             tables.append(long(own, stop, [0, *looks]))
     return stacked(tables)
-
-
-def loop(
-    out: Path,
-    study: str,
-    preset: str,
-    memory: str,
-    seeds: int | None,
-    console: Console,
-) -> tuple[Path, Setup, dict[tuple[str, str], Table]]:
-    """Makes the parts that are not there yet, one file each. The folder of the study, what was
-    set, and the tables of all parts: see `run_part`."""
-    if preset not in PRESETS:
-        raise UserError(nearest(preset, PRESETS, "preset"))
-    setup = replace(PRESETS[preset], memory=memory_name(memory))
-    if seeds is not None:
-        positive("seeds", seeds)
-        setup = replace(setup, seeds=seeds)
-    folder = open_study(out, study, {"kind": "loop", **setup.plain})
-    files = {part: folder / f"{'-'.join(part).replace(' ', '-')}.parquet" for part in setup.parts}
-    console.print(
-        f"{len(files)} parts of {setup.seeds} seeds in {folder}: "
-        f"{sum(file.exists() for file in files.values())} finished"
-    )
-    titles = {(game, what): f"{game}, {title_of(game, what)}" for game, what in files}
-    tables = tables_of(files, titles, lambda part, title: run_part(setup, *part), console)
-    return folder, setup, tables

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import gcd
-from typing import Any
 
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
@@ -19,7 +18,6 @@ from agents.regimes import REGIMES, Regime, signals
 from agents.regimes.choices import sizes_of
 from experiments.bridge.decks import TinyRepeatFirst
 from experiments.bridge.measures.closed_loop import best_arm
-from experiments.bridge.store import plain
 from popjax import make as make_env
 from popjax.core import Environment
 from popjax.envs.multiarmed_bandit import MultiarmedBandit
@@ -131,10 +129,6 @@ class Setup:
     board_updates: tuple[int, ...] = ()
 
     @property
-    def plain(self) -> dict[str, Any]:
-        return plain(self, SINCE)
-
-    @property
     def bandit(self) -> MultiarmedBandit:
         return MultiarmedBandit(num_arms=self.arms, max_steps=self.pulls)
 
@@ -155,10 +149,6 @@ class Setup:
             + [("frontier", "tuning")]
             + [(f"board {board}", what) for board in self.boards for what in BOARD_PARTS]
         )
-
-
-SINCE = ("boards", "board_updates")
-"""Settings that the first studies, whose folders go on, did not have."""
 
 
 MEMORIES_OF = {"gpu": ("gru", "s5", "transformer")}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,25 +18,21 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table as Printed
 
 from agents.lm import LMConfig, inputs_of
 from agents.rollout import Inputs
 from experiments.bridge.measures.closed_loop import copied, excess_error, expected_return, steady
 from experiments.bridge.measures.exposure_bias import judge, open_right
-from experiments.bridge.store import tables_of
+from experiments.bridge.page import Grid, Picture, Section, Shown
+from experiments.bridge.study import Context, Stage, Study, Watch, record_of
 from experiments.reports.statistics import interval, iqm
-from experiments.reports.style import DOTS, GREY, INK, furnish, write
-from experiments.results.errors import UserError
+from experiments.reports.style import DOTS, GREY, INK, furnish
 from experiments.results.spec import CellSpec, NetworkConfig, Settings
-from experiments.results.store import Table, open_study
+from experiments.results.store import Table
 from experiments.train.cell import cell
 from experiments.train.compile import lane_hyperparams, lane_keys
 from experiments.train.objectives import REGIMES, Trainer
 from popjax import make
-from popjax.words import nearest
 
 TRAINED_ON = "RepeatFirstEasy"
 CRITERION = 0.99
@@ -65,21 +60,32 @@ histories of its own, the last can only remember."""
 
 
 @dataclass(frozen=True)
-class Preset:
+class Config:
     """Which runs, how they are trained, and on which levels they are judged."""
 
     settings: Settings
     runs: tuple[str, ...]
     levels: tuple[str, ...]
+    memory: str = "gru"
+    seeds: int = 5
 
-    def spec(self, run: Run, memory: str, seeds: int) -> CellSpec:
+    def spec(self, name: str) -> CellSpec:
+        run = RUNS[name]
         lm = replace(self.settings.lm, previous_action=run.previous_action)
-        settings = replace(self.settings, seeds=seeds, lm=lm)
-        return cell(TRAINED_ON, run.memory or memory, settings, run.regime)
+        settings = replace(self.settings, seeds=self.seeds, lm=lm)
+        return cell(TRAINED_ON, run.memory or self.memory, settings, run.regime)
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The stem of the file of each run; one without memory is not trained twice."""
+        specs = {name: self.spec(name) for name in self.runs}
+        if specs.get("memoryless") == specs["clone"]:
+            del specs["memoryless"]
+        return {name: f"{name}-{spec.id}" for name, spec in specs.items()}
 
 
 PRESETS = {
-    "mini": Preset(
+    "mini": Config(
         Settings(
             total_steps=600 * 64 * 51,
             num_segments=60,
@@ -91,7 +97,7 @@ PRESETS = {
         runs=tuple(RUNS),
         levels=("RepeatFirstEasy", "RepeatFirstMedium", "RepeatFirstHard"),
     ),
-    "smoke": Preset(
+    "smoke": Config(
         Settings(
             total_steps=60 * 16 * 51,
             num_segments=6,
@@ -106,43 +112,14 @@ PRESETS = {
 }
 
 
-def copycat(
-    out: Path, study: str, preset: str, memory: str, seeds: int, console: Console
-) -> tuple[Path, dict[str, Table]]:
-    """Trains and judges what is not there yet, one file a run. The folder of the study, and what
-    `judged` tells of each run."""
-    if preset not in PRESETS:
-        raise UserError(nearest(preset, PRESETS, "preset"))
-    chosen = PRESETS[preset]
-    specs = {name: chosen.spec(RUNS[name], memory, seeds) for name in chosen.runs}
-    if specs.get("memoryless") == specs["clone"]:
-        del specs["memoryless"]
-    asked = {"kind": "copycat", "preset": preset, "memory": specs["clone"].memory, "seeds": seeds}
-    folder = open_study(out, study, asked)
-    files = {name: folder / f"{name}-{spec.id}.parquet" for name, spec in specs.items()}
-    finished = sum(file.exists() for file in files.values())
-    console.print(
-        f"{len(specs)} runs of {seeds} seeds in {folder}: {finished} finished, "
-        f"{specs['clone'].num_updates * specs['clone'].steps_per_update / 1e6:.2f} million tokens "
-        "a seed in each of the others"
-    )
-    tables = tables_of(
-        files,
-        {name: RUNS[name].title for name in files},
-        lambda name, title: judged(specs[name], chosen.levels, title, console),
-        console,
-    )
-    return folder, tables
-
-
-def judged(spec: CellSpec, levels: tuple[str, ...], title: str, console: Console) -> Table:
+def judged(spec: CellSpec, levels: tuple[str, ...], watch: Watch) -> Table:
     """Trains all seeds of a run; what `loops.judge` finds at both stops, one line a level, stop,
     seed and step of the episode. tokens: read until the stop; not-a-number if it never came."""
     trainer = REGIMES[spec.regime].trainer(spec)
     inputs = inputs_of(trainer.env, spec.settings.lm)
     key_train, key_held_out = lane_keys(spec.seeds)
     key_look, key_judge = jax.vmap(jax.random.split, out_axes=1)(key_held_out)
-    params, updates = trained(spec, trainer, inputs, key_train, key_look, title, console)
+    params, updates = trained(spec, trainer, inputs, key_train, key_look, watch)
     tokens = updates * spec.steps_per_update  # [stop, seed]
     tables = []
     for level in levels:
@@ -171,8 +148,7 @@ def trained(
     inputs: Inputs,
     key_train: Key[Array, " seeds"],
     key_look: Key[Array, " seeds"],
-    title: str,
-    console: Console,
+    watch: Watch,
 ) -> tuple[Any, Float[np.ndarray, "stop seeds"]]:
     """The parameters at both stops, and after how many updates; not-a-number where the first stop
     never came."""
@@ -197,7 +173,7 @@ def trained(
 
     run = begin(key_train, hyperparams)
     looks = range(spec.num_updates // spec.updates_per_segment)
-    for _ in track(looks, title, console=console, transient=True, disable=not console.is_terminal):
+    for _ in watch(looks):
         run = jax.block_until_ready(advance(run, key_look, hyperparams))
     state, kept, stopped = run
     params = jax.tree.map(lambda *leaves: jnp.stack(leaves), kept, state.params)
@@ -282,28 +258,14 @@ def _outcome(name, stop, level, table, of_all, here) -> Outcome:
     )
 
 
-def print_outcomes(outcomes: list[Outcome], console: Console) -> None:
-    """The table of the level that was trained on, that of the returns of all, and the reading."""
-    here = [outcome for outcome in outcomes if outcome.level == TRAINED_ON]
-    console.print(loops_table(here))
-    if len(here) < len(outcomes):
-        console.print(levels_table(outcomes))
-    console.print(reading(here))
-
-
-def loops_table(outcomes: list[Outcome]) -> Printed:
+def loops_table(outcomes: list[Outcome]) -> Grid:
     """Both loops on one level."""
-    table = Printed(title=f"{TRAINED_ON}, interquartile means over seeds")
-    for name in ("trained as", "looked at"):
-        table.add_column(name, no_wrap=True)
-    for name in (
-        *("seeds", "k tokens", "open loop", "own loop", "return [95 %]", "copier's"),
-        *("if steady", "rememberer's", "slip undone", "%ExAccErr"),
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
-    for outcome in outcomes:
-        excess = excess_error(outcome.open_nats, outcome.closed_nats)
-        table.add_row(
+    headings = (
+        *("trained as", "looked at", "seeds", "k tokens", "open loop", "own loop"),
+        *("return [95 %]", "copier's", "if steady", "rememberer's", "slip undone", "%ExAccErr"),
+    )
+    rows = [
+        (
             RUNS[outcome.name].title,
             outcome.stop,
             f"{len(outcome.tokens)} of {outcome.asked}",
@@ -315,27 +277,26 @@ def loops_table(outcomes: list[Outcome]) -> Printed:
             f"{iqm(outcome.as_steady_copier):.2f}",
             f"{iqm(outcome.as_rememberer):.2f}",
             f"{100 * iqm(outcome.undone):.1f} %",
-            f"{iqm(excess):.0f}",
+            f"{iqm(excess_error(outcome.open_nats, outcome.closed_nats)):.0f}",
         )
-    return table
+        for outcome in outcomes
+    ]
+    return Grid(f"{TRAINED_ON}, interquartile means over seeds", headings, rows)
 
 
-def levels_table(outcomes: list[Outcome]) -> Printed:
+def levels_table(outcomes: list[Outcome]) -> Grid:
     """Returns on longer episodes than those trained on, beside both closed forms."""
     levels = list(dict.fromkeys(outcome.level for outcome in outcomes))
-    table = Printed(title="return: own / a copier's / a rememberer's")
-    for name in ("trained as", "looked at"):
-        table.add_column(name, no_wrap=True)
     rows = {(o.name, o.stop): [] for o in outcomes}
     for outcome in outcomes:
         three = (outcome.returns, outcome.as_copier, outcome.as_rememberer)
         rows[outcome.name, outcome.stop].append(" / ".join(f"{iqm(x):.2f}" for x in three))
-    for level in levels:
-        steps = next(o.open_right.shape[1] for o in outcomes if o.level == level)
-        table.add_column(f"{level}, {steps} steps", justify="right")
-    for (name, stop), cells in rows.items():
-        table.add_row(RUNS[name].title, stop, *cells)
-    return table
+    steps = {o.level: o.open_right.shape[1] for o in outcomes}
+    return Grid(
+        "return: own / a copier's / a rememberer's",
+        ("trained as", "looked at", *(f"{level}, {steps[level]} steps" for level in levels)),
+        [(RUNS[name].title, stop, *cells) for (name, stop), cells in rows.items()],
+    )
 
 
 def with_interval(values: Float[np.ndarray, " seeds"]) -> str:
@@ -367,14 +328,6 @@ def reading(outcomes: list[Outcome]) -> str:
 
 OWN = "#c2410c"
 CHANCE = 1 / 4
-
-
-def write_figure(outcomes: list[Outcome], folder: Path) -> list[Path]:
-    """`copycat.png` and `copycat.svg`; nothing if no run came to the first stop."""
-    shown = [o for o in outcomes if o.level == TRAINED_ON and o.stop == STOPS[0]]
-    if not shown:
-        return []
-    return write(draw(shown), folder, "copycat", dpi=130)
 
 
 def draw(outcomes: list[Outcome]) -> Figure:
@@ -427,3 +380,51 @@ def label_lines(panel: Axes, outcome: Outcome) -> None:
         ("a copier with its errors", INK, under - 0.06),
     ):
         panel.text(last, height, name, color=colour, fontsize=8.5, ha="right", va="top")
+
+
+def shown(context: Context, preset: str) -> Shown:
+    """The table of the level that was trained on, that of the returns of all, and the reading."""
+    outcomes = outcomes_of(context.tables["runs"])
+    here = [outcome for outcome in outcomes if outcome.level == TRAINED_ON]
+    grids = [loops_table(here)] + ([levels_table(outcomes)] if len(here) < len(outcomes) else [])
+    drawn = [outcome for outcome in here if outcome.stop == STOPS[0]]
+    figure = draw(drawn) if drawn else None
+    words = f"{TRAINED_ON}: how right each policy is, step by step, in both loops"
+    pictures = [Picture(figure, words)] if figure else []
+    sections = [Section("In both loops", "", [*pictures, *grids])]
+    settings = {"preset": preset, **record(context.config)}
+    return Shown("copycat", "A copycat", reading(here), [], grids, sections, figure, 130, settings)
+
+
+def run_one(context: Context, name: str, watch: Watch) -> Table:
+    return judged(context.config.spec(name), context.config.levels, watch)
+
+
+def record(config: Config) -> dict[str, Any]:
+    return {"memory": config.spec("clone").memory, "seeds": config.seeds, **record_of(config)}
+
+
+def headline(context: Context, tables: int, finished: int) -> str:
+    spec = context.config.spec("clone")
+    return (
+        f"{tables} runs of {context.config.seeds} seeds in {context.folder}: {finished} finished, "
+        f"{spec.num_updates * spec.steps_per_update / 1e6:.2f} million tokens a seed in each of "
+        "the others"
+    )
+
+
+STUDY = Study(
+    name="copycat",
+    presets=PRESETS,
+    stages=[
+        Stage(
+            "runs",
+            conditions=lambda config: config.files,
+            title=lambda name: RUNS[name].title,
+            run=run_one,
+        )
+    ],
+    shown=shown,
+    record=record,
+    headline=headline,
+)

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -31,7 +30,6 @@ from agents.regimes import REGIMES, Regime
 from experiments.bridge.decks import TinyCountRecall, TinyRepeatFirst, TinyRepeatPrevious
 from experiments.bridge.measures.overlap import CAUSAL, deck_of
 from experiments.bridge.rates import FEW, MANY
-from experiments.bridge.store import plain
 from popjax import make
 from popjax.core import Environment
 from popjax.tokens import target_of
@@ -159,14 +157,6 @@ class Setup:
         first, last = steps_of(self.env(task))
         spread = np.linspace(max(1, first - 1), last - 1, self.num_steps).round().astype(int)
         return tuple(np.unique(spread).tolist())
-
-    @property
-    def plain(self) -> dict[str, Any]:
-        return plain(self, SINCE)
-
-
-SINCE = ("kinds", "layers", "longer", "judged", "rates", "trials")
-"""Settings that the first studies, whose folders go on, did not have."""
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -19,7 +18,7 @@ from experiments.bridge.page import Picture
 from experiments.bridge.same_deck.config import UNTRAINED
 from experiments.bridge.same_deck.summary import Summary, in_words
 from experiments.bridge.same_deck.train import AXES
-from experiments.reports.style import DOTS, GREY, INK, few_powers, furnish, write
+from experiments.reports.style import DOTS, GREY, INK, few_powers, furnish
 
 COLOURS = {
     "LM": "#1d4ed8", "label": "#0f766e", "verdict": "#c2410c", "both": "#7c3aed",
@@ -200,11 +199,11 @@ def pictures(summary: Summary) -> dict[str, list[Picture]]:
     }
 
 
-def write_figure(summary: Summary, folder: Path) -> list[Path]:
-    """`same_deck.png` and `same_deck.svg`: the five in one, if a suits game is among the tasks."""
+def draw(summary: Summary) -> Figure | None:
+    """The six in one, if a suits game is among the tasks."""
     suits = summary.suits
     if not suits:
-        return []
+        return None
     figure = Figure(figsize=(13.5, 8.2), layout="constrained")
     panels = figure.subplots(2, 3)
     draw_overlap(panels[0, 0], summary)
@@ -213,7 +212,7 @@ def write_figure(summary: Summary, folder: Path) -> list[Path]:
     draw_matrix(panels[1, 0], summary, suits[-1])
     draw_order(panels[1, 1], summary)
     draw_transplants(panels[1, 2], summary)
-    return write(figure, folder, "same_deck", dpi=100)
+    return figure
 
 
 TITLES = {

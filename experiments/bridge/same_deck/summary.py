@@ -1,4 +1,4 @@
-"""From the tables of `experiments.bridge.same_deck.conditions` to the numbers that figures and
+"""From the tables of `experiments.bridge.same_deck.study` to the numbers that figures and
 verdicts are made of."""
 
 from __future__ import annotations

@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig, reading
@@ -24,24 +21,19 @@ from agents.regimes.data import own_labels
 from experiments.bridge import rates
 from experiments.bridge.batched_objectives import AXES, make_advance, make_told
 from experiments.bridge.batched_ppo import make_ppo
-from experiments.bridge.store import tables_of
 from experiments.bridge.verdict.config import (
     ALL,
     BESIDE,
     ENOUGH,
-    PRESETS,
     RUNGS,
     Curves,
     Part,
     Setup,
 )
 from experiments.bridge.verdict.gradients import NAMES, make_measure
-from experiments.results.errors import UserError, positive
-from experiments.results.store import Table, open_study
-from experiments.train.build import memory_name
+from experiments.results.store import Table
 from experiments.train.compile import lane_keys
 from popjax.players import play
-from popjax.words import nearest
 
 
 class Programs(NamedTuple):
@@ -162,51 +154,17 @@ def looked_at(
             break
 
 
-def verdict(
-    out: Path, study: str, preset: str, memory: str, seeds: int | None, console: Console
-) -> tuple[Path, Setup, dict[Part, Curves], dict[Part, Table]]:
-    """Trains the parts that are not there yet, one file each. The folder of the study, what was
-    set, the curves of all parts, and the learning rates that were tried for them."""
-    if preset not in PRESETS:
-        raise UserError(nearest(preset, PRESETS, "preset"))
-    setup = replace(PRESETS[preset], memory=memory_name(memory))
-    if seeds is not None:
-        positive("seeds", seeds)
-        setup = replace(setup, seeds=seeds)
-    folder = open_study(out, study, {"kind": "verdict", **setup.plain})
-    names = {part: name_of(part) for part in setup.parts}
-    files = {part: folder / f"{name}.parquet" for part, name in names.items()}
-    console.print(
-        f"{len(files)} parts of {setup.seeds} seeds in {folder}: "
-        f"{sum(file.exists() for file in files.values())} finished"
-    )
+def chosen_rate(setup: Setup, tried: dict[Part, Table], part: Part) -> float:
+    """The learning rate of a part: the fastest of those tried, if any were."""
+    return rates.best(tried[part], "right", "fastest") if setup.rates else setup.learning_rate
 
-    def watch(title: str) -> partial:
-        shown = {"console": console, "disable": not console.is_terminal}
-        return partial(track, description=title, transient=True, **shown)
 
-    def choose(part: Part, title: str) -> Table:
-        return try_rates(setup, part, watch(title))
-
-    def chosen(table: Table) -> str:
-        return f"learning rate {rates.best(table, 'right', 'fastest'):g} of {len(setup.rates)}, "
-
-    def make(part: Part, title: str) -> Table:
-        rate = rates.best(tried[part], "right", "fastest") if setup.rates else setup.learning_rate
-        return run_part(setup, part, rate, watch(title))
-
-    def about(table: Table) -> str:
-        return f"right {table['right'][-setup.seeds :].mean():.3f}, "
-
-    titles = {p: title_of(p) for p in files}
-    of_rates = {p: folder / f"{names[p]}-rates.parquet" for p in files if setup.rates}
-    tried = tables_of(of_rates, titles, choose, console, chosen)
-    tables = tables_of(files, titles, make, console, about)
-    curves = {
+def curves_of(setup: Setup, tables: dict[Part, Table]) -> dict[Part, Curves]:
+    """The columns of each table as `[seeds, looks]`."""
+    return {
         part: {name: column.reshape(-1, setup.seeds).T for name, column in table.items()}
         for part, table in tables.items()
     }
-    return folder, setup, curves, tried
 
 
 def name_of(part: Part) -> str:

@@ -13,7 +13,7 @@ of feedback.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from agents.networks import Backbone, LanguageModel
 from agents.regimes import REGIMES, Regime
 from experiments.bridge.decks import ManySuits, rememberer
 from experiments.bridge.rates import FEW, MANY
-from experiments.bridge.store import plain
 from popjax import make
 from popjax.core import Environment
 from popjax.players import Player, make_player
@@ -144,13 +143,6 @@ class Setup:
         later = np.geomspace(1, longest, self.num_looks).round().astype(int)
         return [0, *np.unique(later).tolist()]
 
-    @property
-    def plain(self) -> dict[str, Any]:
-        return plain(self, SINCE)
-
-
-SINCE = ("beside", "games", "lengths", "factorial", "rates", "trials")
-"""Settings that the first studies, whose folders go on, did not have."""
 
 MEMORIES_OF = {"gpu": ("gru", "s5")}
 """What a preset is run with if no memory is named, each a study of its own."""

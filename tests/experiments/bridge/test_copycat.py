@@ -91,7 +91,7 @@ def test_a_copier_made_by_hand_earns_what_the_formula_says():
     )
 
 
-def invented(spec, levels, title, console):
+def invented(spec, levels, watch):
     """What `judged` would tell of runs that copy, or remember if they are DAgger's or blind."""
     remembers = spec.regime == "dagger" or spec.settings.lm.previous_action == "off"
     tables = []

@@ -10,8 +10,8 @@ import pytest
 from experiments.bridge.measures import planted
 from experiments.bridge.measures.interventions import simulation
 from experiments.bridge.measures.overlap import dealt
-from experiments.bridge.same_deck.conditions import MEASUREMENTS, measured_of
 from experiments.bridge.same_deck.futures import TASKS, apart, classes, future_of
+from experiments.bridge.same_deck.study import MEASUREMENTS, measured_of
 from popjax import make
 from popjax.floors import make_law
 from popjax.players import Episodes

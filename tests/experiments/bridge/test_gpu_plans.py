@@ -2,6 +2,8 @@
 
 No test here trains at the size of such a preset."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -9,27 +11,37 @@ from rich.console import Console
 
 from agents.lm import LMConfig
 from agents.regimes import REGIMES, make_train
+from experiments.bridge import forgetting
 from experiments.bridge.batched_objectives import AXES
 from experiments.bridge.batched_ppo import PASSES
 from experiments.bridge.factorial import conditions as factorial_conditions
+from experiments.bridge.factorial.study import STUDY as FACTORIAL
 from experiments.bridge.loop import config as loop_config
+from experiments.bridge.loop import copycat
 from experiments.bridge.loop.config import BOARD_WAYS, TUNED
+from experiments.bridge.loop.study import STUDY as LOOP
+from experiments.bridge.page import show
 from experiments.bridge.same_deck import config as same_deck_config
-from experiments.bridge.same_deck.conditions import measured_of, present
-from experiments.bridge.same_deck.conditions import same_deck as run_study
 from experiments.bridge.same_deck.config import KINDS, THREE
 from experiments.bridge.same_deck.questions import in_one
+from experiments.bridge.same_deck.study import STUDY as SAME_DECK
+from experiments.bridge.same_deck.study import measured_of, summary_of
+from experiments.bridge.study import config_of
+from experiments.bridge.study import run as run_study
 from experiments.bridge.verdict import conditions as verdict_conditions
 from experiments.bridge.verdict import config as verdict_config
 from experiments.bridge.verdict.config import BESIDE, Part
 from experiments.bridge.verdict.findings import findings
 from experiments.bridge.verdict.findings import findings_of_games as more
+from experiments.bridge.verdict.study import STUDY as VERDICT
 from popjax.tokens import target_of
 
 SMALL = same_deck_config.Setup(
     decks="easy", seeds=2, features=8, num_episodes=4, num_tokens=800, num_looks=2, num_decks=60,
     num_steps=2, rows=48, edits=16, layers=2, judged=16, longer=2,
 )  # fmt: skip
+
+STUDIES = (SAME_DECK, VERDICT, LOOP, FACTORIAL, copycat.STUDY, forgetting.STUDY)
 
 
 def test_the_same_deck_plan_holds_what_was_asked():
@@ -65,19 +77,16 @@ def test_every_memory_of_the_plan_fits_every_task(memory):
         assert len(network.backbone.memories) == 2 and jax.tree.leaves(shapes)
 
 
-def test_old_studies_keep_their_names():
-    plain = same_deck_config.Setup().plain
-    assert not set(same_deck_config.SINCE) & set(plain)
-    assert set(same_deck_config.PRESETS["gpu"].plain) > set(plain)
-    assert not set(verdict_config.SINCE) & set(verdict_config.Setup().plain)
-    assert set(verdict_config.SINCE) - {"trials"} <= set(verdict_config.PRESETS["gpu"].plain)
-    assert set(loop_config.PRESETS["gpu"].plain) == set(loop_config.PRESETS["mini"].plain) | set(
-        loop_config.SINCE
-    )
-    assert list(loop_config.PRESETS["mini"].plain) == [
-        "memory", "seeds", "features", "head_features", "num_episodes", "learning_rate", "updates",
-        "looks", "judged", "arms", "pulls", "betas", "decks",
-    ]  # fmt: skip
+def test_a_study_records_all_that_decides_its_result():
+    """As JSON gives it back, so that the same command finds its folder again."""
+    for study in STUDIES:
+        for config in study.presets.values():
+            recorded = study.record(config)
+            assert json.loads(json.dumps(recorded)) == recorded
+            assert {"seeds"} <= set(recorded)
+
+
+def test_the_parts_of_the_loop():
     ways = ("clone", "dagger", "rewards")
     bandit = ("players", "privileged", "masked", "history", "dagger", "rewards")
     assert loop_config.PRESETS["mini"].parts == [
@@ -96,21 +105,20 @@ def studied(tmp_path, monkeypatch, **changed):
     for name, value in (("LEAST_COMPETENCE", -1e9), ("MOST_EXCESS", 1e9), ("ENOUGH", 2)):
         monkeypatch.setattr(same_deck_summary, name, value)
     console = Console(quiet=True)
-    memory = changed.get("memory", "gru")
-    folder, summary = run_study(tmp_path, "s", "small", memory, None, console)
-    return summary, present(folder, summary, console)
+    config = config_of(SAME_DECK, "small", changed.get("memory", "gru"))
+    context = run_study(SAME_DECK, config, tmp_path, "s", console)
+    show(SAME_DECK.shown(context, "small"), context.folder, console)
+    return summary_of(context), context.folder / "same_deck.html"
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # so few rows that nothing is left of them
 def test_a_new_task_on_another_memory(tmp_path, monkeypatch, quickly_compiled):
     """HigherLower, whose counts are asked for rank by rank, on s5."""
-    summary, paths = studied(
-        tmp_path, monkeypatch, tasks=("HigherLower",), kinds=THREE, memory="s5"
-    )
+    summary, page = studied(tmp_path, monkeypatch, tasks=("HigherLower",), kinds=THREE, memory="s5")
     assert not in_one(SMALL.env("HigherLower"), "lm")
     curve = summary.curves["HigherLower", "verdict"]
     assert np.isfinite(curve["gradient_tokens"]).all() and curve["gradient_tokens"][-1] > 0
-    page = paths[-1].read_text()
+    page = page.read_text()
     assert "backwards" in page and "H1b&#39;" in page and "Learning curves over tokens" in page
 
 
@@ -125,14 +133,14 @@ def test_a_new_task_on_another_memory(tmp_path, monkeypatch, quickly_compiled):
     ],
 )
 def test_every_other_new_task_and_rung(task, kinds, tmp_path, monkeypatch, quickly_compiled):
-    summary, paths = studied(tmp_path, monkeypatch, tasks=(task,), kinds=kinds)
-    assert set(summary.having("probed")) == {task} and paths[-1].stat().st_size
+    summary, page = studied(tmp_path, monkeypatch, tasks=(task,), kinds=kinds)
+    assert set(summary.having("probed")) == {task} and page.stat().st_size
     if task != "Autoencode":
         assert summary.tables[task, "own-play"]["version"].size
     if task != "MultiarmedBandit":
         told = summary.tables[task, "told-apart"]
         assert told["pairs"].max() > 0 and np.nanmin(told["value"]) > 0
-        assert "different futures" in paths[-1].read_text()
+        assert "different futures" in page.read_text()
 
 
 def test_the_verdict_plan_holds_what_was_asked():

@@ -9,15 +9,17 @@ import pytest
 
 from agents import checkpoint
 from experiments.bridge.measures.similarity import MEASURES
+from experiments.bridge.page import show
 from experiments.bridge.same_deck import figures as same_deck_figures
 from experiments.bridge.same_deck import findings as same_deck_findings
 from experiments.bridge.same_deck import tables as same_deck_tables
-from experiments.bridge.same_deck.conditions import present
 from experiments.bridge.same_deck.config import PRESETS, Setup
 from experiments.bridge.same_deck.exam import exam, judged
 from experiments.bridge.same_deck.measures import STATISTICS
+from experiments.bridge.same_deck.study import STUDY
 from experiments.bridge.same_deck.summary import Summary, followed, in_words
 from experiments.bridge.same_deck.train import Cell
+from experiments.bridge.study import Context
 from tests.support.command import assert_one_line, run
 
 SETUP = Setup(seeds=5, tasks=("RepeatFirst", "RepeatPrevious"))
@@ -206,9 +208,13 @@ def test_the_page_and_the_figure_hold_all_tables(tmp_path):
 
     summary = world(needed, TWO_KINDS, COSTUMES)
     console = Console(record=True, width=200, quiet=True)
-    paths = present(tmp_path, summary, console)
-    assert [path.name for path in paths] == ["same_deck.png", "same_deck.svg", "same_deck.html"]
-    page = html.unescape(paths[-1].read_text())
+    tables = {"cells": summary.curves, "measurements": summary.tables, "rates": summary.rates}
+    context = Context(summary.setup, tmp_path, console, tables)
+    show(STUDY.shown(context, "mini"), tmp_path, console)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("same_deck.png", "same_deck.svg", "same_deck.html")
+    }
+    page = html.unescape((tmp_path / "same_deck.html").read_text())
     for grid in same_deck_tables.all_of(summary).values():
         assert grid.title in page
     assert page.count("<img") == sum(map(len, same_deck_figures.pictures(summary).values()))

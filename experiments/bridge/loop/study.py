@@ -1,18 +1,21 @@
-"""The page of `popjax bridge loop`: its findings, figures and tables."""
+"""`popjax bridge loop`: its parts, findings, figures and tables."""
 
 from __future__ import annotations
 
 from experiments.bridge.loop import boards_report as boards
+from experiments.bridge.loop import conditions, report
 from experiments.bridge.loop import figures as figure
-from experiments.bridge.loop import report
 from experiments.bridge.loop.boards_report import draw_boards
-from experiments.bridge.loop.config import Setup
+from experiments.bridge.loop.config import MEMORIES_OF, PRESETS, Setup, title_of
 from experiments.bridge.loop.findings import findings, lead
 from experiments.bridge.page import Grid, Picture, Section, Shown
+from experiments.bridge.study import Context, Stage, Study, Watch, record_of
+from experiments.results.store import Table
 
 
-def shown(tables: report.Tables, setup: Setup, preset: str) -> Shown:
+def shown(context: Context, preset: str) -> Shown:
     """All that the tables of a study say."""
+    tables, setup = context.tables["parts"], context.config
     found = findings(tables, setup)
     deck, bandit = report.deck_table(tables, setup), report.bandit_table(tables, setup)
     dreams, frontier = report.dream_table(tables, setup), report.frontier_table(tables)
@@ -39,7 +42,7 @@ def shown(tables: report.Tables, setup: Setup, preset: str) -> Shown:
         ],
         summary,
         100,
-        {"preset": preset, **setup.plain},
+        {"preset": preset, **record_of(setup)},
     )  # fmt: skip
 
 
@@ -49,3 +52,26 @@ def on_boards(tables: report.Tables, setup: Setup, grids: list[Grid]) -> list[Se
         return []
     picture = Picture(draw_boards(tables, setup), boards.SHOWS)
     return [Section("Boards, which answer", boards.WHAT, [picture, *grids])]
+
+
+def run_condition(context: Context, condition: tuple[str, str], watch: Watch) -> Table:
+    """One part of one game."""
+    return conditions.run_part(context.config, *condition)
+
+
+STUDY = Study(
+    name="loop",
+    presets=PRESETS,
+    stages=[
+        Stage(
+            "parts",
+            conditions=lambda config: {
+                part: "-".join(part).replace(" ", "-") for part in config.parts
+            },
+            title=lambda part: f"{part[0]}, {title_of(*part)}",
+            run=run_condition,
+        )
+    ],
+    shown=shown,
+    memories=MEMORIES_OF,
+)

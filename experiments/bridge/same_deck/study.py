@@ -1,0 +1,179 @@
+"""`popjax bridge same-deck`: what is trained, what is measured of it, and what is shown."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from experiments.bridge import rates
+from experiments.bridge.measures.overlap import CAUSAL, STATISTICS
+from experiments.bridge.page import Section, Shown
+from experiments.bridge.same_deck import exchanges, figures, futures, measures, tables
+from experiments.bridge.same_deck import findings as report
+from experiments.bridge.same_deck.config import MEMORIES_OF, PRESETS, Setup
+from experiments.bridge.same_deck.networks import Networks
+from experiments.bridge.same_deck.summary import Summary
+from experiments.bridge.same_deck.train import Cell
+from experiments.bridge.study import Context, Stage, Study, Watch, record_of
+from experiments.results.store import Table
+
+MEASUREMENTS = {
+    "probed": measures.probed,
+    "controlled": measures.controlled,
+    "alike": measures.alike,
+    "retained": measures.retained,
+    "ordered": measures.ordered,
+    "transplanted": exchanges.transplanted,
+    "exchanged": exchanges.exchanged,
+    "backwards": measures.backwards,
+    "shaped": measures.shaped,
+    "own-play": measures.own_play,
+    "told-apart": futures.told_apart,
+}
+NOT_OF = {
+    "retained": ("CountRecall", *CAUSAL),
+    "ordered": ("CountRecall", "Autoencode", *CAUSAL),
+    "exchanged": ("Autoencode", *CAUSAL),
+    "own-play": tuple(STATISTICS),
+    "told-apart": tuple({**STATISTICS, **CAUSAL}.keys() - set(futures.TASKS)),
+}
+"""Measurements that a task has no room for. Single cards are asked for in games of one deck; cards
+are exchanged where all of them are there to act upon; statistics, where they are counts or short
+lists; and agents that read cards alone, which come whatever is done, have no histories of their
+own: theirs are those of everybody. The same law with other futures is there in few games."""
+
+
+def measured_of(task: str) -> list[str]:
+    """The measurements of a task.
+
+    >>> measured_of("MultiarmedBandit")
+    ['probed', 'controlled', 'alike', 'transplanted', 'backwards', 'shaped', 'own-play']
+    """
+    return [name for name in MEASUREMENTS if task not in NOT_OF.get(name, ())]
+
+
+Part = tuple[str, str]
+
+
+@lru_cache(maxsize=1)  # the measurements of one task follow one another
+def networks_of(setup: Setup, task: str, folder: Path) -> Networks:
+    return Networks(setup, task, folder)
+
+
+def try_rates(context: Context, cell: Part, watch: Watch) -> Table:
+    return Cell(context.config, *cell, context.folder).tried(watch)
+
+
+def train(context: Context, cell: Part, watch: Watch) -> Table:
+    return Cell(context.config, *cell, context.folder).train(watch)
+
+
+def measure(context: Context, part: Part, watch: Watch) -> Table:
+    task, name = part
+    return MEASUREMENTS[name](networks_of(context.config, task, context.folder))
+
+
+def rate_in_words(context: Context, table: Table) -> str:
+    rate = rates.best(table, "competence", "middle")
+    return f"learning rate {rate:g} of {len(context.config.rates)}, "
+
+
+def competence_in_words(context: Context, table: Table) -> str:
+    return f"competence {table['competence'][-context.config.seeds :].mean():.3f}, "
+
+
+def headline(context: Context, tables: int, finished: int) -> str:
+    setup = context.config
+    measured = sum(len(measured_of(task)) for task in setup.tasks)
+    return (
+        f"{len(setup.cells)} cells of {setup.seeds} seeds and {measured} measurements in "
+        f"{context.folder}: {finished} of {tables} tables finished; "
+        f"{setup.num_tokens / 1e6:.2f} million tokens a seed in each other cell"
+    )
+
+
+def summary_of(context: Context) -> Summary:
+    found = context.tables
+    return Summary(context.config, found["cells"], found["measurements"], found["rates"])
+
+
+def shown(context: Context, preset: str) -> Shown:
+    """What was found: the figure, the tables, and what became of each hypothesis."""
+    summary = summary_of(context)
+    findings = report.findings_of(summary)
+    pictures = figures.pictures(summary) | figures.learning_pictures(summary)
+    grids = tables.all_of(summary) | tables.learning_tables(summary)
+    sections = [
+        Section(title, text, [*pictures.get(what, []), *(grids[n] for n in names if n in grids)])
+        for title, text, what, names in SECTIONS
+    ]
+    return Shown(
+        "same_deck",
+        TITLE,
+        report.lead_of(findings),
+        findings,
+        [grids[name] for name in ("rates", "competence", "overlap", "likeness") if name in grids],
+        sections,
+        figures.draw(summary),
+        100,
+        {"preset": preset, **record_of(summary.setup)},
+    )
+
+
+TITLE = "Same deck, different memory"
+SECTIONS = (
+    ("Competence", "Networks are compared only where they do what they were trained for.",
+     "learning", ("competence", "rates")),
+    ("What is held, and what had to be",
+     "For every statistic the share that a linear probe finds beyond the clock and the card on the "
+     "table, beside the share that a network which keeps no more than it must would tell.",
+     "overlap", ("overlap", "controls")),
+    ("Forgetting", "Nats of each earlier card in the state. One who keeps the counts alone still "
+     "knows what the dashed curve says.", "retention", ()),
+    ("The shape of beliefs",
+     "What may come next, as it is known exactly, and as a linear map finds it in states.",
+     "beliefs", ("shapes", "told-apart")),
+    ("Likeness", "Debiased linear CKA of what clock and card leave, beside its null (an untrained "
+     "network) and its ceiling (two seeds of one objective).", "matrix",
+     ("likeness", "others", "backwards", "own")),
+    ("Order", "Two cards of the history are exchanged, or one is replaced; the order index is the "
+     "share of exchanges in how far the outputs move.", "order", ("orders",)),
+    ("Exchange", "A network goes on with another's state, or with one statistic's part of it.",
+     "transplants", ("transplants", "exchanges")),
+)  # fmt: skip
+
+STUDY = Study(
+    name="same-deck",
+    presets=PRESETS,
+    stages=[
+        Stage(
+            "rates",
+            conditions=lambda config: {
+                cell: f"{'-'.join(cell)}-rates" for cell in config.cells if config.rates
+            },
+            title=", ".join,
+            run=try_rates,
+            about=rate_in_words,
+        ),
+        Stage(
+            "cells",
+            conditions=lambda config: {cell: "-".join(cell) for cell in config.cells},
+            title=", ".join,
+            run=train,
+            about=competence_in_words,
+        ),
+        Stage(
+            "measurements",
+            conditions=lambda config: {
+                (task, name): f"{task}-{name}"
+                for task in config.tasks
+                for name in measured_of(task)
+            },
+            title=", ".join,
+            run=measure,
+        ),
+    ],
+    shown=shown,
+    headline=headline,
+    memories=MEMORIES_OF,
+)

@@ -1,0 +1,151 @@
+"""The one frame of every experiment of the bridge: what is trained and measured, one file each,
+and what is shown of it.
+
+A study is data. Its stages are run in order; a stage holds one table for each of its conditions,
+and what a file already holds is not made again, so the same command goes on after any interruption.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from experiments.bridge.page import Shown
+from experiments.results.errors import UserError, positive
+from experiments.results.files import Table, read_parquet, write_parquet
+from experiments.results.store import open_study
+from experiments.train.build import memory_name
+from experiments.train.process import Stopped
+from popjax.words import nearest
+
+Watch = Callable[[Iterable], Iterable]
+Tables = dict[Any, Table]
+
+
+@dataclass(frozen=True)
+class Context:
+    """A study under way: all that decides its result, where it lies, and the tables of the stages
+    that are done, by stage and condition."""
+
+    config: Any
+    folder: Path
+    console: Console
+    tables: dict[str, Tables] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Tables of one kind.
+
+    conditions: `config -> conditions`, each with the stem of its file. title: of a condition, for
+    the console. run: `(context, condition, watch) -> Table`; `watch` shows the progress of a loop.
+    about: `(context, table) -> str`, what the line of a condition says of its table.
+    """
+
+    name: str
+    conditions: Callable[[Any], Mapping[Hashable, str]]
+    title: Callable[[Any], str]
+    run: Callable[[Context, Any, Watch], Table]
+    about: Callable[[Context, Table], str] = lambda context, table: ""
+
+
+@dataclass(frozen=True)
+class Study:
+    """One experiment.
+
+    name: of its folder and its kind. presets: `name -> config`, frozen dataclasses with `memory`
+    and `seeds`. stages: see `Stage`. shown: `(context, preset) -> Shown`, tables, findings, figure
+    and sections. record: `config -> dict` that study.json holds; the same command goes on where it
+    is the same. headline: `(context, number of tables, finished) -> str`, the first line.
+    prepare: what else must be there before the first stage. memories: what a preset is run with if
+    no memory is named, each a study of its own.
+    """
+
+    name: str
+    presets: Mapping[str, Any]
+    stages: Sequence[Stage]
+    shown: Callable[[Context, str], Shown]
+    record: Callable[[Any], dict[str, Any]] = lambda config: record_of(config)
+    headline: Callable[[Context, int, int], str] | None = None
+    prepare: Callable[[Context], None] = lambda context: None
+    memories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def record_of(config: Any) -> dict[str, Any]:
+    """All that decides a result, as JSON gives it back."""
+    return json.loads(json.dumps(asdict(config)))
+
+
+def config_of(study: Study, preset: str, memory: str, seeds: int | None = None) -> Any:
+    """The config of a preset, with another memory and another number of seeds.
+
+    Raises UserError, with the nearest right word, for a preset or memory that is unknown.
+    """
+    if preset not in study.presets:
+        raise UserError(nearest(preset, study.presets, "preset"))
+    config = replace(study.presets[preset], memory=memory_name(memory))
+    if seeds is None:
+        return config
+    positive("seeds", seeds)
+    return replace(config, seeds=seeds)
+
+
+def run(study: Study, config: Any, out: Path, name: str, console: Console) -> Context:
+    """Makes the tables that are not there yet in the folder `out / name`, stage by stage."""
+    folder = open_study(out, name, {"kind": study.name, **study.record(config)})
+    context = Context(config, folder, console)
+    files = {
+        stage.name: {
+            condition: folder / f"{stem}.parquet"
+            for condition, stem in stage.conditions(config).items()
+        }
+        for stage in study.stages
+    }
+    every = [path for paths in files.values() for path in paths.values()]
+    finished = sum(path.exists() for path in every)
+    headline = study.headline or default_headline
+    console.print(headline(context, len(every), finished))
+    study.prepare(context)
+    for stage in study.stages:
+        context.tables[stage.name] = tables_of(stage, files[stage.name], context)
+    return context
+
+
+def default_headline(context: Context, tables: int, finished: int) -> str:
+    return (
+        f"{tables} parts of {context.config.seeds} seeds in {context.folder}: {finished} finished"
+    )
+
+
+def tables_of(stage: Stage, files: dict[Any, Path], context: Context) -> Tables:
+    """The tables of all conditions of a stage, those that no file holds made and written."""
+    tables, console = {}, context.console
+    for number, (condition, file) in enumerate(files.items(), 1):
+        title = f"[{number}/{len(files)}] {stage.title(condition)}"
+        took = "finished before"
+        if not file.exists():
+            began = time.perf_counter()
+            try:
+                write_parquet(file, stage.run(context, condition, watch(title, console)))
+            except KeyboardInterrupt:
+                line = f"stopped; the same command goes on after what is in {file.parent}"
+                console.print(line, markup=False)
+                raise Stopped from None
+            took = f"{time.perf_counter() - began:.0f} s"
+        tables[condition] = read_parquet(file)
+        console.print(f"{title}  {stage.about(context, tables[condition])}{took}", markup=False)
+    return tables
+
+
+def watch(title: str, console: Console) -> Watch:
+    """A progress bar over a loop, where the console is a terminal."""
+    shown = {"console": console, "disable": not console.is_terminal}
+    return partial(track, description=title, transient=True, **shown)

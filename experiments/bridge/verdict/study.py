@@ -1,0 +1,96 @@
+"""`popjax bridge verdict`: its parts, findings, figures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from experiments.bridge import rates
+from experiments.bridge.page import Grid, Picture, Section, Shown
+from experiments.bridge.study import Context, Stage, Study, Watch
+from experiments.bridge.verdict import conditions, report
+from experiments.bridge.verdict import figures as figure
+from experiments.bridge.verdict import findings as outcomes
+from experiments.bridge.verdict.config import MEMORIES_OF, PRESETS, Part
+from experiments.bridge.verdict.findings import findings, lead
+from experiments.results.store import Table
+
+
+def shown(
+    context: Context, preset: str, grids: Sequence[Grid] = (), sections: Sequence[Section] = ()
+) -> Shown:
+    """All that the curves of a study say. grids, sections: of other studies that belong on its
+    page."""
+    setup, tried = context.config, context.tables["rates"]
+    curves = conditions.curves_of(setup, context.tables["parts"])
+    found = findings(curves, setup)
+    tables = [report.curve_table(curves, setup), report.parts_table(curves, setup)]
+    beside = outcomes.beside_table(curves, setup)
+    tables += [beside] if beside else []
+    if tried:
+        tables.append(rates.grid(tried, {p: report.named(p) for p in tried}, "right", "fastest"))
+    summary = figure.draw(curves, setup)
+    price = Picture(summary, "Tokens to a criterion against the closed form, and learning curves")
+    on_the_way = [
+        Picture(figure.draw_all_curves(curves, setup), "Learning curves on three axes"),
+        Picture(figure.draw_gradients(curves, setup), "Signal, noise and direction on the way"),
+    ]
+    return Shown(
+        "verdict",
+        "The price of a verdict",
+        lead(found),
+        [*found, *outcomes.findings_of_games(curves, setup)],
+        [*tables, *grids],
+        [
+            Section("What it costs", report.WHAT, [price, *tables]),
+            Section("On the way", "", on_the_way),
+            *sections,
+        ],
+        summary,
+        110,
+        {"preset": preset, **asdict(setup)},
+    )
+
+
+def try_rates(context: Context, part: Part, watch: Watch) -> Table:
+    return conditions.try_rates(context.config, part, watch)
+
+
+def run_part(context: Context, part: Part, watch: Watch) -> Table:
+    rate = conditions.chosen_rate(context.config, context.tables["rates"], part)
+    return conditions.run_part(context.config, part, rate, watch)
+
+
+def rate_in_words(context: Context, table: Table) -> str:
+    rate = rates.best(table, "right", "fastest")
+    return f"learning rate {rate:g} of {len(context.config.rates)}, "
+
+
+def right_in_words(context: Context, table: Table) -> str:
+    return f"right {table['right'][-context.config.seeds :].mean():.3f}, "
+
+
+STUDY = Study(
+    name="verdict",
+    presets=PRESETS,
+    stages=[
+        Stage(
+            "rates",
+            conditions=lambda config: {
+                part: f"{conditions.name_of(part)}-rates" for part in config.parts if config.rates
+            },
+            title=conditions.title_of,
+            run=try_rates,
+            about=rate_in_words,
+        ),
+        Stage(
+            "parts",
+            conditions=lambda config: {part: conditions.name_of(part) for part in config.parts},
+            title=conditions.title_of,
+            run=run_part,
+            about=right_in_words,
+        ),
+    ],
+    shown=shown,
+    memories=MEMORIES_OF,
+)
