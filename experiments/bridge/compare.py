@@ -20,12 +20,11 @@ from agents import checkpoint
 from agents.lm import inputs_of, reading
 from experiments.bridge.measures import beliefs, similarity
 from experiments.bridge.measures.interventions import explained, ridge, rotation, through
-from experiments.bridge.measures.nulls import compare
+from experiments.bridge.measures.nulls import compare, ns_in_words
 from experiments.bridge.measures.overlap import STATISTICS
 from experiments.bridge.measures.probes import probe
 from experiments.bridge.measures.retention import features_along
 from experiments.bridge.page import Grid
-from experiments.bridge.same_deck.summary import ns_in_words
 from experiments.results.errors import UserError
 from experiments.results.spec import own_part
 from experiments.results.study import read_spec

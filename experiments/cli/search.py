@@ -13,11 +13,12 @@ from rich.console import Console
 from agents.ranges import Seed, Within
 from experiments.cli.train import DEFAULT_OUT, SettingsName
 from experiments.results.errors import UserError
+from experiments.results.seeds import TUNING_SEEDS
 from experiments.results.spec import Settings
 from experiments.train.build import env_name, memory_name
 from experiments.train.cell import cell
 from experiments.train.settings.presets import named_settings, silent, source_of, spoken
-from experiments.train.settings.tuned import TUNED, TUNING_SEEDS
+from experiments.train.settings.tuned import TUNED
 
 if TYPE_CHECKING:
     from experiments.search.run import Group

@@ -15,7 +15,7 @@ from experiments.cli import train
 from experiments.cli.train import DEFAULT_OUT, RegimeName
 from experiments.results.errors import UserError
 from experiments.results.spec import CellSpec, Seeds, Settings, Steps, Width
-from experiments.sweep.launch.inline import Launch
+from experiments.sweep.launch.resources import Launch
 from experiments.train.build import env_name, memory_name
 from experiments.train.cell import cell
 from experiments.train.objectives import regime_name, settled

@@ -14,7 +14,7 @@ from rich.console import Console
 from agents.ranges import Seed
 from experiments.results.errors import IncompleteError, UserError
 from experiments.results.spec import CellSpec, Settings
-from experiments.sweep.launch.inline import Launch
+from experiments.sweep.launch.resources import Launch
 from experiments.train.build import env_name, memory_name
 from experiments.train.cell import cell
 from experiments.train.objectives import regime_name

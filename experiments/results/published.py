@@ -23,9 +23,9 @@ from agents.ppo import PPOConfig
 from experiments.results.errors import UserError
 from experiments.results.files import read_json, write_atomically
 from experiments.results.lock import lock
+from experiments.results.seeds import REPORTING_SEEDS
 from experiments.results.spec import DEFAULT_HYPERPARAMS, CellSpec, NetworkConfig, Settings
 from experiments.results.study import Row, read_study
-from experiments.train.settings.tuned import REPORTING_SEEDS
 from popjax.words import nearest
 
 FOLDER = Path(__file__).with_name("published")

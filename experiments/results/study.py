@@ -14,11 +14,11 @@ from agents.held_out import per_token
 from agents.lm import LMConfig
 from agents.memory import MEMORIES
 from agents.ppo import PPOConfig
+from agents.regimes import REGIMES
 from experiments.results.errors import UserError
 from experiments.results.files import DamagedError, Table
 from experiments.results.spec import SILENT, CellSpec, NetworkConfig, Settings, id_of
 from experiments.results.store import RESTORED, again, failure_in, read_record, read_results
-from experiments.train.objectives import REGIMES
 from popjax import scores
 from popjax.registry import ENVS
 

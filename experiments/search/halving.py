@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.results.errors import UserError, positive
-from experiments.train.settings.tuned import FRESH_SEEDS, TUNING_SEEDS
+from experiments.results.seeds import FRESH_SEEDS, TUNING_SEEDS
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from experiments.results.spec import CellSpec
 from experiments.results.store import Cell, reason
 from experiments.sweep.background_compiler import Ahead
 from experiments.sweep.estimate import Plan, duration, make_plan, print_plan
-from experiments.sweep.launch.inline import Launch, run_elsewhere
+from experiments.sweep.launch.elsewhere import run_elsewhere
+from experiments.sweep.launch.resources import Launch
 from experiments.train.process import Interrupt, Stopped, interruptible
 from experiments.train.run import run_cell
 

@@ -3,8 +3,8 @@
 import pytest
 
 from experiments.results.errors import UserError
-from experiments.sweep.launch.inline import Launch
 from experiments.sweep.launch.ray import _variables
+from experiments.sweep.launch.resources import Launch
 
 
 def test_a_task_of_ray_without_a_gpu_works_on_the_cpu():

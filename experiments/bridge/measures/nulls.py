@@ -205,3 +205,27 @@ def over_networks(
     chosen = generator.integers(len(values), size=(repetitions, len(values)))
     low, high = np.quantile(values[chosen].mean(axis=1), [0.025, 0.975], axis=0)
     return values.mean(axis=0), low, high
+
+
+def in_words(found: Comparison) -> str:
+    """The likeness of two kinds with its null and ceiling, and NS where there is one.
+
+    >>> likeness = Likeness(between=0.3, null=0.2, ceiling=0.9, ns=0.14)
+    >>> in_words(Comparison(likeness, 0.1, 0.2, 1.0, 0.001))
+    '0.30 (null 0.20, ceiling 0.90), NS 0.14 [0.10, 0.20]'
+    >>> in_words(Comparison(likeness._replace(ceiling=0.25, ns=2.0), -3.6, 7.9, 1.0, 0.001))
+    '0.30 (null 0.20, ceiling 0.25), NS none (ceiling within 0.2 of null)'
+    """
+    if np.isnan(found.likeness.between):
+        return "unmatched"
+    between, null, ceiling = (f"{x:.2f}" for x in found.likeness[:3])
+    return f"{between} (null {null}, ceiling {ceiling}), NS {ns_in_words(found)}"
+
+
+def ns_in_words(found: Comparison) -> str:
+    """NS with its interval, where there is one."""
+    if np.isnan(found.likeness.between):
+        return "unmatched"
+    if not found.has_ns:
+        return f"none (ceiling within {APART} of null)"
+    return f"{found.likeness.ns:.2f} [{found.low:.2f}, {found.high:.2f}]"

@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.bridge.measures.count_only import by_lag
-from experiments.bridge.measures.nulls import over_networks
+from experiments.bridge.measures.nulls import in_words, over_networks
 from experiments.bridge.measures.overlap import deck_of
 from experiments.bridge.page import Picture
 from experiments.bridge.same_deck.config import UNTRAINED
-from experiments.bridge.same_deck.summary import Summary, in_words
+from experiments.bridge.same_deck.summary import Summary
 from experiments.bridge.same_deck.train import AXES
 from experiments.reports.style import DOTS, GREY, INK, few_powers, furnish
 

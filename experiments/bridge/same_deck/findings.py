@@ -6,7 +6,7 @@ import numpy as np
 
 from experiments.bridge.criterion import first_reached, slowdown
 from experiments.bridge.findings import Finding, outcome_of
-from experiments.bridge.measures.nulls import APART, MARGIN, holm, over_networks
+from experiments.bridge.measures.nulls import APART, MARGIN, holm, in_words, over_networks
 from experiments.bridge.same_deck.config import THREE
 from experiments.bridge.same_deck.summary import (
     ENOUGH,
@@ -15,7 +15,6 @@ from experiments.bridge.same_deck.summary import (
     difference,
     followed,
     free,
-    in_words,
     overlap_of,
     words,
 )

@@ -6,11 +6,11 @@ import numpy as np
 
 from agents.positions import REWARDS_ARE_VERDICTS
 from experiments.bridge import rates
-from experiments.bridge.measures.nulls import APART, compare
+from experiments.bridge.measures.nulls import APART, compare, in_words, ns_in_words
 from experiments.bridge.page import Grid
 from experiments.bridge.same_deck.config import KINDS, LEAST_COMPETENCE, MOST_EXCESS, UNTRAINED
 from experiments.bridge.same_deck.measures import STATISTICS
-from experiments.bridge.same_deck.summary import Summary, in_words, ns_in_words, words
+from experiments.bridge.same_deck.summary import Summary, words
 
 NEARLY_ALL = 0.95
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from experiments.results.errors import UserError
 from experiments.results.spec import CellSpec
 from experiments.results.store import Cell
-from experiments.sweep.launch.inline import Launch
+from experiments.sweep.launch.resources import Launch
 from experiments.sweep.launch.worker import work
 
 RETRIES = 5  # of a task whose node died

@@ -20,7 +20,7 @@ from experiments.results.errors import UserError
 from experiments.results.files import read_json
 from experiments.results.spec import CellSpec
 from experiments.results.store import Cell, write_atomically
-from experiments.sweep.launch.inline import Launch
+from experiments.sweep.launch.resources import Launch
 from experiments.sweep.launch.worker import work
 from experiments.train.executable_cache import is_ours
 

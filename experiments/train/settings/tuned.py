@@ -26,9 +26,6 @@ from popjax.registry import ENVS, FAMILIES
 from popjax.words import nearest
 
 TUNED = Path(__file__).with_name("tuned.json")
-REPORTING_SEEDS = range(0, 1000)  # 0, 1, 2, ...: what is published is trained with these
-TUNING_SEEDS = range(1000, 2000)  # a search compares settings on these
-FRESH_SEEDS = range(2000, 3000)  # and its winner is tried on these
 
 PARTS = {"network": NetworkConfig, "ppo": PPOConfig}
 Entries = dict[str, dict[str, dict[str, Any]]]

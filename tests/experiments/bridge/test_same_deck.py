@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from agents import checkpoint
+from experiments.bridge.measures.nulls import in_words
 from experiments.bridge.measures.similarity import MEASURES
 from experiments.bridge.page import show
 from experiments.bridge.same_deck import figures as same_deck_figures
@@ -17,7 +18,7 @@ from experiments.bridge.same_deck.config import PRESETS, Setup
 from experiments.bridge.same_deck.exam import exam, judged
 from experiments.bridge.same_deck.measures import STATISTICS
 from experiments.bridge.same_deck.study import STUDY
-from experiments.bridge.same_deck.summary import Summary, followed, in_words
+from experiments.bridge.same_deck.summary import Summary, followed
 from experiments.bridge.same_deck.train import Cell
 from experiments.bridge.study import Context
 from tests.support.command import assert_one_line, run

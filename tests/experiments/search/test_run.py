@@ -11,6 +11,7 @@ import pytest
 from flax import struct
 
 from experiments.results.errors import UserError
+from experiments.results.seeds import FRESH_SEEDS, TUNING_SEEDS
 from experiments.results.spec import NetworkConfig, Settings
 from experiments.results.store import read_parquet
 from experiments.search import lanes
@@ -22,7 +23,6 @@ from experiments.search.run import Group, Search, proposed, run_group, search
 from experiments.search.space import SPACE, groups_of, point_at, space_of
 from experiments.train.cell import cell
 from experiments.train.objectives import REGIMES, Trainer
-from experiments.train.settings.tuned import FRESH_SEEDS, TUNING_SEEDS
 from tests.agents.test_sharding import in_four_devices
 
 BEST = 0.003  # the learning rate that the trainer below likes

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from experiments.results.store import Cell
-from experiments.sweep.launch.inline import Launch, run_elsewhere
+from experiments.sweep.launch.elsewhere import run_elsewhere
+from experiments.sweep.launch.resources import Launch
 from experiments.sweep.run import run_cells
 from tests.experiments.sweep.test_slurm import assert_same_tables, share_programs
 from tests.support.tiny import tiny

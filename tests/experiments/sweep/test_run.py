@@ -20,7 +20,8 @@ from experiments.results.errors import UserError
 from experiments.results.store import Cell
 from experiments.sweep import run as sweep_run
 from experiments.sweep.background_compiler import Ahead
-from experiments.sweep.launch import inline
+from experiments.sweep.launch import elsewhere
+from experiments.sweep.launch.resources import Launch
 from experiments.train import run as train_run
 from experiments.train.compile import compile_program, program_code
 from tests.support.tiny import tiny
@@ -221,9 +222,9 @@ def test_a_launcher_only_starts_cells(study, monkeypatch, program):
                 train_run.run_cell(study, spec, compiled=lambda spec: program)
             yield
 
-    monkeypatch.setitem(inline.LAUNCHERS, "ray", launch)
+    monkeypatch.setitem(elsewhere.STARTERS, "ray", launch)
     out = io.StringIO()
-    how = inline.Launch(launcher="ray")
+    how = Launch(launcher="ray")
     outcomes = sweep_run.run_cells(study, SPECS, Console(file=out, width=200), how=how)
     assert outcomes == ["finished", "failed", "finished"]
     assert "2 cells finished, 1 failed" in out.getvalue()
@@ -231,9 +232,9 @@ def test_a_launcher_only_starts_cells(study, monkeypatch, program):
     assert sweep(study)[0] == ["skipped", "finished", "skipped"]
     for wrong, says in (("slrm", "did you mean 'slurm'"), ("inlin", "did you mean 'inline'")):
         with pytest.raises(UserError, match=says):
-            inline.Launch(launcher=wrong)
+            Launch(launcher=wrong)
     with pytest.raises(UserError, match="whole GPUs"):
-        inline.Launch(launcher="slurm", gpus=0.5)
+        Launch(launcher="slurm", gpus=0.5)
 
 
 def test_a_process_that_slept_does_not_write_over_its_successor(study, monkeypatch, program):

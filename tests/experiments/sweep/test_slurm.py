@@ -14,7 +14,8 @@ from rich.console import Console
 from agents import checkpoint
 from experiments.results.errors import UserError
 from experiments.results.store import Cell
-from experiments.sweep.launch.inline import Launch, run_elsewhere
+from experiments.sweep.launch.elsewhere import run_elsewhere
+from experiments.sweep.launch.resources import Launch
 from experiments.sweep.run import run_cells
 from tests.support.loopback import cluster, missing
 from tests.support.tiny import tiny

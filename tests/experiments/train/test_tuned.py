@@ -10,6 +10,7 @@ from rich.console import Console
 from experiments.cli import train as cli_train
 from experiments.cli.app import parse
 from experiments.results.errors import UserError
+from experiments.results.seeds import FRESH_SEEDS, REPORTING_SEEDS, TUNING_SEEDS
 from experiments.results.spec import NetworkConfig, Settings
 from experiments.results.store import Cell
 from experiments.train.settings import tuned
@@ -48,12 +49,12 @@ def entries(tmp_path, monkeypatch):
 
 
 def test_what_is_tuned_what_is_reported_and_what_judges_are_seeds_apart():
-    kinds = (tuned.REPORTING_SEEDS, tuned.TUNING_SEEDS, tuned.FRESH_SEEDS)
+    kinds = (REPORTING_SEEDS, TUNING_SEEDS, FRESH_SEEDS)
     assert all(not set(a) & set(b) for a, b in combinations(kinds, 2))
     for env in ENVS:
         settings = tuned.tuned(env, "gru")
         seeds = range(settings.first_seed, settings.first_seed + settings.seeds)
-        assert set(seeds) <= set(tuned.REPORTING_SEEDS)
+        assert set(seeds) <= set(REPORTING_SEEDS)
 
 
 def test_the_shipped_file_is_right():

@@ -1,0 +1,42 @@
+"""Where the cells of a sweep run, and what each gets there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from agents.ranges import Within
+from experiments.results.errors import UserError
+from experiments.results.ranges import check
+from popjax.words import nearest
+
+LAUNCHERS = ("inline", "slurm", "ray")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Where to run, and what each cell gets there."""
+
+    launcher: str = "inline"
+    """inline (this process, all its devices), slurm or ray (one cell a job)."""
+    gpus: Annotated[float, Within(0, 1024)] = 0.0
+    """GPUs of each cell; with ray a part of one will do."""
+    cpus: Annotated[int, Within(1, 4096)] = 1
+    """CPU cores of each cell."""
+    partition: str = ""
+    """SLURM: the partition."""
+    hours: Annotated[float, Within(0, 8760, above=True)] = 24.0
+    """SLURM: time limit of a job; one that is cut off goes on in the next."""
+    max_jobs: Annotated[int, Within(1, 100_000)] = 256
+    """SLURM: how many cells run at a time."""
+    ray_address: str = ""
+    """Ray: the cluster, such as auto or ray://head:10001; one of this machine if not given."""
+
+    def __post_init__(self):
+        if self.launcher not in LAUNCHERS:
+            raise UserError(nearest(self.launcher, LAUNCHERS, "launcher"))
+        check(self)
+        if self.gpus > 1 and self.gpus != int(self.gpus):
+            raise UserError(f"a cell gets a part of one GPU or whole ones, not {self.gpus}")
+        if self.launcher == "slurm" and self.gpus != int(self.gpus):
+            raise UserError(f"SLURM gives whole GPUs only, not {self.gpus}")
