@@ -16,7 +16,13 @@ def main() -> int:
     from experiments.cli.app import main as command
 
     signal.signal(signal.SIGINT, before)
-    return command()
+    try:
+        code = command()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # who reads has seen enough, as with `popjax envs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _leave(*_: object) -> None:

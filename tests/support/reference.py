@@ -49,7 +49,8 @@ def check_replay(
     (and the Markov state) must agree at every step. Where rounding errors grow with time, or
     chance decides a step, `before_step(reference, episodes, n, t)` puts our state (or our chance)
     into the reference before each step. The last episodes are left out once `ENOUGH_EPISODES` and
-    `ENOUGH_STEPS` were repeated: in a long game every rule has come up many times by then.
+    `ENOUGH_STEPS` were repeated: in a long game every rule has come up many times by then. The
+    slow tests repeat all of them.
     """
     episodes = play(env, player, jax.random.key(seed), num_episodes, keep_states=True)
     markov = jax.jit(jax.vmap(jax.vmap(env.markov_state)))(episodes.next_state)

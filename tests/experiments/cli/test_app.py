@@ -195,3 +195,10 @@ def test_widths_at_equal_sizes(capsys):
     assert 15_000 < sizes["gru"] <= 20_000 and 15_000 < sizes["mlp"] <= 20_000
     code, _, err = run(capsys, "train RepeatFirstEasy --parameters 9000 --state 9")
     assert code == 2 and "not both" in err
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    """`popjax envs | head -1` prints one line and nothing else."""
+    command = f"{sys.executable} -m experiments.cli envs | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stderr == "" and len(done.stdout.splitlines()) == 1
