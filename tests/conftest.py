@@ -27,7 +27,12 @@ import jax  # noqa: E402 (it reads its environment when it is imported)
 from tests.support.browser import browser, visit  # noqa: E402, F401 (fixtures)
 
 HERE = Path(__file__).parent
-LEVEL_0 = ("popjax/adapters", "agents/memory", "popjax/test_batch.py", "popjax/test_envs.py")  # of this folder
+LEVEL_0 = (  # of this folder
+    "popjax/adapters",
+    "agents/memory",
+    "popjax/test_batch.py",
+    "popjax/test_envs.py",
+)
 MAPS = Path("/proc/self/maps")  # absent where the system is not Linux
 MAX_MAPS = 20_000  # of 65,530 that Linux grants to a process; compilers crash beyond
 

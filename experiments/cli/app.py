@@ -59,7 +59,7 @@ def parse(argv: list[str]):
 
 
 def found(place: str) -> Any:
-    """What stands at a place of this package, such as `lists.Envs`.
+    """What stands at a place of this package, such as `list.Envs`.
 
     >>> found("list.Envs").__name__
     'Envs'
@@ -87,7 +87,11 @@ def _read(argv: list[str], default: dict[str, object]):
         else Annotated[described(place), tyro.conf.subcommand(name)]
         for name, place in COMMANDS.items()
     )
-    registry = found("ranges.REGISTRY") if argv[0] in COMMANDS else None
+    registry = None
+    if argv[0] in COMMANDS:
+        from experiments.results.ranges import REGISTRY
+
+        registry = REGISTRY
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):

@@ -1,6 +1,8 @@
 """Bad input gets one clear line, the nearest right word, exit code 2, and loses nothing."""
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
