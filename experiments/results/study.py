@@ -222,7 +222,11 @@ def read_spec(folder: Path) -> CellSpec:
                 settings[name] = kind(**{**SILENT.get(name, {}), **settings[name]})
         settings["hyperparams"] = {k: float(v) for k, v in settings["hyperparams"].items()}
         spec = CellSpec(**plain, settings=Settings(**settings))
-        for name, known in ((spec.env, ENVS), (spec.memory, MEMORIES), (spec.regime, REGIMES)):
+        for name, known in (
+            (spec.env, ENVS),
+            (spec.memory, MEMORIES),
+            (spec.regime, ("ppo", "lm", *REGIMES)),
+        ):
             if name not in known:
                 raise ValueError(f"nothing is called {name!r:.40}")
         _ = spec.seeds, spec.num_updates
