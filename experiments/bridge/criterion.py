@@ -91,3 +91,13 @@ def short(number: float) -> str:
         if number >= unit:
             return f"{number / unit:.3g}{word}"
     return f"{number:.3g}"
+
+
+def reached(
+    curves: dict[Cell, dict[str, np.ndarray]], axis: str, level: float, of: str = "competence"
+) -> Reached:
+    """When each seed of each cell first comes to a level of one column on an axis."""
+    return Reached(
+        {cell: first_reached(c[axis], c[of], level) for cell, c in curves.items()},
+        {cell: float(c[axis][:, -1].mean()) for cell, c in curves.items()},
+    )

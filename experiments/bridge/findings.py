@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 Outcome = Literal["holds", "fails", "inconclusive"]
 
 
@@ -42,11 +40,3 @@ def all_of(outcomes: list[str]) -> str:
     if "fails" in outcomes:
         return "fails"
     return "holds" if outcomes and set(outcomes) == {"holds"} else "inconclusive"
-
-
-def mean_interval(values: np.ndarray, repetitions: int = 4000) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean over seeds."""
-    generator = np.random.default_rng(0)
-    drawn = values[generator.integers(len(values), size=(repetitions, len(values)))].mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)

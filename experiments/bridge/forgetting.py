@@ -32,6 +32,7 @@ from experiments.bridge.measures.retention import (
 )
 from experiments.bridge.page import Grid, Picture, Section, Shown
 from experiments.bridge.study import Context, Stage, Study, Watch, record_of
+from experiments.reports.statistics import format_spread
 from experiments.reports.style import DOTS, GREY, INK, furnish
 from experiments.results.errors import UserError
 from experiments.results.spec import CellSpec, NetworkConfig, Settings
@@ -328,10 +329,6 @@ def life_words(life: float, lags: int) -> str:
     return f"> {lags - 1}" if np.isinf(life) else f"{life:.0f}"
 
 
-def spread(values: np.ndarray, digits: int = 2) -> str:
-    return f"{values.mean():.{digits}f} ± {np.std(values, ddof=min(1, len(values) - 1)):.{digits}f}"
-
-
 def suite_table(tables: dict[tuple[str, str], Table]) -> Grid:
     """One line an environment and memory, and one a memory over all environments: the score."""
     rows, shares = [], {}
@@ -344,8 +341,8 @@ def suite_table(tables: dict[tuple[str, str], Table]) -> Grid:
                 f"{env}, {memory}",
                 life_words(agent.life, lags),
                 life_words(model.life, lags),
-                spread(agent.total),
-                spread(model.total),
+                format_spread(agent.total),
+                format_spread(model.total),
                 f"{recoverable(model.untrained).mean():.2f}",
                 f"{agent.worth.sum():.2f}",
             )

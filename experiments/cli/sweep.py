@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -15,6 +15,7 @@ from experiments.cli import train
 from experiments.cli.train import DEFAULT_OUT, RegimeName
 from experiments.results.errors import UserError
 from experiments.results.spec import CellSpec, Seeds, Settings, Steps, Width
+from experiments.results.study import flat
 from experiments.sweep.launch.resources import Launch
 from experiments.train.build import env_name, memory_name
 from experiments.train.cell import cell
@@ -92,7 +93,7 @@ class Sweep:
                     console.print(note, highlight=False)
         asked = {"kind": "sweep", "preset": self.preset}
         if isinstance(chosen.settings, Settings):  # then all cells have the same
-            asked |= _flat(settled(self._settings(chosen.settings), regime).plain(regime))
+            asked |= flat(settled(self._settings(chosen.settings), regime).plain(regime))
         study = self.preset
         if regime != "ppo":
             asked["regime"], study = regime, f"{study}-{regime}"
@@ -132,10 +133,3 @@ class Sweep:
             lm = dataclasses.replace(settings.lm, previous_action=previous)
             settings = dataclasses.replace(settings, ppo=ppo, lm=lm)
         return settings
-
-
-def _flat(settings: dict[str, Any]) -> dict[str, object]:
-    flat = {}
-    for name, value in settings.items():
-        flat.update(value if isinstance(value, dict) else {name: value})
-    return flat

@@ -26,7 +26,7 @@ from experiments.reports.tables import (
 )
 from experiments.results.store import read_study_json, write_atomically
 from experiments.results.study import Row, labels, unfinished
-from experiments.results.tables import Sheet, words
+from experiments.results.tables import Sheet, format_duration, words
 
 SCALE = (
     "Dots: seeds. Ticks: random play at 0 and the reference player at 1, in all lines in the same "
@@ -94,8 +94,8 @@ class Parts:
         )
         steps = sum(row.spec.env_steps for row in self.rows)
         about = [
-            f"{steps / 1e6:,.1f} million environment steps in {duration(total)} of the machine "
-            "named below; cells that went on after a stop count since they last began."
+            f"{steps / 1e6:,.1f} million environment steps in {format_duration(total)} of the "
+            "machine named below; cells that went on after a stop count since they last began."
         ]
         sections.append(Section("cost", "Compute", about, [figure], folded=[sheet]))
         return sections
@@ -153,14 +153,3 @@ class Parts:
 
     def _figure(self, name: str, figure: Figure, title: str) -> str:
         return style.page_svg(style.save(figure, self.figures, name), name, title)
-
-
-def duration(seconds: float) -> str:
-    """Minutes, or hours if there are many.
-
-    >>> duration(90), duration(9_000)
-    ('1.5 minutes', '2.5 hours')
-    """
-    if seconds < 5_400:
-        return f"{seconds / 60:.1f} minutes"
-    return f"{seconds / 3_600:,.1f} hours"

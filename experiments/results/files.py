@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -240,3 +240,12 @@ def whole_or_gone(temporary: Path) -> Iterator[None]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def stack_tables(tables: Sequence[Table]) -> Table:
+    """The rows of all tables, which have the same columns.
+
+    >>> stack_tables([{"seed": np.array([0])}, {"seed": np.array([1])}])["seed"].tolist()
+    [0, 1]
+    """
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}

@@ -101,3 +101,15 @@ def markdown(sheet: Sheet) -> str:
     if sheet.caption:
         lines += ["", *(line + "  " for line in sheet.caption)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds in the largest unit that fits.
+
+    >>> [format_duration(seconds) for seconds in (30, 600, 7200, 500_000)]
+    ['30 s', '10.0 min', '2.0 hours', '5.8 days']
+    """
+    for unit, size in (("days", 86400), ("hours", 3600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

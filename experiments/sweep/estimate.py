@@ -18,6 +18,7 @@ from experiments.results.errors import UserError
 from experiments.results.files import DamagedError, read_json, write_json
 from experiments.results.spec import CellSpec, own_part
 from experiments.results.store import Cell, machine, read_record
+from experiments.results.tables import format_duration
 from experiments.train.compile import compile_program, lane_hyperparams, program_code
 from popjax import make
 
@@ -370,25 +371,15 @@ def print_plan(plan: Plan, console: Console) -> None:
         wanted = {(spec.memory, spec.regime) for spec in plan.left}
         guessed = len(wanted - known)
         note = f"; {guessed} of {len(wanted)} memory models not measured yet" if guessed else ""
-        console.print(f"about {duration(plan.outcome.seconds)}: {shares(plan.outcome)}{note}")
+        console.print(
+            f"about {format_duration(plan.outcome.seconds)}: {shares(plan.outcome)}{note}"
+        )
 
 
 def shares(outcome: Outcome) -> str:
     """Where the time goes, in words."""
     parts = [(name, share) for name, share in outcome.shares.items() if share >= 0.005]
     return ", ".join(f"{name} {100 * share:.0f} %" for name, share in parts)
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the largest unit that fits.
-
-    >>> duration(30), duration(600), duration(7200), duration(500_000)
-    ('30 s', '10.0 min', '2.0 hours', '5.8 days')
-    """
-    for unit, size in (("days", 86400), ("hours", 3600), ("min", 60)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _many(number: int, thing: str) -> str:

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.results.errors import UserError, positive
-from experiments.sweep.estimate import KINDS, Job, Outcome, Plan, duration, inline, jobs_of, run
+from experiments.results.tables import format_duration
+from experiments.sweep.estimate import KINDS, Job, Outcome, Plan, inline, jobs_of, run
 from popjax.words import nearest
 
 # Published memory bandwidth in GB/s, from the makers' data sheets.
@@ -116,5 +117,5 @@ def print_outlook(plan: Plan, devices: Devices, console: Console) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for how, outcome in outlooks(jobs_of(plan), devices).items():
         shares = (f"{100 * outcome.shares[kind]:.0f} %" for kind in KINDS)
-        table.add_row(how, duration(outcome.seconds), *shares)
+        table.add_row(how, format_duration(outcome.seconds), *shares)
     console.print(table)

@@ -18,8 +18,9 @@ from experiments.results.errors import UserError
 from experiments.results.lock import owner
 from experiments.results.spec import CellSpec
 from experiments.results.store import Cell, reason
+from experiments.results.tables import format_duration
 from experiments.sweep.background_compiler import Ahead
-from experiments.sweep.estimate import Plan, duration, make_plan, print_plan
+from experiments.sweep.estimate import Plan, make_plan, print_plan
 from experiments.sweep.launch.elsewhere import run_elsewhere
 from experiments.sweep.launch.resources import Launch
 from experiments.train.process import Interrupt, Stopped, interruptible
@@ -197,7 +198,7 @@ def _run_one(
         finally:
             interrupt.running = False
     if outcome == "finished":
-        took = duration(time.perf_counter() - began)
+        took = format_duration(time.perf_counter() - began)
         console.print(f"{title}  {words(last | {'stage': 'training'})}, {took}")
     elif outcome == "skipped":
         console.print(f"{title}  finished before")
@@ -207,10 +208,12 @@ def _run_one(
 def summarise(plan: Plan, outcomes: dict[str, str], seconds: float, console: Console) -> None:
     """How it ended: what became of the cells, how long it took, what failed and why."""
     counts = {kind: list(outcomes.values()).count(kind) for kind in ("finished", "failed")}
-    expected = f" (about {duration(plan.outcome.seconds)} were expected)" if plan.outcome else ""
+    expected = (
+        f" (about {format_duration(plan.outcome.seconds)} were expected)" if plan.outcome else ""
+    )
     console.print(
         f"{counts['finished']} cells finished, {counts['failed']} failed, "
-        f"in {duration(seconds)}{expected}"
+        f"in {format_duration(seconds)}{expected}"
     )
     for spec in plan.specs:
         if outcomes[spec.id] == "failed":

@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.nats import label_nats
 from agents.supervision import sum_nats, verdict_nats
-from experiments.bridge.criterion import Cell, Reached, first_reached, short, slowdown
+from experiments.bridge.criterion import Cell, Reached, reached, short, slowdown
 from experiments.bridge.decks import SUITS, best_without_memory
 from experiments.bridge.factorial.conditions import AXES, CELLS, FEEDBACK, TARGETS, Curves, Setup
 
@@ -29,13 +29,6 @@ def feedback_at_first(judged: int) -> dict[str, float]:
 def judged_steps(setup: Setup) -> dict[str, int]:
     """Of an episode, by target: there is no earlier card to name before k are out."""
     return dict(zip(TARGETS, (setup.env.max_steps, setup.env.num_cards - setup.k), strict=True))
-
-
-def reached(curves: dict[Cell, Curves], axis: str, level: float) -> Reached:
-    return Reached(
-        {cell: first_reached(c[axis], c["competence"], level) for cell, c in curves.items()},
-        {cell: float(c[axis][:, -1].mean()) for cell, c in curves.items()},
-    )
 
 
 def reading(tokens: Reached) -> str:

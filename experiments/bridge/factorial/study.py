@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from experiments.bridge.criterion import Cell
+from experiments.bridge.criterion import Cell, reached
 from experiments.bridge.factorial import conditions, findings
 from experiments.bridge.factorial.conditions import Curves, Setup
 from experiments.bridge.factorial.figures import draw
@@ -59,7 +59,7 @@ def sections(six: Six | None) -> list[Section]:
     """Of the page."""
     if six is None:
         return []
-    words = findings.reading(findings.reached(six.curves, findings.TOKENS, findings.LEVELS[0]))
+    words = findings.reading(reached(six.curves, findings.TOKENS, findings.LEVELS[0]))
     picture = Picture(draw(six.curves), "Competence in six cells over tokens and over nats told")
     text = (
         "Two things part a language model from an agent here: what is aimed at, the next "
@@ -72,7 +72,7 @@ def sections(six: Six | None) -> list[Section]:
 def shown(context: Context, preset: str) -> Shown:
     """When each cell gets there, what each edge of the square costs, and the figure."""
     six = six_of(context)
-    words = findings.reading(findings.reached(six.curves, findings.TOKENS, findings.LEVELS[0]))
+    words = findings.reading(reached(six.curves, findings.TOKENS, findings.LEVELS[0]))
     return Shown(
         "factorial",
         "Two targets by three kinds of feedback",

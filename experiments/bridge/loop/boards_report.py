@@ -13,14 +13,12 @@ from experiments.bridge.loop.findings import rank_of_forgotten
 from experiments.bridge.loop.report import (
     SLIGHT,
     Tables,
-    difference,
     pick,
     stops,
-    with_interval,
     words_of,
 )
 from experiments.bridge.page import Grid
-from experiments.reports.statistics import interval, iqm
+from experiments.reports.statistics import difference, format_iqm, interval, iqm
 from experiments.reports.style import DOTS, GREY, INK, furnish
 from experiments.results.store import Table
 
@@ -53,7 +51,7 @@ def board_table(tables: Tables, setup: Setup) -> Grid:
     for board in setup.boards:
         known = tables[f"board {board}", "players"]
         for name in stops(known):
-            earns = with_interval(pick(known, "return", name)[:, 0])
+            earns = format_iqm(pick(known, "return", name)[:, 0])
             rows.append((f"{board}, {name} player", *[""] * 4, earns, ""))
         for way, one in BOARD_WAYS.items():
             table = tables[f"board {board}", way]
@@ -62,7 +60,7 @@ def board_table(tables: Tables, setup: Setup) -> Grid:
                 *(f"{100 * iqm(end(table, f'{loop}_mean')):.1f} %"
                   for loop in ("open", "closed", "strayed")),
                 f"{iqm(excess_error(table)):.0f}",
-                with_interval(end(table, "return")),
+                format_iqm(end(table, "return")),
                 f"{iqm(end(table, 'expert_return')):.2f}",
             ))  # fmt: skip
     headings = ("board, who plays", "foretells its expert", "agrees with it alone",
@@ -83,9 +81,9 @@ def tuned_table(tables: Tables, setup: Setup) -> Grid:
                 "return", "kl", "forgotten", "impossible", "own_impossible")}  # fmt: skip
             rows.append((
                 f"{board}, {stop}",
-                with_interval(get["return"]),
+                format_iqm(get["return"]),
                 f"{iqm(get['kl']):.3f}",
-                with_interval(get["forgotten"], 3),
+                format_iqm(get["forgotten"], 3),
                 f"{100 * iqm(get['impossible']):.2f} %",
                 f"{100 * iqm(get['own_impossible']):.2f} %",
             ))  # fmt: skip
@@ -112,7 +110,7 @@ def strays(tables: Tables, setup: Setup) -> Finding:
         outcomes.append(outcome_of(*interval([gap]), SLIGHT, np.inf))
         words.append(
             f"{board}: foretells {100 * iqm(end(table, 'open_mean')):.0f} %, gap "
-            f"{with_interval(gap, 3)}, earns {with_interval(end(table, 'return'))} where its "
+            f"{format_iqm(gap, 3)}, earns {format_iqm(end(table, 'return'))} where its "
             f"expert earns {iqm(end(table, 'expert_return')):.2f}"
         )
     claim = (
@@ -130,7 +128,7 @@ def taught(tables: Tables, setup: Setup) -> Finding:
         gap = difference(earned["dagger"], earned["clone"])
         outcomes.append(outcome_of(*gap[1:], 0.0, np.inf))
         others = ", ".join(
-            f"{BOARD_WAYS[way].title} {with_interval(earned[way])}" for way in BOARD_WAYS
+            f"{BOARD_WAYS[way].title} {format_iqm(earned[way])}" for way in BOARD_WAYS
         )
         words.append(f"{board}: {words_of(gap)} more; {others}")
     claim = "on a board labels on the learner's own histories earn more than on the expert's"

@@ -25,6 +25,7 @@ from experiments.bridge.loop.copycat import CRITERION, STOPS
 from experiments.bridge.loop.train import Tuning, programs_of
 from experiments.bridge.measures.closed_loop import against_deck, best_arm, habits, hallucination
 from experiments.bridge.measures.exposure_bias import open_right
+from experiments.results.files import stack_tables
 from experiments.results.store import Table
 from experiments.train.compile import lane_keys
 from popjax.core import Environment
@@ -40,7 +41,9 @@ def run_part(setup: Setup, game: str, what: str) -> Table:
     if game.startswith("deck "):
         return on_deck(setup, game.removeprefix("deck "), what)
     if game.startswith("board "):
-        return stacked([long(*row) for row in on_board(setup, game.removeprefix("board "), what)])
+        return stack_tables(
+            [long(*row) for row in on_board(setup, game.removeprefix("board "), what)]
+        )
     if game == "bandit":
         return players(setup) if what == "players" else on_bandit(setup, what)
     return dreams(setup, what) if game == "dreams" else frontier(setup)
@@ -63,12 +66,7 @@ def long(found: dict[str, Any], stop: str, t: Any = None) -> Table:
                 "value": value.ravel(),
             }
         )
-    return stacked(parts)
-
-
-def stacked(tables: list[Table]) -> Table:
-    """All lines."""
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    return stack_tables(parts)
 
 
 @cache
@@ -97,7 +95,7 @@ def on_deck(setup: Setup, deck: str, what: str) -> Table:
         STOPS, (kept, state.params), (stopped, np.full(setup.seeds, updates)), strict=True
     ):
         tables.append(long({"updates": when, **programs.judge(params, held_out)}, stop))
-    return stacked(tables)
+    return stack_tables(tables)
 
 
 def chosen(here: np.ndarray, new: Any, old: Any) -> Any:
@@ -132,7 +130,7 @@ def players(setup: Setup) -> Table:
             return habits(play(env, player, key, 10 * setup.judged), setup.arms)
 
         tables.append(long(jax.jit(jax.vmap(own))(keys), name))
-    return stacked(tables)
+    return stack_tables(tables)
 
 
 def dreams(setup: Setup, deck: str) -> Table:
@@ -205,4 +203,4 @@ def frontier(setup: Setup) -> Table:
             stop = f"beta {betas[i]:g}" if name == "beta" else name
             own = {what: curve[lanes] for what, curve in curves.items()}
             tables.append(long(own, stop, [0, *looks]))
-    return stacked(tables)
+    return stack_tables(tables)

@@ -25,7 +25,7 @@ from experiments.bridge.measures.closed_loop import copied, excess_error, expect
 from experiments.bridge.measures.exposure_bias import judge, open_right
 from experiments.bridge.page import Grid, Picture, Section, Shown
 from experiments.bridge.study import Context, Stage, Study, Watch, record_of
-from experiments.reports.statistics import interval, iqm
+from experiments.reports.statistics import format_iqm, iqm
 from experiments.reports.style import DOTS, GREY, INK, furnish
 from experiments.results.spec import CellSpec, NetworkConfig, Settings
 from experiments.results.store import Table
@@ -272,7 +272,7 @@ def loops_table(outcomes: list[Outcome]) -> Grid:
             f"{iqm(outcome.tokens) / 1e3:.0f}",
             f"{100 * iqm(outcome.open_right.mean(axis=1)):.2f} %",
             f"{100 * iqm(outcome.closed_right.mean(axis=1)):.2f} %",
-            with_interval(outcome.returns),
+            format_iqm(outcome.returns),
             f"{iqm(outcome.as_copier):.2f}",
             f"{iqm(outcome.as_steady_copier):.2f}",
             f"{iqm(outcome.as_rememberer):.2f}",
@@ -297,12 +297,6 @@ def levels_table(outcomes: list[Outcome]) -> Grid:
         ("trained as", "looked at", *(f"{level}, {steps[level]} steps" for level in levels)),
         [(RUNS[name].title, stop, *cells) for (name, stop), cells in rows.items()],
     )
-
-
-def with_interval(values: Float[np.ndarray, " seeds"]) -> str:
-    """The interquartile mean and its bootstrap interval over seeds."""
-    low, high = interval([values])
-    return f"{iqm(values):.2f} [{low:.2f}, {high:.2f}]"
 
 
 def reading(outcomes: list[Outcome]) -> str:

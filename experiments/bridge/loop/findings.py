@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import spearmanr
 
-from experiments.bridge.findings import Finding, all_of, mean_interval, outcome_of
+from experiments.bridge.findings import Finding, all_of, outcome_of
 from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, Setup
 from experiments.bridge.loop.copycat import STOPS
 from experiments.bridge.loop.report import (
@@ -13,13 +13,11 @@ from experiments.bridge.loop.report import (
     SLIGHT,
     Deck,
     Tables,
-    difference,
     pick,
     stops,
-    with_interval,
     words_of,
 )
-from experiments.reports.statistics import interval, iqm
+from experiments.reports.statistics import difference, format_iqm, interval, iqm, mean_interval
 from experiments.results.store import Table
 
 
@@ -48,8 +46,8 @@ def copies(tables: Tables, setup: Setup) -> Finding:
         gap = it.returns - it.as_copier  # of the same seed, whose errors foretell
         outcomes.append(outcome_of(*interval([gap]), -NEAR, NEAR))
         words.append(
-            f"{deck}: earns {with_interval(it.returns)}, a copier {iqm(it.as_copier):.2f}, one "
-            f"that remembers {iqm(it.as_rememberer):.2f}; off the copier by {with_interval(gap)}"
+            f"{deck}: earns {format_iqm(it.returns)}, a copier {iqm(it.as_copier):.2f}, one "
+            f"that remembers {iqm(it.as_rememberer):.2f}; off the copier by {format_iqm(gap)}"
         )
     claim = (
         "a clone that sees its own actions and foretells 99 % of the expert's earns by itself what "
@@ -67,8 +65,8 @@ def repaired(tables: Tables, setup: Setup) -> Finding:
             gap = it.open_right.mean(axis=1) - it.closed_right.mean(axis=1)
             low, high = interval([gap])
             outcomes.append(outcome_of(low, high, -np.inf, SLIGHT))
-            words.append(f"{deck}, {DECK_WAYS[way].title}: gap {with_interval(gap, 3)}, return "
-                         f"{with_interval(it.returns)}")  # fmt: skip
+            words.append(f"{deck}, {DECK_WAYS[way].title}: gap {format_iqm(gap, 3)}, return "
+                         f"{format_iqm(it.returns)}")  # fmt: skip
     claim = f"on the learner's own histories both loops are equally right, within {SLIGHT}"
     return Finding("H3a'", claim, "; ".join(words), all_of(outcomes))
 
@@ -86,9 +84,9 @@ def deluded(tables: Tables, setup: Setup) -> Finding:
         "stays with its first guess"
     )
     found = (
-        f"foretells {100 * iqm(open_):.0f} % of the expert, earns {with_interval(clone)}, "
+        f"foretells {100 * iqm(open_):.0f} % of the expert, earns {format_iqm(clone)}, "
         f"{words_of(gap)} against win-stay; never leaves its first arm in "
-        f"{with_interval(stayed)} of episodes (best arm at random: 0 return)"
+        f"{format_iqm(stayed)} of episodes (best arm at random: 0 return)"
     )
     return Finding("H3b", claim, found, outcome_of(*gap[1:], -np.inf, 0.0))
 
@@ -100,7 +98,7 @@ def cured(tables: Tables) -> Finding:
     for way in ("dagger", "masked", "rewards"):
         own = pick(tables["bandit", way], "return", "end")[:, 0]
         gap = difference(own, thompson)
-        words.append(f"{BANDIT_WAYS[way].title}: {with_interval(own)}, off by {words_of(gap)}")
+        words.append(f"{BANDIT_WAYS[way].title}: {format_iqm(own)}, off by {words_of(gap)}")
         if way == "dagger":
             outcomes.append(outcome_of(*gap[1:], -NEAR, NEAR))
     claim = (
@@ -123,8 +121,8 @@ def dreams(tables: Tables, setup: Setup) -> Finding:
                 outcome_of(*interval([whole]), 0.5, np.inf),
             ])
         )  # fmt: skip
-        words.append(f"{deck}: excess {with_interval(excess, 3)} nats a card, and "
-                     f"{with_interval(whole)} of dreamt decks hold a card too many")  # fmt: skip
+        words.append(f"{deck}: excess {format_iqm(excess, 3)} nats a card, and "
+                     f"{format_iqm(whole)} of dreamt decks hold a card too many")  # fmt: skip
     claim = (
         f"a model within {SLIGHT} nats a card of the exact law dreams decks of which more than "
         "half hold an impossible card"
@@ -177,8 +175,8 @@ def razor(tables: Tables) -> Finding:
     gap = rewards[both] - transcripts[both]
     low, high = mean_interval(gap)
     found = (
-        f"{with_interval(rewards[both], 3)} nats a card against "
-        f"{with_interval(transcripts[both], 3)}: less by {-gap.mean():.3f} ({-high:.3f} to "
+        f"{format_iqm(rewards[both], 3)} nats a card against "
+        f"{format_iqm(transcripts[both], 3)}: less by {-gap.mean():.3f} ({-high:.3f} to "
         f"{-low:.3f})"
     )
     return Finding("H3d'", claim, found, outcome_of(low, high, -np.inf, 0.0))

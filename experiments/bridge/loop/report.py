@@ -8,7 +8,7 @@ from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, Setup
 from experiments.bridge.loop.copycat import STOPS
 from experiments.bridge.measures.closed_loop import accumulated_error, copied, expected_return
 from experiments.bridge.page import Grid
-from experiments.reports.statistics import interval, iqm
+from experiments.reports.statistics import format_iqm, iqm
 from experiments.results.store import Table
 
 Tables = dict[tuple[str, str], Table]
@@ -32,23 +32,6 @@ def pick(table: Table, what: str, stop: str) -> np.ndarray:
 
 def stops(table: Table) -> list[str]:
     return list(dict.fromkeys(table["stop"].tolist()))
-
-
-def with_interval(values: np.ndarray, digits: int = 2) -> str:
-    """The interquartile mean over seeds and its bootstrap interval."""
-    low, high = interval([values])
-    return f"{iqm(values):.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def difference(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
-    """Of interquartile means, with a 95 % interval: the seeds of both are drawn anew."""
-    generator = np.random.default_rng(0)
-
-    def drawn(values):
-        return iqm(values[generator.integers(len(values), size=(4000, len(values)))])
-
-    low, high = np.quantile(drawn(a) - drawn(b), [0.025, 0.975])
-    return float(iqm(a) - iqm(b)), float(low), float(high)
 
 
 def words_of(three: tuple[float, float, float]) -> str:
@@ -105,7 +88,7 @@ def deck_table(tables: Tables, setup: Setup) -> Grid:
                         f"{it.came} of {it.asked}",
                         f"{100 * iqm(it.open_right.mean(axis=1)):.1f} %",
                         f"{100 * iqm(it.closed_right.mean(axis=1)):.1f} %",
-                        with_interval(it.returns),
+                        format_iqm(it.returns),
                         f"{iqm(it.as_copier):.2f}",
                         f"{iqm(it.as_rememberer):.2f}",
                         f"{100 * iqm(it.undone):.0f} %",
@@ -137,8 +120,8 @@ def bandit_table(tables: Tables, setup: Setup) -> Grid:
         habits = [
             pick(table, name, stop)[:, 0] for name in ("return", "stayed", "locked", "entropy")
         ]
-        rows.append((title, *loops, with_interval(habits[0]), with_interval(habits[1]),
-                     with_interval(habits[2]), f"{iqm(habits[3]):.2f}"))  # fmt: skip
+        rows.append((title, *loops, format_iqm(habits[0]), format_iqm(habits[1]),
+                     format_iqm(habits[2]), f"{iqm(habits[3]):.2f}"))  # fmt: skip
     headings = ("who plays", "foretells its expert", "agrees with it alone", "return [95 %]",
                 "never left the first arm", "second half on it", "entropy of arms")  # fmt: skip
     note = (
@@ -157,8 +140,8 @@ def dream_table(tables: Tables, setup: Setup) -> Grid:
         last = max(1, len(get["broken"][0]) // 4)
         rows.append((
             deck,
-            with_interval(get["dealt_excess"].mean(axis=1), 3),
-            with_interval(get["excess"].mean(axis=1), 3),
+            format_iqm(get["dealt_excess"].mean(axis=1), 3),
+            format_iqm(get["excess"].mean(axis=1), 3),
             f"{100 * iqm(get['impossible'][:, :last].mean(axis=1)):.2f} %",
             f"{100 * iqm(get['impossible'][:, -last:].mean(axis=1)):.2f} %",
             f"{100 * iqm(get['legal'][:, 0]):.1f} %",
@@ -175,7 +158,7 @@ def frontier_table(tables: Tables) -> Grid:
     """Where each price of divergence ends."""
     table = tables["frontier", "tuning"]
     rows = [
-        (stop, *(with_interval(pick(table, name, stop)[:, -1], 3)
+        (stop, *(format_iqm(pick(table, name, stop)[:, -1], 3)
                  for name in ("return", "forgotten", "kl")))
         for stop in stops(table)
     ]  # fmt: skip

@@ -12,12 +12,12 @@ from experiments.bridge.same_deck.summary import (
     ENOUGH,
     LEAST_RANK,
     Summary,
-    difference,
     followed,
     free,
     overlap_of,
     words,
 )
+from experiments.reports.statistics import average, difference
 
 HALF = 0.5
 COUNTER_AT_MOST, LIST_AT_LEAST = 0.1, 0.3
@@ -108,7 +108,9 @@ def dissociation(summary: Summary) -> Finding:
             outcomes.append("inconclusive")
             continue
         for who, holder, other in (("rl", "verdict", "LM"), ("lm", "LM", "verdict")):
-            gap = difference(summary.share(task, holder, who), summary.share(task, other, who))
+            gap = difference(
+                summary.share(task, holder, who), summary.share(task, other, who), average
+            )
             outcomes.append(outcome_of(*gap[1:], 0.0, 1.0))
             told.append(f"{task} Z_{who.upper()} {gap[0]:+.2f} [{gap[1]:.2f}, {gap[2]:.2f}]")
     return Finding(
@@ -188,7 +190,7 @@ def weak(summary: Summary) -> Finding:
             told.append(f"{task}: half of the competence was not reached by all")
             outcomes.append("inconclusive")
             continue
-        mean, low, high = np.exp(difference(at["verdict"], at["label"]))
+        mean, low, high = np.exp(difference(at["verdict"], at["label"], average))
         kinds = summary.setup.env(task).action_space.num_values
         theory = slowdown(kinds, 1 / kinds + HALF * (1 - 1 / kinds))
         told.append(f"{task} {mean:.2f} [{low:.2f}, {high:.2f}] beside {theory:.1f}")

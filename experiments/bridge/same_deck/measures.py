@@ -25,6 +25,7 @@ from experiments.bridge.measures.probes import probe
 from experiments.bridge.same_deck.config import UNTRAINED
 from experiments.bridge.same_deck.networks import HEAD, Networks, tokens_of
 from experiments.bridge.same_deck.questions import in_one
+from experiments.results.files import stack_tables
 from experiments.results.store import Table
 
 STATISTICS = ("rl", "lm")
@@ -51,7 +52,7 @@ def probed(nets: Networks) -> Table:
                 | {"entropy": np.full(n, sum(one.entropy for one in found))}
                 | {"told": sum(one.information for one in found)}
             )
-    return joined(tables)
+    return stack_tables(tables)
 
 
 def controlled(nets: Networks) -> Table:
@@ -129,12 +130,7 @@ def alike(nets: Networks) -> Table:
             labels = {"measure": name, "version": version}
             columns = {key: np.full(len(i), label) for key, label in labels.items()}
             tables.append(columns | {"value": matrix.reshape(-1), "i": i, "j": j})
-    return joined(tables)
-
-
-def joined(tables: list[Table]) -> Table:
-    """One below the other."""
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    return stack_tables(tables)
 
 
 def retained(nets: Networks) -> Table:
@@ -297,7 +293,7 @@ def own_play(nets: Networks) -> Table:
         labels = {"measure": np.full(len(i), "CKA"), "version": np.full(len(i), kind)}
         tables.append(labels | {"value": matrix.reshape(-1), "i": i, "j": j})
     none = {name: np.array([]) for name in ("measure", "version", "value", "i", "j")}
-    return joined(tables) if tables else none
+    return stack_tables(tables) if tables else none
 
 
 def _kept(alive, leaf):

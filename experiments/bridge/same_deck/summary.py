@@ -232,14 +232,6 @@ def followed(points: list[tuple], repetitions: int = 2000, seed: int = 0) -> Fol
     )
 
 
-def difference(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
-    """Of two means with its 95 % interval, networks of both drawn again."""
-    generator = np.random.default_rng(seed)
-    draws = [x[generator.integers(len(x), size=(4000, len(x)))].mean(axis=1) for x in (a, b)]
-    low, high = np.quantile(draws[0] - draws[1], [0.025, 0.975])
-    return float(a.mean() - b.mean()), float(low), float(high)
-
-
 def words(values: np.ndarray, digits: int = 2) -> str:
     """A mean over seeds with its interval, if there are any.
 

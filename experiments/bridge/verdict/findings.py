@@ -6,7 +6,7 @@ import numpy as np
 
 from agents.supervision import coin
 from experiments.bridge.batched_objectives import AXES
-from experiments.bridge.findings import Finding, all_of, mean_interval, outcome_of
+from experiments.bridge.findings import Finding, all_of, outcome_of
 from experiments.bridge.page import Grid
 from experiments.bridge.verdict.config import BESIDE, Curves, Part, Setup
 from experiments.bridge.verdict.report import (
@@ -19,6 +19,7 @@ from experiments.bridge.verdict.report import (
     ratio_words,
     reached,
 )
+from experiments.reports.statistics import mean_interval
 
 TOKENS, _, NATS = AXES
 FACTOR = 1.5

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from experiments.bridge import criterion
 from experiments.bridge.batched_objectives import AXES
-from experiments.bridge.criterion import Reached, first_reached, short, slowdown
+from experiments.bridge.criterion import Reached, short, slowdown
 from experiments.bridge.page import Grid
 from experiments.bridge.verdict.config import RUNGS, Curves, Part, Setup
 
@@ -26,10 +27,7 @@ TELLS = {
 
 def reached(curves: dict[Part, Curves], axis: str, level: float) -> Reached:
     """When the mean probability of the right action first comes to a level, by part and seed."""
-    return Reached(
-        {part: first_reached(c[axis], c["right"], level) for part, c in curves.items()},
-        {part: float(c[axis][:, -1].mean()) for part, c in curves.items()},
-    )
+    return criterion.reached(curves, axis, level, of="right")
 
 
 def foretold(suits: int, level: float) -> float | None:

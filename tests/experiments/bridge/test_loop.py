@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from experiments.bridge.loop import conditions as loop_conditions
-from experiments.bridge.loop.conditions import long, stacked
+from experiments.bridge.loop.conditions import long
 from experiments.bridge.loop.config import BANDIT_WAYS, PRESETS, Setup
 from experiments.bridge.loop.findings import findings
 from experiments.bridge.measures.closed_loop import copied, expected_return
+from experiments.results.files import stack_tables
 from tests.support.command import assert_one_line, run
 
 SMOKE = PRESETS["smoke"]
@@ -28,7 +29,7 @@ def deck(seeds, copies):
     numbers |= {"open_right": 1 - error, "closed_right": right}
     numbers |= {"open_nats": -np.log(1 - error + 1e-9), "closed_nats": -np.log(right + 1e-9)}
     shown = {name: np.tile(value, (seeds, 1)) for name, value in numbers.items()}
-    return stacked([long(shown, stop) for stop in ("99 %", "end")])
+    return stack_tables([long(shown, stop) for stop in ("99 %", "end")])
 
 
 def habits_of(seeds, earns, stayed):
@@ -60,7 +61,7 @@ def frontier(seeds, betas, worse):
     path = np.linspace(0, 1, 6)
     numbers = {"return": path, "forgotten": worse * path, "kl": path}
     tables.append(long({n: wobbling(v, seeds) for n, v in numbers.items()}, "transcripts"))
-    return stacked(tables)
+    return stack_tables(tables)
 
 
 def invented(setup, game, what, copies=True, earns=0.0, broken=0.8, excess=0.01, worse=0.3):
@@ -76,7 +77,7 @@ def invented(setup, game, what, copies=True, earns=0.0, broken=0.8, excess=0.01,
         earned = {"privileged": earns, "masked": 0.2, "dagger": 0.27, "rewards": 0.25}
         return bandit(seeds, earned.get(what, 0.3), 1.0 if what == "privileged" else 0.2)
     known = {"random": 0.0, "win-stay, lose-shift": 0.2, "Thompson sampling": 0.25, "best arm": 0.5}
-    return stacked([long(habits_of(seeds, r, 0.1), name) for name, r in known.items()])
+    return stack_tables([long(habits_of(seeds, r, 0.1), name) for name, r in known.items()])
 
 
 def outcomes(**changed):

@@ -12,8 +12,9 @@ from experiments.bridge.loop import conditions as loop_conditions
 from experiments.bridge.loop import config as loop_config
 from experiments.bridge.loop.boards import READS, along, judge_board, on_board
 from experiments.bridge.loop.boards_report import findings
-from experiments.bridge.loop.conditions import long, stacked
+from experiments.bridge.loop.conditions import long
 from experiments.bridge.loop.config import BOARD_PARTS, PRESETS, TUNED, Setup
+from experiments.results.files import stack_tables
 from popjax import make
 from tests.experiments.bridge.test_loop import invented, wobbling
 from tests.support.command import run
@@ -32,7 +33,7 @@ def board(setup, what, gap=0.3, taught=0.6, lost=0.1):
         rows = (
             {"return": wobbling(r, seeds), "length": wobbling(9, seeds)} for r in earns.values()
         )
-        return stacked([long(row, name) for row, name in zip(rows, earns, strict=True)])
+        return stack_tables([long(row, name) for row, name in zip(rows, earns, strict=True)])
     if what == TUNED:
         tables = []
         for i, stop in enumerate([*(f"beta {beta:g}" for beta in setup.betas), "transcripts"]):
@@ -41,7 +42,7 @@ def board(setup, what, gap=0.3, taught=0.6, lost=0.1):
             curves = dict.fromkeys(names, path) | {"forgotten": lost * path}
             curves = {name: wobbling(value, seeds) for name, value in curves.items()}
             tables.append(long(curves, stop, [0, 1, 2, 3]))
-        return stacked(tables)
+        return stack_tables(tables)
     own = 0.9 - (gap if what == "clone" else 0.0)
     numbers = {"open_mean": 0.9, "closed_mean": own, "strayed_mean": 0.5, "open_nats": 0.1,
                "closed_nats": 0.1 + 0.9 - own, "return": taught if what == "dagger" else 0.3,
@@ -101,7 +102,7 @@ def test_a_board_goes_from_training_to_the_page(capsys, tmp_path, monkeypatch, q
         if what not in ("any", TUNED):
             return board(setup, what)
         rows = on_board(setup, game.removeprefix("board "), what)
-        trained.append(stacked([long(*row) for row in rows]))
+        trained.append(stack_tables([long(*row) for row in rows]))
         return trained[-1]
 
     monkeypatch.setattr(loop_conditions, "run_part", mostly_invented)

@@ -9,9 +9,10 @@ from rich.console import Console
 
 from experiments.results.errors import UserError
 from experiments.results.store import Cell
+from experiments.results.tables import format_duration
 from experiments.sweep import estimate as plan
 from experiments.sweep import run as sweep_run
-from experiments.sweep.estimate import Cost, Job, duration, estimate, inline, read_costs, run
+from experiments.sweep.estimate import Cost, Job, estimate, inline, read_costs, run
 from experiments.sweep.forecast import BANDWIDTH, devices_of
 from tests.support.command import run as command
 from tests.support.tiny import tiny
@@ -111,4 +112,8 @@ def test_nothing_is_trained_when_only_asked(capsys, tmp_path, monkeypatch):
 
 
 def test_durations():
-    assert duration(89) == "89 s" and duration(91) == "1.5 min" and duration(3e5) == "3.5 days"
+    assert (
+        format_duration(89) == "89 s"
+        and format_duration(91) == "1.5 min"
+        and format_duration(3e5) == "3.5 days"
+    )
