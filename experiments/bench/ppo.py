@@ -58,12 +58,12 @@ def tables(rows: Sequence[dict[str, Any]]) -> list[Table]:
             row["env"],
             row["memory"],
             rate_words(row["steps_per_second"][1]),
-            words(row, "plain_steps_per_second", rate_words),
+            format_row(row, "plain_steps_per_second", rate_words),
             spread(row.get("times_plain"), 2),
-            words(row, "times_plain_cpu", "{:.2f}".format),
-            words(row, "lanes_steps_per_second", rate_words),
+            format_row(row, "times_plain_cpu", "{:.2f}".format),
+            format_row(row, "lanes_steps_per_second", rate_words),
             spread(row.get("lanes_time"), 1),
-            words(row, "lanes_time_cpu", "{:.1f}".format),
+            format_row(row, "lanes_time_cpu", "{:.1f}".format),
         )
         costs.add_row(
             row["env"],
@@ -74,9 +74,9 @@ def tables(rows: Sequence[dict[str, Any]]) -> list[Table]:
             spread([100 * share for share in row["share_of_peak"]], 0),
             f"{100 * row['share_of_peak_cpu'][1]:.0f}",
             f"{row['compile_seconds']:.1f}",
-            words(row, "first_start_seconds", "{:.1f}".format),
-            words(row, "second_start_seconds", "{:.1f}".format),
-            words(row, "second_jax_seconds", "{:.1f}".format),
+            format_row(row, "first_start_seconds", "{:.1f}".format),
+            format_row(row, "second_start_seconds", "{:.1f}".format),
+            format_row(row, "second_jax_seconds", "{:.1f}".format),
             f"{row['program_bytes'] / 1e6:.0f}",
             f"{row['lanes_program_bytes'] / lanes / 1e6:.1f}" if lanes > 1 else "",
             f"{row['process_bytes'] / 1e6:.0f}",
@@ -84,7 +84,7 @@ def tables(rows: Sequence[dict[str, Any]]) -> list[Table]:
     return [speeds, costs]
 
 
-def words(row: dict[str, Any], name: str, write: Callable[[float], str]) -> str:
+def format_row(row: dict[str, Any], name: str, write: Callable[[float], str]) -> str:
     """A number or the median of its quartiles, nothing if it was not measured."""
     number = row.get(name)
     if number is None:

@@ -17,7 +17,12 @@ from experiments.results.seeds import TUNING_SEEDS
 from experiments.results.spec import Settings
 from experiments.train.build import env_name, memory_name
 from experiments.train.cell import cell
-from experiments.train.settings.presets import named_settings, silent, source_of, spoken
+from experiments.train.settings.presets import (
+    merge_overrides,
+    named_settings,
+    source_of,
+    without_overrides,
+)
 from experiments.train.settings.tuned import TUNED
 
 if TYPE_CHECKING:
@@ -76,7 +81,7 @@ class Search:
     def defaults(self) -> Search:
         """What holds where the caller is silent, once environment, memory and name are known."""
         settings = dataclasses.replace(self._named(), **SILENT)
-        return dataclasses.replace(self, settings=silent(settings))
+        return dataclasses.replace(self, settings=without_overrides(settings))
 
     def _named(self) -> Settings:
         return named_settings(self.named, env_name(self.env), memory_name(self.memory))
@@ -124,7 +129,7 @@ class Search:
 
         engine_of(self.engine, 1, 0)
         batches = BATCHES[self.engine] if self.batches is None else self.batches
-        base = spoken(self.settings, self._named())
+        base = merge_overrides(self.settings, self._named())
         groups = []
         for label, settings in groups_of(base, self.vary).items():
             spec = cell(self.env, self.memory, settings)

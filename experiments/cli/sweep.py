@@ -19,7 +19,7 @@ from experiments.results.study import flat
 from experiments.sweep.launch.resources import Launch
 from experiments.train.build import env_name, memory_name
 from experiments.train.cell import cell
-from experiments.train.objectives import regime_name, settled
+from experiments.train.objectives import regime_name, with_objective_defaults
 from experiments.train.settings.presets import preset
 from popjax.words import nearest
 
@@ -85,7 +85,9 @@ class Sweep:
         specs = []
         for env in envs:
             for memory in memories or chosen.memories_of(env):
-                settings = settled(self._settings(chosen.settings_of(env, memory)), regime)
+                settings = with_objective_defaults(
+                    self._settings(chosen.settings_of(env, memory)), regime
+                )
                 spec = cell(env, memory, settings, regime)
                 source, note = chosen.source_of(env, memory)
                 specs.append(dataclasses.replace(spec, source=source))
@@ -93,7 +95,9 @@ class Sweep:
                     console.print(note, highlight=False)
         asked = {"kind": "sweep", "preset": self.preset}
         if isinstance(chosen.settings, Settings):  # then all cells have the same
-            asked |= flat(settled(self._settings(chosen.settings), regime).plain(regime))
+            asked |= flat(
+                with_objective_defaults(self._settings(chosen.settings), regime).plain(regime)
+            )
         study = self.preset
         if regime != "ppo":
             asked["regime"], study = regime, f"{study}-{regime}"

@@ -18,7 +18,12 @@ from experiments.sweep.launch.resources import Launch
 from experiments.train.build import env_name, memory_name
 from experiments.train.cell import cell
 from experiments.train.objectives import regime_name
-from experiments.train.settings.presets import named_settings, silent, source_of, spoken
+from experiments.train.settings.presets import (
+    merge_overrides,
+    named_settings,
+    source_of,
+    without_overrides,
+)
 
 DEFAULT_OUT = Path("results")
 RegimeName = Annotated[str, tyro.conf.arg(aliases=["--as"])]
@@ -87,7 +92,7 @@ class Train:
 
     def defaults(self) -> Train:
         """What holds where the caller is silent, once environment, memory and name are known."""
-        return dataclasses.replace(self, settings=silent(self._named()))
+        return dataclasses.replace(self, settings=without_overrides(self._named()))
 
     def _named(self) -> Settings:
         if self.named != "default" and regime_name(self.regime) != "ppo":
@@ -112,7 +117,7 @@ class Train:
 
     def spec(self) -> CellSpec:
         """The one cell that is trained."""
-        settings = spoken(self.settings, self._named())
+        settings = merge_overrides(self.settings, self._named())
         spec = cell(self.env, self.memory, settings, self.regime)
         return dataclasses.replace(spec, source=source_of(self.named, spec.env, spec.memory)[0])
 

@@ -24,7 +24,7 @@ from experiments.bridge.measures.retention import (
     retention,
     word,
 )
-from experiments.explorer.pairs import Costume, Pair
+from experiments.explorer.pairs import Pair, TrainedModel
 from popjax.tokens import target_of
 
 LONGEST, HISTORIES = 16, 1024
@@ -54,14 +54,14 @@ def forgetting(env_id: str, pair: Pair, key: jax.Array) -> dict[str, Any] | None
     }
 
 
-def _untrained(agent: Costume, key: jax.Array, read: Any) -> Costume:
+def _untrained(agent: TrainedModel, key: jax.Array, read: Any) -> TrainedModel:
     """The agent's network before it learned anything."""
     carry = agent.network.initial_carry(1)
     params = agent.network.init(key, carry, read.x[:1, :1], jnp.asarray(read.start[:1, :1]))
-    return Costume(agent.env, agent.network, params, agent.inputs, {})
+    return TrainedModel(agent.env, agent.network, params, agent.inputs, {})
 
 
-def _state(costume: Costume, read: Any) -> np.ndarray:
+def _state(costume: TrainedModel, read: Any) -> np.ndarray:
     """`[N, d]` what the heads read at the last step."""
     along = jax.jit(partial(features_along, costume.network))
     return np.asarray(along(costume.params, jnp.asarray(read.x), jnp.asarray(read.start)))[-1]

@@ -17,7 +17,7 @@ from flax import traverse_util
 
 from experiments.explorer import page
 from experiments.explorer.models import pair as cells_of
-from experiments.explorer.pairs import Costume, Pair
+from experiments.explorer.pairs import Pair, TrainedModel
 from experiments.results.errors import UserError
 from experiments.results.files import DamagedError, write_atomically
 from experiments.results.spec import CellSpec
@@ -74,9 +74,11 @@ def shipped_pair(env_id: str, folder: Path = FOLDER) -> Pair:
     return Pair(**{name: _costume(specs[name], name, facts[name], arrays) for name in COSTUMES})
 
 
-def _costume(spec: CellSpec, name: str, facts: dict[str, Any], arrays: dict[str, Any]) -> Costume:
+def _costume(
+    spec: CellSpec, name: str, facts: dict[str, Any], arrays: dict[str, Any]
+) -> TrainedModel:
     trainer = REGIMES[spec.regime].trainer(spec)
     own = {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}
     inputs = facts.pop("inputs")
     params = traverse_util.unflatten_dict(own, sep="/")
-    return Costume(trainer.env, trainer.network, params, inputs, facts)
+    return TrainedModel(trainer.env, trainer.network, params, inputs, facts)

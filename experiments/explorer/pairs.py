@@ -23,7 +23,7 @@ from popjax.players import Player
 
 
 @dataclass(frozen=True)
-class Costume:
+class TrainedModel:
     """One trained network. facts: what there is to say of its training, as plain data."""
 
     env: Environment
@@ -37,8 +37,8 @@ class Costume:
 class Pair:
     """The two costumes of one backbone, for one environment."""
 
-    agent: Costume
-    language_model: Costume
+    agent: TrainedModel
+    language_model: TrainedModel
 
 
 def pair_of(agent: Cell, language_model: Cell) -> Pair:
@@ -46,7 +46,7 @@ def pair_of(agent: Cell, language_model: Cell) -> Pair:
     return Pair(agent_of(agent), language_model_of(language_model))
 
 
-def agent_of(cell: Cell) -> Costume:
+def agent_of(cell: Cell) -> TrainedModel:
     """The first seed of a cell trained as `ppo`."""
     trainer, params = _restored(cell)
     _, evaluation, _ = cell.read()
@@ -55,10 +55,10 @@ def agent_of(cell: Cell) -> Costume:
     facts = _facts(cell, params) | {
         "return": _rounded(evaluation["return"][sampled & first].mean())
     }
-    return Costume(trainer.env, trainer.network, params, cell.spec.settings.ppo.inputs, facts)
+    return TrainedModel(trainer.env, trainer.network, params, cell.spec.settings.ppo.inputs, facts)
 
 
-def language_model_of(cell: Cell) -> Costume:
+def language_model_of(cell: Cell) -> TrainedModel:
     """The first seed of a cell trained as `lm`."""
     trainer, params = _restored(cell)
     _, evaluation, _ = cell.read()
@@ -71,7 +71,7 @@ def language_model_of(cell: Cell) -> Costume:
         "corpus": config.player,
     }
     inputs = lm.inputs_of(trainer.env, config)
-    return Costume(trainer.env, trainer.network, params, inputs, facts)
+    return TrainedModel(trainer.env, trainer.network, params, inputs, facts)
 
 
 def _restored(cell: Cell) -> tuple[Any, Any]:
@@ -103,7 +103,7 @@ def _rounded(value: Any) -> float:
     return round(float(value), 4)
 
 
-def agent_player(agent: Costume) -> Player:
+def agent_player(agent: TrainedModel) -> Player:
     """The agent as a player, so that whatever plays players plays it too: it samples."""
     env, network, params = agent.env, agent.network, agent.params
     space = env.action_space
@@ -122,7 +122,7 @@ def agent_player(agent: Costume) -> Player:
     return Player("a trained agent", "history", "baseline", begin, act)
 
 
-def policy_along(agent: Costume, x: jax.Array, start: jax.Array) -> np.ndarray:
+def policy_along(agent: TrainedModel, x: jax.Array, start: jax.Array) -> np.ndarray:
     """`[T, B, n]` the raw outputs of the policy along whole episodes."""
     network: ActorCritic = agent.network
     carry = network.initial_carry(x.shape[1])

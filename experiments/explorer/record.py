@@ -18,7 +18,7 @@ from agents.distributions import shares
 from agents.lm import logits_along, reading
 from agents.positions import answerable
 from agents.regimes.choices import log_probs, sizes_of
-from experiments.explorer.pairs import Costume, Pair, agent_player, policy_along
+from experiments.explorer.pairs import Pair, TrainedModel, agent_player, policy_along
 from popjax import ENVS, floors, render
 from popjax.core import Environment, TimeStep
 from popjax.envs.concentration import Concentration
@@ -217,7 +217,7 @@ def torques(env: Environment, episodes: Episodes) -> dict[str, list[float]]:
     return {"torque": [float(str(torque)) for torque in np.asarray(episodes.action)[:, 0, 0]]}
 
 
-def acting(agent: Costume, episodes: Episodes) -> dict[str, Any]:
+def acting(agent: TrainedModel, episodes: Episodes) -> dict[str, Any]:
     """The agent's probabilities of all actions at every step, and the facts of its training."""
     outputs = policy_along(agent, *reading(agent.env, episodes, agent.inputs))[:, 0]
     return {"policy": thousandths(chances(agent.env, outputs, agent.network.squash)), **agent.facts}
@@ -233,7 +233,7 @@ def chances(env: Environment, outputs: np.ndarray, squash: bool = False) -> np.n
     return np.asarray(shares(env.action_space, jnp.asarray(outputs), between, squash))
 
 
-def predicting(model: Costume, episodes: Episodes) -> dict[str, Any]:
+def predicting(model: TrainedModel, episodes: Episodes) -> dict[str, Any]:
     """The language model's law of each component of the next token, given those before it."""
     logits, token = logits_along(model.params, model.env, model.network, model.inputs, episodes)
     parts = np.split(np.asarray(logits)[:, 0], np.cumsum(model.network.sizes)[:-1], axis=-1)

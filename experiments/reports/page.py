@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from experiments.results.tables import Sheet, Spread, Within, number, words
+from experiments.results.tables import Sheet, Spread, Within, format_value, number
 
 HERE = Path(__file__).parent
 ATTACHED = "explore.html"  # the page with the toggle, in the same folder
@@ -118,7 +118,7 @@ def _value(value: Any) -> str:
 
 def _marked(value: Any, digits: int | None) -> Markup:
     """As words, what follows the estimate in grey."""
-    text = words(value, digits)
+    text = format_value(value, digits)
     if isinstance(value, Spread | Within) and " " in text:
         first, rest = text.split(" ", 1)
         return Markup(f'{first} <span class="spread">{escape(rest)}</span>')

@@ -14,7 +14,7 @@ from experiments.reports.aggregates import aggregates, aggregates_sheet
 from experiments.reports.tables import agents_of, agents_sheet, models_of, models_sheet
 from experiments.results.errors import UserError
 from experiments.results.study import Row, read_study
-from experiments.results.tables import Column, Sheet, words
+from experiments.results.tables import Column, Sheet, format_value
 
 WIDE = 150
 HEAD = 10  # characters in a line of a column's head
@@ -59,5 +59,5 @@ def _table(sheet: Sheet, columns: Sequence[Column]) -> Table:
             style="dim" if column.known else None,
         )
     for row in sheet.rows:
-        table.add_row(*(words(row.get(column.name), column.digits) for column in columns))
+        table.add_row(*(format_value(row.get(column.name), column.digits) for column in columns))
     return table

@@ -26,7 +26,7 @@ from experiments.reports.tables import (
 )
 from experiments.results.store import read_study_json, write_atomically
 from experiments.results.study import Row, labels, unfinished
-from experiments.results.tables import Sheet, format_duration, words
+from experiments.results.tables import Sheet, format_duration, format_value
 
 SCALE = (
     "Dots: seeds. Ticks: random play at 0 and the reference player at 1, in all lines in the same "
@@ -71,8 +71,8 @@ class Parts:
         best = self.found[0]
         envs = f"{len(best.strata)} environment" + "s" * (len(best.strata) > 1)
         return (
-            f"Best memory: {best.who}, interquartile mean {words(best.iqm, 2)} of normalised final "
-            f"returns over {envs}, where 0 is random play and 1 a reference player."
+            f"Best memory: {best.who}, interquartile mean {format_value(best.iqm, 2)} of "
+            f"normalised final returns over {envs}, where 0 is random play and 1 a reference player."
         )
 
     def sections(self) -> list[Section]:

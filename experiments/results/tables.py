@@ -63,20 +63,22 @@ class Sheet:
     caption: Sequence[str] = ()
 
 
-def words(value: Value, digits: int | None) -> str:
+def format_value(value: Value, digits: int | None) -> str:
     """As a reader sees it; nothing for nothing.
 
-    >>> words(Spread(0.5, 0.01), 3), words(Within(0.5, 0.25, 0.75), 2), words(12345.0, 0)
-    ('0.500 ± 0.010', '0.50 [0.25, 0.75]', '12,345')
+    >>> format_value(Spread(0.5, 0.01), 3), format_value(Within(0.5, 0.25, 0.75), 2)
+    ('0.500 ± 0.010', '0.50 [0.25, 0.75]')
+    >>> format_value(12345.0, 0)
+    '12,345'
     """
     if isinstance(value, str):
         return value
     if isinstance(value, Spread):
         spread = "" if math.isnan(value.deviation) else f" ± {value.deviation:.{digits}f}"
-        return words(value.mean, digits) + spread
+        return format_value(value.mean, digits) + spread
     if isinstance(value, Within):
-        ends = ", ".join(words(end, digits) for end in (value.low, value.high))
-        return f"{words(value.mean, digits)} [{ends}]"
+        ends = ", ".join(format_value(end, digits) for end in (value.low, value.high))
+        return f"{format_value(value.mean, digits)} [{ends}]"
     if value is None or math.isnan(value):
         return ""
     text = f"{value:,.{digits or 0}f}"
@@ -96,7 +98,7 @@ def markdown(sheet: Sheet) -> str:
     rule = ["---" if column.digits is None else "---:" for column in sheet.columns]
     lines.append("|" + "|".join(rule) + "|")
     for row in sheet.rows:
-        cells = (words(row.get(c.name), c.digits).replace("|", "\\|") for c in sheet.columns)
+        cells = (format_value(row.get(c.name), c.digits).replace("|", "\\|") for c in sheet.columns)
         lines.append("| " + " | ".join(cells) + " |")
     if sheet.caption:
         lines += ["", *(line + "  " for line in sheet.caption)]

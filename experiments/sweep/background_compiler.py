@@ -12,7 +12,7 @@ from experiments.results.spec import CellSpec
 from experiments.train.compile import Program, compile_program, program_code
 
 
-class Ahead:
+class BackgroundCompiler:
     """Gives programs, made one after another on a thread of their own.
 
     Cells that share a program get the same one, and its seconds are those of the first. XLA leaves
@@ -26,7 +26,7 @@ class Ahead:
         self._programs: dict[str, Future[Program]] = {}
         self._given: set[str] = set()
 
-    def __enter__(self) -> Ahead:
+    def __enter__(self) -> BackgroundCompiler:
         return self
 
     def __exit__(self, *_: Any) -> None:

@@ -19,7 +19,7 @@ from experiments.results.lock import owner
 from experiments.results.spec import CellSpec
 from experiments.results.store import Cell, reason
 from experiments.results.tables import format_duration
-from experiments.sweep.background_compiler import Ahead
+from experiments.sweep.background_compiler import BackgroundCompiler
 from experiments.sweep.estimate import Plan, make_plan, print_plan
 from experiments.sweep.launch.elsewhere import run_elsewhere
 from experiments.sweep.launch.resources import Launch
@@ -112,7 +112,10 @@ def _run_all(plan: Plan, console: Console, log: Sequence[str]) -> dict[str, str]
     """Every cell once, those that failed or were busy again; the outcome of each by its id."""
     study, outcomes = plan.study, {}
     queue, attempts, waiting = deque(plan.specs), Counter(), False
-    with Ahead() as ahead, interruptible(lambda text: console.print(text)) as interrupt:
+    with (
+        BackgroundCompiler() as ahead,
+        interruptible(lambda text: console.print(text)) as interrupt,
+    ):
         while queue:
             spec = queue.popleft()
             following = next((s for s in queue if not Cell(study, s).finished), None)
@@ -160,7 +163,7 @@ def _run_one(
     title: str,
     console: Console,
     log: Sequence[str],
-    ahead: Ahead,
+    ahead: BackgroundCompiler,
     following: CellSpec | None,
     interrupt: Interrupt,
 ) -> str:
@@ -180,7 +183,7 @@ def _run_one(
 
         def report(news: dict[str, Any]) -> None:
             last.update(news)
-            progress.update(task, completed=news["update"], news=words(news))
+            progress.update(task, completed=news["update"], news=format_news(news))
             if news["stage"] == "training":
                 interrupt.check()
             interrupt.running = news["stage"] == "training"
@@ -199,7 +202,7 @@ def _run_one(
             interrupt.running = False
     if outcome == "finished":
         took = format_duration(time.perf_counter() - began)
-        console.print(f"{title}  {words(last | {'stage': 'training'})}, {took}")
+        console.print(f"{title}  {format_news(last | {'stage': 'training'})}, {took}")
     elif outcome == "skipped":
         console.print(f"{title}  finished before")
     return outcome
@@ -228,7 +231,7 @@ def _title(spec: CellSpec, specs: Sequence[CellSpec]) -> str:
     return f"[{specs.index(spec) + 1}/{len(specs)}] {spec.env} {spec.memory}{costume}"
 
 
-def words(news: dict[str, Any]) -> str:
+def format_news(news: dict[str, Any]) -> str:
     """The latest of a cell in a few words."""
     if news["stage"] != "training":
         return news["stage"]

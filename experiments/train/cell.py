@@ -10,7 +10,7 @@ from experiments.train.build import (
     env_name,
     memory_name,
 )
-from experiments.train.objectives import regime_name, settled
+from experiments.train.objectives import regime_name, with_objective_defaults
 
 
 def cell(env: str, memory: str, settings: Settings, regime: str = "ppo") -> CellSpec:
@@ -23,4 +23,6 @@ def cell(env: str, memory: str, settings: Settings, regime: str = "ppo") -> Cell
     """
 
     regime = regime_name(regime)
-    return CellSpec(env_name(env), memory_name(memory), settled(settings, regime), regime)
+    return CellSpec(
+        env_name(env), memory_name(memory), with_objective_defaults(settings, regime), regime
+    )

@@ -181,7 +181,7 @@ def regime_name(name: str) -> str:
     return name
 
 
-def settled(settings: Settings, regime: str) -> Settings:
+def with_objective_defaults(settings: Settings, regime: str) -> Settings:
     """The settings with what the regime sets where they are silent."""
     chosen = REGIMES[regime]
     total_steps = settings.total_steps or chosen.total_steps

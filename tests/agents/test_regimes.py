@@ -24,7 +24,7 @@ from agents.regimes.oracles import oracle_of
 from agents.rollout import begin, collect
 from agents.supervision import sum_nats, verdict_nats
 from experiments.results.spec import Settings
-from experiments.train.objectives import settled
+from experiments.train.objectives import with_objective_defaults
 from popjax.players import Player, play, random_player
 from popjax.players.labyrinth import shortest_path
 from popjax.tokens import target_of
@@ -187,10 +187,12 @@ def test_which_rung_comes_before_fine_tuning(first, moved):
 
 
 def test_what_a_rung_sets_where_the_user_is_silent():
-    assert settled(Settings(), "rlhf").hyperparams["kl"] == 0.01
-    assert settled(Settings(), "log_likelihood").hyperparams["entropy"] == 1.0
-    assert settled(Settings(hyperparams={"kl": 0.1}), "rlhf").hyperparams["kl"] == 0.1
-    assert "kl" not in settled(Settings(), "bandit").hyperparams
+    assert with_objective_defaults(Settings(), "rlhf").hyperparams["kl"] == 0.01
+    assert with_objective_defaults(Settings(), "log_likelihood").hyperparams["entropy"] == 1.0
+    assert (
+        with_objective_defaults(Settings(hyperparams={"kl": 0.1}), "rlhf").hyperparams["kl"] == 0.1
+    )
+    assert "kl" not in with_objective_defaults(Settings(), "bandit").hyperparams
 
 
 @pytest.mark.parametrize("family", popjax.FAMILIES)

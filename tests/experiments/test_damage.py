@@ -22,7 +22,7 @@ from experiments.results.errors import IncompleteError, UserError
 from experiments.results.store import Cell, open_study
 from experiments.results.study import read_study
 from experiments.sweep import run as sweep_run
-from experiments.sweep.background_compiler import Ahead
+from experiments.sweep.background_compiler import BackgroundCompiler
 from experiments.sweep.estimate import Cost, write_costs
 from experiments.train.compile import compile_program
 from experiments.train.run import run_cell
@@ -67,7 +67,7 @@ def right(study, tmp_path_factory, program):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, program):
     """No program is compiled, and no figures are drawn."""
-    monkeypatch.setattr(sweep_run, "Ahead", lambda: Ahead(lambda spec: program))
+    monkeypatch.setattr(sweep_run, "Ahead", lambda: BackgroundCompiler(lambda spec: program))
     monkeypatch.setattr(write, "write_report", lambda folder, rows: folder / "report.html")
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from experiments.cli.app import printable
 from experiments.explorer import page as explorer_page
-from experiments.reports.report import print_rows
+from experiments.cli.report import print_rows
 from experiments.results import files
 from experiments.results.errors import UserError
 from experiments.results.files import read_json, read_parquet, write_json, write_parquet

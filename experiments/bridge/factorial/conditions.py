@@ -57,7 +57,7 @@ Curves = dict[str, Float[np.ndarray, "seeds looks"]]
 
 
 @dataclass(frozen=True)
-class Setup:
+class FactorialConfig:
     """All that decides the result.
 
     num_looks: how often competence is measured, at equal ratios of updates. num_decks: on so many
@@ -91,8 +91,8 @@ class Setup:
 
 
 PRESETS = {
-    "mini": Setup(),
-    "gpu": Setup(
+    "mini": FactorialConfig(),
+    "gpu": FactorialConfig(
         seeds=10,
         features=128,
         num_episodes=256,
@@ -100,7 +100,7 @@ PRESETS = {
         num_looks=120,
         num_decks=4096,
     ),
-    "smoke": Setup(features=8, num_episodes=8, num_updates=20, num_looks=5, num_decks=32),
+    "smoke": FactorialConfig(features=8, num_episodes=8, num_updates=20, num_looks=5, num_decks=32),
 }
 
 
@@ -119,7 +119,7 @@ class Exam(NamedTuple):
     worth: float
 
 
-def exam(setup: Setup, target: str) -> Exam:
+def exam(setup: FactorialConfig, target: str) -> Exam:
     """For the next observation the law of what is left in the deck, for the oracle's action its
     label."""
     env = setup.env
@@ -146,7 +146,9 @@ def rung(target: str, feedback: str) -> Regime:
     return replace(regime, baseline="constant") if regime.says else regime
 
 
-def run_cell(setup: Setup, target: str, feedback: str, watch: Callable[..., Iterable]) -> Table:
+def run_cell(
+    setup: FactorialConfig, target: str, feedback: str, watch: Callable[..., Iterable]
+) -> Table:
     """Trains all seeds of a cell side by side: one line a look and seed, what the learner had read
     and been told by then, its competence, and the seconds since the beginning."""
     clock = time.perf_counter()
@@ -183,7 +185,9 @@ def run_cell(setup: Setup, target: str, feedback: str, watch: Callable[..., Iter
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
-def curves_of(setup: Setup, tables: dict[tuple[str, str], Table]) -> dict[tuple[str, str], Curves]:
+def curves_of(
+    setup: FactorialConfig, tables: dict[tuple[str, str], Table]
+) -> dict[tuple[str, str], Curves]:
     """The columns of each table as `[seeds, looks]`."""
     return {
         cell: {name: column.reshape(-1, setup.seeds).T for name, column in table.items()}

@@ -12,7 +12,14 @@ from agents.nats import label_nats
 from agents.supervision import sum_nats, verdict_nats
 from experiments.bridge.criterion import Cell, Reached, reached, short, slowdown
 from experiments.bridge.decks import SUITS, best_without_memory
-from experiments.bridge.factorial.conditions import AXES, CELLS, FEEDBACK, TARGETS, Curves, Setup
+from experiments.bridge.factorial.conditions import (
+    AXES,
+    CELLS,
+    FEEDBACK,
+    TARGETS,
+    Curves,
+    FactorialConfig,
+)
 
 LEVELS = (0.5, 0.9)
 TOKENS, NATS = AXES
@@ -26,7 +33,7 @@ def feedback_at_first(judged: int) -> dict[str, float]:
     return dict(zip(FEEDBACK, map(float, nats), strict=True))
 
 
-def judged_steps(setup: Setup) -> dict[str, int]:
+def judged_steps(setup: FactorialConfig) -> dict[str, int]:
     """Of an episode, by target: there is no earlier card to name before k are out."""
     return dict(zip(TARGETS, (setup.env.max_steps, setup.env.num_cards - setup.k), strict=True))
 
@@ -92,7 +99,7 @@ def cell_rows(curves: dict[Cell, Curves]) -> list[tuple[str, ...]]:
     return rows
 
 
-def edge_rows(curves: dict[Cell, Curves], setup: Setup) -> list[tuple[str, ...]]:
+def edge_rows(curves: dict[Cell, Curves], setup: FactorialConfig) -> list[tuple[str, ...]]:
     """One line an edge of the square, and its diagonal."""
     half = LEVELS[0]
     tokens, nats = reached(curves, TOKENS, half), reached(curves, NATS, half)
@@ -123,7 +130,7 @@ def edges() -> list[tuple[Cell, Cell]]:
 EDGES = edges()
 
 
-def theory_rows(setup: Setup) -> list[tuple[str, ...]]:
+def theory_rows(setup: FactorialConfig) -> list[tuple[str, ...]]:
     """What can be said beforehand: nats a judged step at first by target, and how many times longer
     bandit feedback takes than labels without noise."""
     rows = []

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from experiments.bridge.criterion import Cell, reached
 from experiments.bridge.factorial import conditions, findings
-from experiments.bridge.factorial.conditions import Curves, Setup
+from experiments.bridge.factorial.conditions import Curves, FactorialConfig
 from experiments.bridge.factorial.figures import draw
 from experiments.bridge.page import Grid, Picture, Section, Shown
 from experiments.bridge.study import Context, Stage, Study, Watch, config_of, record_of, run
@@ -19,7 +19,7 @@ from experiments.results.store import Table
 class Six(NamedTuple):
     """What was set, and the curves of the cells."""
 
-    setup: Setup
+    setup: FactorialConfig
     curves: dict[Cell, Curves]
 
 

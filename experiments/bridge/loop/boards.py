@@ -23,7 +23,7 @@ from agents.regimes import REGIMES
 from agents.regimes.choices import log_probs, sizes_of
 from agents.regimes.data import Chooser, by_player, by_policy, histories
 from agents.regimes.oracles import oracle_of
-from experiments.bridge.loop.config import BOARD_WAYS, TUNED, Setup
+from experiments.bridge.loop.config import BOARD_WAYS, TUNED, LoopConfig
 from experiments.bridge.loop.train import Tuning
 from experiments.bridge.measures.exposure_bias import label_log_probs
 from experiments.train.compile import lane_keys
@@ -39,7 +39,7 @@ SLIPS = 0.5
 LOOKS = 16
 
 
-def on_board(setup: Setup, board: str, what: str) -> list[tuple[dict[str, Any], str, Any]]:
+def on_board(setup: LoopConfig, board: str, what: str) -> list[tuple[dict[str, Any], str, Any]]:
     """Any part of one board: numbers `[seeds]` or `[seeds, T]`, the stop they belong to, and the
     times of their second axis, None for 0, 1, ..."""
     env = make_env(board)
@@ -58,7 +58,9 @@ def along(values: Float[Array, "T N"], where: Bool[Array, "T N"]) -> Float[Array
     return jnp.mean(values, axis=1, where=where)
 
 
-def trained(setup: Setup, env: Environment, what: str) -> list[tuple[dict[str, Any], str, Any]]:
+def trained(
+    setup: LoopConfig, env: Environment, what: str
+) -> list[tuple[dict[str, Any], str, Any]]:
     """One way of training, judged at its end."""
     way, updates = BOARD_WAYS[what], setup.board_updates[0]
     regime = way.sized(setup.num_episodes)
@@ -112,7 +114,7 @@ def foretold(
     return episodes, label_log_probs(env, network, READS, params, episodes, label), counts
 
 
-def players(setup: Setup, env: Environment) -> list[tuple[dict[str, Any], str, Any]]:
+def players(setup: LoopConfig, env: Environment) -> list[tuple[dict[str, Any], str, Any]]:
     """Returns and lengths of scripted players; stop: which."""
     keys, rows = lane_keys(tuple(range(setup.seeds)))[1], []
     kinds = {kind: make_player(env, kind) for kind in KINDS}
@@ -130,7 +132,7 @@ def players(setup: Setup, env: Environment) -> list[tuple[dict[str, Any], str, A
     return rows
 
 
-def tuned(setup: Setup, env: Environment) -> list[tuple[dict[str, Any], str, Any]]:
+def tuned(setup: LoopConfig, env: Environment) -> list[tuple[dict[str, Any], str, Any]]:
     """A model of all of a mediocre player's transcripts (R-all), tuned for reward at several prices
     of the divergence from it (R6), or on the expert's transcripts (R1).
 
@@ -164,13 +166,13 @@ def tuned(setup: Setup, env: Environment) -> list[tuple[dict[str, Any], str, Any
     return rows
 
 
-def watched(setup: Setup) -> int:
+def watched(setup: LoopConfig) -> int:
     """Episodes at each look on the way."""
     return max(16, setup.judged // 8)
 
 
 def look_at(
-    setup: Setup, env: Environment, network: LanguageModel, dealt: Episodes
+    setup: LoopConfig, env: Environment, network: LanguageModel, dealt: Episodes
 ) -> Callable[..., Any]:
     """`(params, reference, keys) ->` numbers `[lanes]` of a policy and what it began with.
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.bridge.findings import Finding, all_of, outcome_of
-from experiments.bridge.loop.config import BOARD_WAYS, TUNED, Setup
+from experiments.bridge.loop.config import BOARD_WAYS, TUNED, LoopConfig
 from experiments.bridge.loop.figures import OWN, draw_frontier
 from experiments.bridge.loop.findings import rank_of_forgotten
 from experiments.bridge.loop.report import (
@@ -45,7 +45,7 @@ def excess_error(table: Table) -> np.ndarray:
     return 100 * (end(table, "closed_nats") / end(table, "open_nats") - 1)
 
 
-def board_table(tables: Tables, setup: Setup) -> Grid:
+def board_table(tables: Tables, setup: LoopConfig) -> Grid:
     """Scripted players, then one line a way of training."""
     rows = []
     for board in setup.boards:
@@ -71,7 +71,7 @@ def board_table(tables: Tables, setup: Setup) -> Grid:
                 "in which half of the actions are random ones.")  # fmt: skip
 
 
-def tuned_table(tables: Tables, setup: Setup) -> Grid:
+def tuned_table(tables: Tables, setup: LoopConfig) -> Grid:
     """Where each price of divergence ends on each board."""
     rows = []
     for board in setup.boards:
@@ -94,14 +94,14 @@ def tuned_table(tables: Tables, setup: Setup) -> Grid:
                 "The impossible: tokens that the exact law of the game rules out.")  # fmt: skip
 
 
-def findings(tables: Tables, setup: Setup) -> list[Finding]:
+def findings(tables: Tables, setup: LoopConfig) -> list[Finding]:
     """Of what there is."""
     if not setup.boards:
         return []
-    return [strays(tables, setup), taught(tables, setup), forgets(tables, setup)]
+    return [h3a_boards(tables, setup), taught(tables, setup), h3d_forgetting(tables, setup)]
 
 
-def strays(tables: Tables, setup: Setup) -> Finding:
+def h3a_boards(tables: Tables, setup: LoopConfig) -> Finding:
     """H3a on boards: the gap between the loops."""
     words, outcomes = [], []
     for board in setup.boards:
@@ -120,7 +120,7 @@ def strays(tables: Tables, setup: Setup) -> Finding:
     return Finding("H3a boards", claim, "; ".join(words), all_of(outcomes))
 
 
-def taught(tables: Tables, setup: Setup) -> Finding:
+def taught(tables: Tables, setup: LoopConfig) -> Finding:
     """H3a' on boards: labels on the learner's own histories earn more than on the expert's."""
     words, outcomes = [], []
     for board in setup.boards:
@@ -135,7 +135,7 @@ def taught(tables: Tables, setup: Setup) -> Finding:
     return Finding("H3a' boards", claim, "; ".join(words), all_of(outcomes))
 
 
-def forgets(tables: Tables, setup: Setup) -> Finding:
+def h3d_forgetting(tables: Tables, setup: LoopConfig) -> Finding:
     """H3d on boards."""
     words, outcomes = [], []
     for board in setup.boards:
@@ -150,7 +150,7 @@ def forgets(tables: Tables, setup: Setup) -> Finding:
 SHORT = {"clone": "R1", "any": "R1'", "dagger": "R2", "rewards": "R4", "group": "R7"}
 
 
-def draw_boards(tables: Tables, setup: Setup) -> Figure:
+def draw_boards(tables: Tables, setup: LoopConfig) -> Figure:
     """Both loops of the clone and of DAgger, returns, and the frontier."""
     rows = max(1, len(setup.boards))
     figure = Figure(figsize=(14, 3.2 * rows), layout="constrained")

@@ -20,7 +20,7 @@ from agents.regimes import REGIMES
 from agents.regimes.choices import log_probs, of, sizes_of
 from agents.regimes.oracles import oracle_of
 from experiments.bridge.loop.boards import on_board
-from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, Setup
+from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
 from experiments.bridge.loop.copycat import CRITERION, STOPS
 from experiments.bridge.loop.train import Tuning, programs_of
 from experiments.bridge.measures.closed_loop import against_deck, best_arm, habits, hallucination
@@ -36,7 +36,7 @@ from popjax.players.multiarmed_bandit import thompson
 SLIPS = 0.5
 
 
-def run_part(setup: Setup, game: str, what: str) -> Table:
+def run_part(setup: LoopConfig, game: str, what: str) -> Table:
     """Any part."""
     if game.startswith("deck "):
         return on_deck(setup, game.removeprefix("deck "), what)
@@ -70,12 +70,12 @@ def long(found: dict[str, Any], stop: str, t: Any = None) -> Table:
 
 
 @cache
-def right_of(setup: Setup, env: Environment, inputs: str) -> Callable:
+def right_of(setup: LoopConfig, env: Environment, inputs: str) -> Callable:
     """`(params, keys) -> [seeds]` how right a policy is in the expert's loop."""
     return jax.jit(jax.vmap(partial(open_right, env, setup.network(env), inputs, 64)))
 
 
-def on_deck(setup: Setup, deck: str, what: str) -> Table:
+def on_deck(setup: LoopConfig, deck: str, what: str) -> Table:
     """Both loops when a seed first foretells 99 % of the expert's actions, and at the end."""
     env, way, updates = setup.deck(deck), DECK_WAYS[what], setup.updates[0]
     programs = programs_of(setup, env, updates, way.previous_action, way.sees_best)
@@ -103,7 +103,7 @@ def chosen(here: np.ndarray, new: Any, old: Any) -> Any:
     return jnp.where(here.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
 
-def on_bandit(setup: Setup, what: str) -> Table:
+def on_bandit(setup: LoopConfig, what: str) -> Table:
     """Both loops against the way's own expert, and the habits of the policy's own play."""
     env, way, updates = setup.bandit, BANDIT_WAYS[what], setup.updates[1]
     programs = programs_of(setup, env, updates, way.previous_action, way.sees_best)
@@ -113,7 +113,7 @@ def on_bandit(setup: Setup, what: str) -> Table:
     return long(programs.judge(state.params, held_out), "end")
 
 
-def players(setup: Setup) -> Table:
+def players(setup: LoopConfig) -> Table:
     """The habits of scripted players, ten times as many episodes; stop: which player."""
     env, keys = setup.bandit, lane_keys(tuple(range(setup.seeds)))[1]
     kinds = {
@@ -133,7 +133,7 @@ def players(setup: Setup) -> Table:
     return stack_tables(tables)
 
 
-def dreams(setup: Setup, deck: str) -> Table:
+def dreams(setup: LoopConfig, deck: str) -> Table:
     """What a language model of a deck dreams, and its excess on decks that were dealt."""
     env, updates = setup.deck(deck), setup.updates[2]
     each = env.num_cards // 4
@@ -152,7 +152,7 @@ def dreams(setup: Setup, deck: str) -> Table:
     return long({**dreamt, "dealt_excess": excess}, "end")
 
 
-def frontier(setup: Setup) -> Table:
+def frontier(setup: LoopConfig) -> Table:
     """A model of mediocre transcripts, tuned for reward at several prices of divergence from it,
     or on an expert's transcripts: what it earns, what it forgets of the deck, how far it went.
 

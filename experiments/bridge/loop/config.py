@@ -35,7 +35,7 @@ REWARDS = replace(
 
 
 @dataclass(frozen=True)
-class BoardWay:
+class BoardCondition:
     """One rung of the ladder. player: who makes the histories that a fixed player makes."""
 
     title: str
@@ -48,11 +48,11 @@ class BoardWay:
 
 
 BOARD_WAYS = {
-    "clone": BoardWay("clone (R1)", REGIMES["clone"]),
-    "any": BoardWay("labels on any history (R1')", REGIMES["clone_any"], "mixture"),
-    "dagger": BoardWay("DAgger (R2)", REGIMES["dagger"]),
-    "rewards": BoardWay("rewards (R4)", REWARDS),
-    "group": BoardWay("returns beside a group's (R7)", REGIMES["grpo"]),
+    "clone": BoardCondition("clone (R1)", REGIMES["clone"]),
+    "any": BoardCondition("labels on any history (R1')", REGIMES["clone_any"], "mixture"),
+    "dagger": BoardCondition("DAgger (R2)", REGIMES["dagger"]),
+    "rewards": BoardCondition("rewards (R4)", REWARDS),
+    "group": BoardCondition("returns beside a group's (R7)", REGIMES["grpo"]),
 }
 TUNED = "tuned"
 """The part in which a model of mediocre play is tuned for reward near itself (R6)."""
@@ -60,7 +60,7 @@ BOARD_PARTS = ("players", *BOARD_WAYS, TUNED)
 
 
 @dataclass(frozen=True)
-class Way:
+class Condition:
     """One way to train.
 
     told: the right action ("label") or the rewards. teacher_acts: the histories are the expert's,
@@ -79,18 +79,18 @@ class Way:
 
 
 DECK_WAYS = {
-    "clone": Way("clone (R1)", teacher_acts=True),
-    "dagger": Way("DAgger (R2)"),
-    "rewards": Way("rewards (R4)", told="rewards"),
+    "clone": Condition("clone (R1)", teacher_acts=True),
+    "dagger": Condition("DAgger (R2)"),
+    "rewards": Condition("rewards (R4)", told="rewards"),
 }
 BANDIT_WAYS = {
-    "privileged": Way("clone of who sees (R1)", teacher_acts=True, sees_best=True),
-    "masked": Way(
+    "privileged": Condition("clone of who sees (R1)", teacher_acts=True, sees_best=True),
+    "masked": Condition(
         "the same, own actions hidden", teacher_acts=True, previous_action="off", sees_best=True
     ),
-    "history": Way("clone of who remembers (R1)", teacher_acts=True),
-    "dagger": Way("labels of who sees (R2)", sees_best=True),
-    "rewards": Way("rewards (R4)", told="rewards", sees_best=True),
+    "history": Condition("clone of who remembers (R1)", teacher_acts=True),
+    "dagger": Condition("labels of who sees (R2)", sees_best=True),
+    "rewards": Condition("rewards (R4)", told="rewards", sees_best=True),
 }
 """The expert of the last is not asked; it is named so that one program trains three of them."""
 
@@ -104,7 +104,7 @@ def rungs(gamma: float, num_episodes: int) -> dict[str, Regime]:
 
 
 @dataclass(frozen=True)
-class Setup:
+class LoopConfig:
     """All that decides the result.
 
     updates: of each game, in the order decks, bandit, dreams, frontier (before and after).
@@ -154,8 +154,8 @@ class Setup:
 MEMORIES_OF = {"gpu": ("gru", "s5", "transformer")}
 """What a preset is run with if no memory is named, each a study of its own."""
 PRESETS = {
-    "mini": Setup(),
-    "gpu": Setup(
+    "mini": LoopConfig(),
+    "gpu": LoopConfig(
         seeds=10,
         features=128,
         head_features=128,
@@ -171,7 +171,7 @@ PRESETS = {
         boards=("ConcentrationEasy", "MineSweeperEasy"),
         board_updates=(20000, 4000, 8000),
     ),
-    "smoke": Setup(
+    "smoke": LoopConfig(
         features=8,
         head_features=8,
         num_episodes=4,

@@ -40,7 +40,7 @@ STOPS = ("99 %", "end")
 
 
 @dataclass(frozen=True)
-class Run:
+class CopycatCondition:
     """One way to train. memory: instead of the one asked for."""
 
     title: str
@@ -50,10 +50,10 @@ class Run:
 
 
 RUNS = {
-    "clone": Run("clone", "clone", "on"),
-    "memoryless": Run("clone, no memory", "clone", "on", memory="mlp"),
-    "dagger": Run("DAgger", "dagger", "on"),
-    "blind": Run("clone, cards only", "clone", "off"),
+    "clone": CopycatCondition("clone", "clone", "on"),
+    "memoryless": CopycatCondition("clone, no memory", "clone", "on", memory="mlp"),
+    "dagger": CopycatCondition("DAgger", "dagger", "on"),
+    "blind": CopycatCondition("clone, cards only", "clone", "off"),
 }
 """The first could copy or remember, the second can only copy, the third is told what is right in
 histories of its own, the last can only remember."""

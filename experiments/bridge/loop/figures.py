@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, Setup
+from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
 from experiments.bridge.loop.copycat import STOPS
 from experiments.bridge.loop.report import Deck, Tables, pick, stops
 from experiments.reports.statistics import iqm
@@ -36,7 +36,7 @@ PLACES = {
 """Of names beside their points, which lie close."""
 
 
-def draw(tables: Tables, setup: Setup) -> Figure:
+def draw(tables: Tables, setup: LoopConfig) -> Figure:
     """The summary: one panel each."""
     figure = Figure(figsize=(12, 6.4), layout="constrained")
     (copy, repaired, bandit), (dream, excess, frontier) = figure.subplots(2, 3)
@@ -74,7 +74,7 @@ def name_loops(panel: Axes) -> None:
         panel.text(0.03, 0.25 - 0.08 * i, name, color=colour, fontsize=9, transform=panel.transAxes)
 
 
-def draw_bandit(panel: Axes, tables: Tables, setup: Setup) -> None:
+def draw_bandit(panel: Axes, tables: Tables, setup: LoopConfig) -> None:
     """Returns against the share of episodes that never left their first arm."""
     players = tables["bandit", "players"]
     for name in stops(players):
@@ -98,7 +98,7 @@ def draw_bandit(panel: Axes, tables: Tables, setup: Setup) -> None:
     furnish(panel)
 
 
-def draw_dreams(dream: Axes, excess: Axes, tables: Tables, setup: Setup) -> None:
+def draw_dreams(dream: Axes, excess: Axes, tables: Tables, setup: LoopConfig) -> None:
     """Broken decks by horizon, and what a loss shows meanwhile."""
     for deck, colour in zip(setup.decks, (BLUE, OWN, GREEN), strict=False):
         table = tables["dreams", deck]
@@ -142,7 +142,7 @@ def draw_frontier(panel: Axes, table: Table) -> None:
     furnish(panel)
 
 
-def draw_decks(tables: Tables, setup: Setup) -> Figure:
+def draw_decks(tables: Tables, setup: LoopConfig) -> Figure:
     """Every way, deck and stop."""
     rows = [(deck, stop) for deck in setup.decks for stop in STOPS]
     figure = Figure(figsize=(10, 2.6 * len(rows)), layout="constrained")

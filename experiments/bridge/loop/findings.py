@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from experiments.bridge.findings import Finding, all_of, outcome_of
-from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, Setup
+from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
 from experiments.bridge.loop.copycat import STOPS
 from experiments.bridge.loop.report import (
     NEAR,
@@ -21,20 +21,20 @@ from experiments.reports.statistics import difference, format_iqm, interval, iqm
 from experiments.results.store import Table
 
 
-def findings(tables: Tables, setup: Setup) -> list[Finding]:
+def findings(tables: Tables, setup: LoopConfig) -> list[Finding]:
     """The primary one first."""
     return [
-        copies(tables, setup),
-        repaired(tables, setup),
-        deluded(tables, setup),
-        cured(tables),
+        h3a_copier(tables, setup),
+        h3a_own_histories(tables, setup),
+        h3b_self_delusion(tables, setup),
+        h3b_dagger(tables),
         dreams(tables, setup),
-        forgets(tables),
-        razor(tables),
+        h3d_forgetting(tables),
+        h3d_frontier(tables),
     ]
 
 
-def copies(tables: Tables, setup: Setup) -> Finding:
+def h3a_copier(tables: Tables, setup: LoopConfig) -> Finding:
     """H3a: in its own loop the clone earns a copier's return."""
     words, outcomes = [], []
     for deck in setup.decks:
@@ -56,7 +56,7 @@ def copies(tables: Tables, setup: Setup) -> Finding:
     return Finding("H3a", claim, "; ".join(words), all_of(outcomes), primary=True)
 
 
-def repaired(tables: Tables, setup: Setup) -> Finding:
+def h3a_own_histories(tables: Tables, setup: LoopConfig) -> Finding:
     """H3a: labels or rewards on the learner's own histories close the gap between the loops."""
     words, outcomes = [], []
     for deck in setup.decks:
@@ -71,7 +71,7 @@ def repaired(tables: Tables, setup: Setup) -> Finding:
     return Finding("H3a'", claim, "; ".join(words), all_of(outcomes))
 
 
-def deluded(tables: Tables, setup: Setup) -> Finding:
+def h3b_self_delusion(tables: Tables, setup: LoopConfig) -> Finding:
     """H3b: the clone of who sees the best arm takes its own guess for evidence."""
     clone = pick(tables["bandit", "privileged"], "return", "end")[:, 0]
     players = tables["bandit", "players"]
@@ -91,7 +91,7 @@ def deluded(tables: Tables, setup: Setup) -> Finding:
     return Finding("H3b", claim, found, outcome_of(*gap[1:], -np.inf, 0.0))
 
 
-def cured(tables: Tables) -> Finding:
+def h3b_dagger(tables: Tables) -> Finding:
     """H3b: the same labels on its own histories make it sample as the posterior does."""
     thompson = pick(tables["bandit", "players"], "return", "Thompson sampling")[:, 0]
     words, outcomes = [], []
@@ -108,7 +108,7 @@ def cured(tables: Tables) -> Finding:
     return Finding("H3b'", claim, "; ".join(words), all_of(outcomes))
 
 
-def dreams(tables: Tables, setup: Setup) -> Finding:
+def dreams(tables: Tables, setup: LoopConfig) -> Finding:
     """H3c: dreams break the deck before they break the loss."""
     words, outcomes = [], []
     for deck in setup.decks:
@@ -130,7 +130,7 @@ def dreams(tables: Tables, setup: Setup) -> Finding:
     return Finding("H3c", claim, "; ".join(words), all_of(outcomes))
 
 
-def forgets(tables: Tables) -> Finding:
+def h3d_forgetting(tables: Tables) -> Finding:
     """H3d: what is forgotten grows with the divergence from the start."""
     found, low, high = rank_of_forgotten(tables["frontier", "tuning"])
     claim = "tuned for reward, a model forgets the deck the more, the farther it goes (rank "
@@ -154,7 +154,7 @@ def rank_of_forgotten(table: Table) -> tuple[str, float, float]:
     return found, float(low), float(high)
 
 
-def razor(tables: Tables) -> Finding:
+def h3d_frontier(tables: Tables) -> Finding:
     """H3d: at equal return rewards forget less than an expert's transcripts."""
     table = tables["frontier", "tuning"]
     level = 0.9

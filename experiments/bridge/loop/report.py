@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, Setup
+from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
 from experiments.bridge.loop.copycat import STOPS
 from experiments.bridge.measures.closed_loop import accumulated_error, copied, expected_return
 from experiments.bridge.page import Grid
@@ -71,7 +71,7 @@ class Deck:
         return 100 * (gathered[:, -1] - length) / length
 
 
-def deck_table(tables: Tables, setup: Setup) -> Grid:
+def deck_table(tables: Tables, setup: LoopConfig) -> Grid:
     """Both loops, one line a way, deck and stop."""
     rows = []
     for deck in setup.decks:
@@ -102,7 +102,7 @@ def deck_table(tables: Tables, setup: Setup) -> Grid:
                 "first foretold on new decks.")  # fmt: skip
 
 
-def bandit_table(tables: Tables, setup: Setup) -> Grid:
+def bandit_table(tables: Tables, setup: LoopConfig) -> Grid:
     """Habits of what was trained and of scripted players."""
     shown = [
         (name, tables["bandit", "players"], name) for name in stops(tables["bandit", "players"])
@@ -130,7 +130,7 @@ def bandit_table(tables: Tables, setup: Setup) -> Grid:
     return Grid("a bandit, and an expert who sees which arm is best", headings, rows, note)
 
 
-def dream_table(tables: Tables, setup: Setup) -> Grid:
+def dream_table(tables: Tables, setup: LoopConfig) -> Grid:
     """Dreams of whole decks."""
     rows = []
     for deck in setup.decks:

@@ -6,7 +6,7 @@ from experiments.bridge.loop import boards_report as boards
 from experiments.bridge.loop import conditions, report
 from experiments.bridge.loop import figures as figure
 from experiments.bridge.loop.boards_report import draw_boards
-from experiments.bridge.loop.config import MEMORIES_OF, PRESETS, Setup, title_of
+from experiments.bridge.loop.config import MEMORIES_OF, PRESETS, LoopConfig, title_of
 from experiments.bridge.loop.findings import findings, lead
 from experiments.bridge.page import Grid, Picture, Section, Shown
 from experiments.bridge.study import Context, Stage, Study, Watch, record_of
@@ -46,7 +46,7 @@ def shown(context: Context, preset: str) -> Shown:
     )  # fmt: skip
 
 
-def on_boards(tables: report.Tables, setup: Setup, grids: list[Grid]) -> list[Section]:
+def on_boards(tables: report.Tables, setup: LoopConfig, grids: list[Grid]) -> list[Section]:
     """Their section, if there are any."""
     if not setup.boards:
         return []

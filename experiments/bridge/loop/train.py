@@ -14,7 +14,7 @@ from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig, inputs_of
 from agents.regimes import Regime, make_train
 from experiments.bridge.batched_objectives import make_advance, make_told
-from experiments.bridge.loop.config import Setup, rungs
+from experiments.bridge.loop.config import LoopConfig, rungs
 from experiments.bridge.measures.closed_loop import best_arm, habits
 from experiments.bridge.measures.exposure_bias import judge
 from experiments.train.compile import lane_keys
@@ -35,7 +35,7 @@ class Programs(NamedTuple):
 
 @cache
 def programs_of(
-    setup: Setup, env: Environment, num_updates: int, previous_action: str, sees_best: bool
+    setup: LoopConfig, env: Environment, num_updates: int, previous_action: str, sees_best: bool
 ) -> Programs:
     bandit = isinstance(env, MultiarmedBandit)
     network, expert = setup.network(env), best_arm(env) if sees_best else None
@@ -58,7 +58,7 @@ class Tuning:
 
     def __init__(
         self,
-        setup: Setup,
+        setup: LoopConfig,
         env: Environment,
         regime: Regime,
         num_updates: int,

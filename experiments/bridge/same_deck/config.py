@@ -37,7 +37,7 @@ from popjax.tokens.corpora import corpus
 
 
 @dataclass(frozen=True)
-class Kind:
+class Condition:
     """A rung of the ladder, and which heads it trains: of the next "token", of the "action"."""
 
     rung: Regime
@@ -49,15 +49,15 @@ class Kind:
         return tuple({"token": "lm", "action": "rl"}[says] for says in self.says)
 
 
-KINDS: dict[str, Kind] = {
-    "LM": Kind(REGIMES["next_obs"], ("token",)),
-    "label": Kind(REGIMES["clone"], ("action",)),
-    "verdict": Kind(REGIMES["bandit"], ("action",)),
-    "both": Kind(REGIMES["all"], ("token", "action")),
-    "rewards": Kind(
+KINDS: dict[str, Condition] = {
+    "LM": Condition(REGIMES["next_obs"], ("token",)),
+    "label": Condition(REGIMES["clone"], ("action",)),
+    "verdict": Condition(REGIMES["bandit"], ("action",)),
+    "both": Condition(REGIMES["all"], ("token", "action")),
+    "rewards": Condition(
         replace(REGIMES["grpo_step"], rung="R4", group=1, baseline="value"), ("action",)
     ),
-    "sum": Kind(REGIMES["sum_to_end"], ("action",)),
+    "sum": Condition(REGIMES["sum_to_end"], ("action",)),
 }
 UNTRAINED = "untrained"
 THREE = ("LM", "label", "verdict")
@@ -76,7 +76,7 @@ that is probed."""
 
 
 @dataclass(frozen=True)
-class Setup:
+class SameDeckConfig:
     """All that decides the result.
 
     decks: the tasks are played with. num_tokens: that each seed reads. num_looks: how often
@@ -173,8 +173,8 @@ def steps_of(env: Environment) -> tuple[int, int]:
 MEMORIES_OF = {"gpu": ("gru", "s5", "mamba", "transformer")}
 """What a preset is run with if no memory is named, each a study of its own."""
 PRESETS = {
-    "mini": Setup(seeds=8, rates=FEW),  # some of those told verdicts stay on plateaus
-    "gpu": Setup(
+    "mini": SameDeckConfig(seeds=8, rates=FEW),  # some of those told verdicts stay on plateaus
+    "gpu": SameDeckConfig(
         seeds=10,
         tasks=(*TASKS, *MORE),
         decks="easy",
@@ -191,7 +191,7 @@ PRESETS = {
         judged=4096,
         rates=MANY,
     ),
-    "smoke": Setup(
+    "smoke": SameDeckConfig(
         tasks=("RepeatFirst", "RepeatPrevious"),
         features=8,
         num_episodes=8,

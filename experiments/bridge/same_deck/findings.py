@@ -13,9 +13,9 @@ from experiments.bridge.same_deck.summary import (
     LEAST_RANK,
     Summary,
     followed,
+    format_interval,
     free,
     overlap_of,
-    words,
 )
 from experiments.reports.statistics import average, difference
 
@@ -130,7 +130,9 @@ def order(summary: Summary) -> Finding:
             outcomes.append("inconclusive")
             continue
         index = {kind: summary.by_seed(task, "ordered", "order_index", kind=kind) for kind in THREE}
-        told.append(f"{task} " + ", ".join(f"{kind} {words(v)}" for kind, v in index.items()))
+        told.append(
+            f"{task} " + ", ".join(f"{kind} {format_interval(v)}" for kind, v in index.items())
+        )
         _, low, high = over_networks(index["LM"])
         outcomes.append(outcome_of(low, high, -1.0, COUNTER_AT_MOST))
         for kind in THREE[1:]:

@@ -13,7 +13,7 @@ from agents.lm import inputs_of, reading
 from experiments.bridge.measures.overlap import CAUSAL, Deck, deck_of
 from experiments.bridge.measures.probes import Question
 from experiments.bridge.measures.retention import features_along
-from experiments.bridge.same_deck.config import KINDS, Setup
+from experiments.bridge.same_deck.config import KINDS, SameDeckConfig
 from experiments.bridge.same_deck.exam import number, shared_histories
 from experiments.bridge.same_deck.questions import questions
 from experiments.bridge.same_deck.train import Cell
@@ -33,7 +33,7 @@ class Networks:
     each kind `[seeds, steps, N, d]`, what the heads read after each of `steps`.
     """
 
-    def __init__(self, setup: Setup, task: str, folder: Path):
+    def __init__(self, setup: SameDeckConfig, task: str, folder: Path):
         self.setup, self.task, self.folder = setup, task, folder
         self.env, self.network = setup.env(task), setup.network(task)
         self.times = setup.times(task)

@@ -10,7 +10,7 @@ from experiments.bridge.measures.overlap import CAUSAL, STATISTICS
 from experiments.bridge.page import Section, Shown
 from experiments.bridge.same_deck import exchanges, figures, futures, measures, tables
 from experiments.bridge.same_deck import findings as report
-from experiments.bridge.same_deck.config import MEMORIES_OF, PRESETS, Setup
+from experiments.bridge.same_deck.config import MEMORIES_OF, PRESETS, SameDeckConfig
 from experiments.bridge.same_deck.networks import Networks
 from experiments.bridge.same_deck.summary import Summary
 from experiments.bridge.same_deck.train import Cell
@@ -56,7 +56,7 @@ Part = tuple[str, str]
 
 
 @lru_cache(maxsize=1)  # the measurements of one task follow one another
-def networks_of(setup: Setup, task: str, folder: Path) -> Networks:
+def networks_of(setup: SameDeckConfig, task: str, folder: Path) -> Networks:
     return Networks(setup, task, folder)
 
 

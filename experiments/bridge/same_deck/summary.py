@@ -16,7 +16,7 @@ from experiments.bridge.same_deck.config import (
     LEAST_COMPETENCE,
     MOST_EXCESS,
     UNTRAINED,
-    Setup,
+    SameDeckConfig,
 )
 from experiments.bridge.same_deck.measures import STATISTICS
 from experiments.bridge.same_deck.questions import in_one, told_by_counts
@@ -38,7 +38,7 @@ PAIRS = (
 class Summary:
     """All tables of a study, with what was set. rates: learning rates that were tried."""
 
-    setup: Setup
+    setup: SameDeckConfig
     curves: dict[Part, Table]
     tables: dict[Part, Table]
     rates: dict[Part, Table] = field(default_factory=dict)
@@ -232,10 +232,10 @@ def followed(points: list[tuple], repetitions: int = 2000, seed: int = 0) -> Fol
     )
 
 
-def words(values: np.ndarray, digits: int = 2) -> str:
+def format_interval(values: np.ndarray, digits: int = 2) -> str:
     """A mean over seeds with its interval, if there are any.
 
-    >>> words(np.array([0.5, 0.5]))
+    >>> format_interval(np.array([0.5, 0.5]))
     '0.50 [0.50, 0.50]'
     """
     if not len(values):

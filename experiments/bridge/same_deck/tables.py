@@ -10,7 +10,7 @@ from experiments.bridge.measures.nulls import APART, compare, in_words, ns_in_wo
 from experiments.bridge.page import Grid
 from experiments.bridge.same_deck.config import KINDS, LEAST_COMPETENCE, MOST_EXCESS, UNTRAINED
 from experiments.bridge.same_deck.measures import STATISTICS
-from experiments.bridge.same_deck.summary import Summary, words
+from experiments.bridge.same_deck.summary import Summary, format_interval
 
 NEARLY_ALL = 0.95
 
@@ -23,7 +23,7 @@ def competences(summary: Summary) -> Grid:
             matched = summary.competent(task, kind)
             unit = "of right answers" if task in REWARDS_ARE_VERDICTS else "of return"
             unit = "nats/token above the floor" if "token" in KINDS[kind].says else unit
-            competence = words(summary.last(task, kind, "competence"), 3)
+            competence = format_interval(summary.last(task, kind, "competence"), 3)
             which_is, compared = f"{raw.mean():.4f} {unit}", f"{matched.sum()} of {len(matched)}"
             rows.append([task, kind, competence, which_is, compared])
     return Grid(
@@ -47,7 +47,7 @@ def overlaps(summary: Summary) -> Grid:
                 gains = (share - before) / (1 - before)
                 known = kind != UNTRAINED and len(share) and before < NEARLY_ALL
                 gain = f"{gains.mean():+.2f}" if known else ""
-                row += [said, words(share, 3), gain]
+                row += [said, format_interval(share, 3), gain]
             rows.append(row)
     return Grid(
         "share of each statistic that a linear probe finds",
@@ -131,7 +131,7 @@ def transplants(summary: Summary) -> Grid:
                     for d in summary.setup.all
                 ]
                 name = "any linear" if kind == "any" else "rotation only"
-                rows.append([task, host, name, *(words(v) for v in found)])
+                rows.append([task, host, name, *(format_interval(v) for v in found)])
     return Grid(
         "recovery of a network that goes on with another's translated state",
         ["task", "host", "map", *(f"from {d}" for d in summary.setup.all)],
@@ -187,7 +187,7 @@ def backwards(summary: Summary) -> Grid:
         for kind in summary.setup.all:
             here = table["kind"] == kind
             seeds = [table["value"][here & (table["seed"] == s)] for s in summary.kept(task, kind)]
-            row.append(words(np.array([one.mean() for one in seeds])))
+            row.append(format_interval(np.array([one.mean() for one in seeds])))
         rows.append(row)
     return Grid(
         "the same history backwards: residual CKA with the states after it forwards",
@@ -205,7 +205,7 @@ def shapes(summary: Summary) -> Grid:
         for kind in summary.setup.all:
             here = (table["point"] < 0) & (table["kind"] == kind)
             here &= np.isin(table["seed"], summary.kept(task, kind))
-            row.append(words(table["value"][here]))
+            row.append(format_interval(table["value"][here]))
         untrained = (table["point"] < 0) & (table["kind"] == UNTRAINED)
         rows.append([*row, f"{table['shuffled'][untrained].mean():.2f}"])
     return Grid(
@@ -224,7 +224,7 @@ def told_apart(summary: Summary) -> Grid:
         for kind in summary.setup.all:
             here = there & (table["kind"] == kind)
             seeds = [table["value"][here & (table["seed"] == s)] for s in summary.kept(task, kind)]
-            row.append(words(np.array([one.mean() for one in seeds if len(one)])))
+            row.append(format_interval(np.array([one.mean() for one in seeds if len(one)])))
         one_network = (table["kind"] == UNTRAINED) & (table["seed"] == 0)
         rows.append([*row, str(int(table["pairs"][one_network].sum()))])
     return Grid(
@@ -269,7 +269,7 @@ def orders(summary: Summary) -> Grid:
         table = summary.tables[task, "ordered"]
         row = [task]
         for kind in ("counter", *summary.setup.kinds, "register"):
-            row.append(words(summary.by_seed(task, "ordered", "order_index", kind=kind))
+            row.append(format_interval(summary.by_seed(task, "ordered", "order_index", kind=kind))
                        if kind in table["kind"] else "")  # fmt: skip
         rows.append(row)
     return Grid(

@@ -19,7 +19,7 @@ from agents.hyperparams import Hyperparams
 from agents.lm import inputs_of
 from agents.regimes import make_train
 from experiments.bridge import rates
-from experiments.bridge.same_deck.config import KINDS, UNTRAINED, Setup
+from experiments.bridge.same_deck.config import KINDS, UNTRAINED, SameDeckConfig
 from experiments.bridge.same_deck.exam import exam, judged
 from experiments.results.errors import UserError
 from experiments.results.store import Table, read_parquet
@@ -33,7 +33,7 @@ AXES = ("gradient_tokens", "supervision_nats")
 class Cell:
     """The networks of one kind on one task, all seeds at once, in a folder."""
 
-    setup: Setup
+    setup: SameDeckConfig
     task: str
     kind: str
     folder: Path

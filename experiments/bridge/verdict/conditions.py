@@ -26,9 +26,9 @@ from experiments.bridge.verdict.config import (
     BESIDE,
     ENOUGH,
     RUNGS,
+    Condition,
     Curves,
-    Part,
-    Setup,
+    VerdictConfig,
 )
 from experiments.bridge.verdict.gradients import NAMES, make_measure
 from experiments.results.store import Table
@@ -47,7 +47,7 @@ class Programs(NamedTuple):
 
 
 @cache
-def measure_of(setup: Setup, suits: int, game: str) -> Callable[..., Any]:
+def measure_of(setup: VerdictConfig, suits: int, game: str) -> Callable[..., Any]:
     """What the gradients of any rung are like at the parameters of all seeds."""
     env, oracle = setup.env(suits, game), setup.oracle(suits, game)
     one = make_measure(env, setup.network(suits, game), ALL, oracle, setup.num_gradients)
@@ -55,7 +55,9 @@ def measure_of(setup: Setup, suits: int, game: str) -> Callable[..., Any]:
 
 
 @cache
-def programs_of(setup: Setup, suits: int, batch: int, game: str, beside: str = "") -> Programs:
+def programs_of(
+    setup: VerdictConfig, suits: int, batch: int, game: str, beside: str = ""
+) -> Programs:
     """For so many suits and so large batches. beside: of one of these ways alone."""
     env, network, oracle = (make(suits, game) for make in (setup.env, setup.network, setup.oracle))
     config = LMConfig(batch, previous_action="off", schedule="constant", warmup=0.0)
@@ -101,7 +103,9 @@ def ignoring(one):
     return step
 
 
-def run_part(setup: Setup, part: Part, rate: float, watch: Callable[..., Iterable]) -> Table:
+def run_part(
+    setup: VerdictConfig, part: Condition, rate: float, watch: Callable[..., Iterable]
+) -> Table:
     """Trains all seeds side by side until all are done or time is over: one line a look and seed.
 
     right: the mean probability of the right action at the judged steps of the held-out decks.
@@ -127,7 +131,7 @@ def run_part(setup: Setup, part: Part, rate: float, watch: Callable[..., Iterabl
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
-def try_rates(setup: Setup, part: Part, watch: Callable[..., Iterable]) -> Table:
+def try_rates(setup: VerdictConfig, part: Condition, watch: Callable[..., Iterable]) -> Table:
     """All learning rates on tuning seeds: one line a look and run."""
     run = rates.lanes(setup.rates, setup.trials)
     looks = [(update, right) for update, _, right, _ in looked_at(setup, part, *run, watch)]
@@ -136,7 +140,11 @@ def try_rates(setup: Setup, part: Part, watch: Callable[..., Iterable]) -> Table
 
 
 def looked_at(
-    setup: Setup, part: Part, seeds: tuple[int, ...], rate: Any, watch: Callable[..., Iterable]
+    setup: VerdictConfig,
+    part: Condition,
+    seeds: tuple[int, ...],
+    rate: Any,
+    watch: Callable[..., Iterable],
 ) -> Iterator[tuple[int, Any, np.ndarray, dict[str, np.ndarray]]]:
     """Trains runs of those seeds and learning rates side by side until all are done or time is
     over; at each look the update, the states, who is right `[lanes]`, and the sums of the axes."""
@@ -154,12 +162,12 @@ def looked_at(
             break
 
 
-def chosen_rate(setup: Setup, tried: dict[Part, Table], part: Part) -> float:
+def chosen_rate(setup: VerdictConfig, tried: dict[Condition, Table], part: Condition) -> float:
     """The learning rate of a part: the fastest of those tried, if any were."""
     return rates.best(tried[part], "right", "fastest") if setup.rates else setup.learning_rate
 
 
-def curves_of(setup: Setup, tables: dict[Part, Table]) -> dict[Part, Curves]:
+def curves_of(setup: VerdictConfig, tables: dict[Condition, Table]) -> dict[Condition, Curves]:
     """The columns of each table as `[seeds, looks]`."""
     return {
         part: {name: column.reshape(-1, setup.seeds).T for name, column in table.items()}
@@ -167,10 +175,10 @@ def curves_of(setup: Setup, tables: dict[Part, Table]) -> dict[Part, Curves]:
     }
 
 
-def name_of(part: Part) -> str:
+def name_of(part: Condition) -> str:
     """Of a part's file.
 
-    >>> name_of(Part(4, "verdict", 64)), name_of(Part(4, "sum, critic", 64, "8 cards"))
+    >>> name_of(Condition(4, "verdict", 64)), name_of(Condition(4, "sum, critic", 64, "8 cards"))
     ('4-bandit-64', '4-sum-critic-64-8-cards')
     """
     told = RUNGS.get(part.told) or part.told.replace(", ", "-")
@@ -178,6 +186,6 @@ def name_of(part: Part) -> str:
     return f"{part.suits}-{told}-{part.batch}{game}"
 
 
-def title_of(part: Part) -> str:
+def title_of(part: Condition) -> str:
     game = f" ({part.game})" if part.game else ""
     return f"{part.suits} suits{game} by {part.told}, {part.batch} episodes a batch"

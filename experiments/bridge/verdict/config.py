@@ -40,7 +40,7 @@ ENOUGH = 0.97  # of the probability of the right action: a part whose seeds all 
 Curves = dict[str, np.ndarray]  # [seeds, looks] each
 
 
-class Part(NamedTuple):
+class Condition(NamedTuple):
     """One way to be told, of so many suits, in batches of so many episodes.
 
     game: "" for RepeatPrevious as the setup has it, or with another "k 2", or of "64 cards"; else
@@ -54,7 +54,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Setup:
+class VerdictConfig:
     """All that decides the result.
 
     batches: episodes of an update. updates: how many at most, for each of them.
@@ -121,17 +121,17 @@ class Setup:
         ]
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[Condition]:
         large = max(self.batches)
         first = [
-            Part(k, told, b)
+            Condition(k, told, b)
             for b in self.batches
             for k in (self.suits if b == large else self.suits_of_all_batches)
             for told in RUNGS
         ]
-        more = [Part(k, told, large) for k in self.suits for told in self.beside]
+        more = [Condition(k, told, large) for k in self.suits for told in self.beside]
         apart = [
-            Part(k, told, large, game)
+            Condition(k, told, large, game)
             for k, game in [*self.longer, *self.others]
             for told in ("label", "verdict", "sum", *self.beside)
         ]
@@ -147,8 +147,8 @@ class Setup:
 MEMORIES_OF = {"gpu": ("gru", "s5")}
 """What a preset is run with if no memory is named, each a study of its own."""
 PRESETS = {
-    "mini": Setup(rates=FEW),
-    "gpu": Setup(
+    "mini": VerdictConfig(rates=FEW),
+    "gpu": VerdictConfig(
         seeds=10,
         suits=(2, 4, 8, 16),
         cards=32,
@@ -171,7 +171,7 @@ PRESETS = {
         factorial="gpu",
         rates=MANY,
     ),
-    "sums": Setup(
+    "sums": VerdictConfig(
         suits=(4,),
         batches=(64,),
         updates=(1200,),
@@ -179,7 +179,7 @@ PRESETS = {
         beside=tuple(BESIDE),
         lengths=(8, 32),
     ),
-    "smoke": Setup(
+    "smoke": VerdictConfig(
         suits=(2, 4),
         features=8,
         head_features=8,

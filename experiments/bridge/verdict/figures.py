@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from experiments.bridge.batched_objectives import AXES
 from experiments.bridge.criterion import slowdown
-from experiments.bridge.verdict.config import RUNGS, Curves, Part, Setup
+from experiments.bridge.verdict.config import RUNGS, Condition, Curves, VerdictConfig
 from experiments.bridge.verdict.report import HALF, MOST, foretold, game_words, reached
 from experiments.reports.style import DOTS, GREY, INK, few_powers, furnish
 
@@ -28,7 +28,7 @@ TITLES = ("environment tokens", "gradient tokens", "nats told, as the learner ex
 SHAPES = {HALF: "o", MOST: "s"}
 
 
-def draw(curves: dict[Part, Curves], setup: Setup) -> Figure:
+def draw(curves: dict[Condition, Curves], setup: VerdictConfig) -> Figure:
     """The summary: price against suits, and two of the three axes at the middle number of them."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     price, tokens, nats = figure.subplots(1, 3)
@@ -44,7 +44,7 @@ def draw(curves: dict[Part, Curves], setup: Setup) -> Figure:
     return figure
 
 
-def draw_price(panel: Axes, curves: dict[Part, Curves], setup: Setup) -> None:
+def draw_price(panel: Axes, curves: dict[Condition, Curves], setup: VerdictConfig) -> None:
     """Tokens of verdicts over those of labels, with intervals over seeds, and the closed form."""
     batch = max(setup.batches)
     for level, shape in SHAPES.items():
@@ -55,7 +55,7 @@ def draw_price(panel: Axes, curves: dict[Part, Curves], setup: Setup) -> None:
         when = reached(curves, AXES[0], level)
         for told in ("verdict", "unbiased verdict"):
             for suits in setup.suits:
-                over, under = Part(suits, told, batch), Part(suits, "label", batch)
+                over, under = Condition(suits, told, batch), Condition(suits, "label", batch)
                 known = over in curves and under in curves and foretold(suits, level)
                 if not known or not when.everywhere(under):
                     continue
@@ -84,11 +84,11 @@ def draw_price(panel: Axes, curves: dict[Part, Curves], setup: Setup) -> None:
 
 
 def draw_curves(
-    panel: Axes, curves: dict[Part, Curves], suits: int, batch: int, axis: str, game: str = ""
+    panel: Axes, curves: dict[Condition, Curves], suits: int, batch: int, axis: str, game: str = ""
 ) -> None:
     """Seeds thin, their mean thick."""
     for told, colour in (COLOURS | BESIDE).items():
-        curve = curves.get(Part(suits, told, batch, game))
+        curve = curves.get(Condition(suits, told, batch, game))
         if curve is None:
             continue
         x, y = curve[axis][:, 1:], curve["right"][:, 1:]  # the first look is at zero
@@ -109,7 +109,7 @@ def name_lines(panel: Axes, top: float = 0.94, names: tuple[str, ...] = tuple(CO
                    fontsize=8.5, transform=panel.transAxes)  # fmt: skip
 
 
-def draw_all_curves(curves: dict[Part, Curves], setup: Setup) -> Figure:
+def draw_all_curves(curves: dict[Condition, Curves], setup: VerdictConfig) -> Figure:
     """One row for each number of suits and size of the batch, one column for each axis."""
     rows = list(dict.fromkeys((part.suits, part.batch, part.game) for part in curves))
     figure = Figure(figsize=(10, 2.3 * len(rows) + 0.4), layout="constrained")
@@ -124,13 +124,13 @@ def draw_all_curves(curves: dict[Part, Curves], setup: Setup) -> Figure:
     return figure
 
 
-def draw_gradients(curves: dict[Part, Curves], setup: Setup) -> Figure:
+def draw_gradients(curves: dict[Condition, Curves], setup: VerdictConfig) -> Figure:
     """Signal to noise, and where the gradients point, as the learner gets better."""
     suits, batch = setup.suits[len(setup.suits) // 2], max(setup.batches)
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     ratio, towards, apart = figure.subplots(1, 3)
     for told, colour in COLOURS.items():
-        curve = curves.get(Part(suits, told, batch))
+        curve = curves.get(Condition(suits, told, batch))
         if curve is None:
             continue
         update = np.maximum(curve["update"][0], 0.5)

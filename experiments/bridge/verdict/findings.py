@@ -8,7 +8,7 @@ from agents.supervision import coin
 from experiments.bridge.batched_objectives import AXES
 from experiments.bridge.findings import Finding, all_of, outcome_of
 from experiments.bridge.page import Grid
-from experiments.bridge.verdict.config import BESIDE, Curves, Part, Setup
+from experiments.bridge.verdict.config import BESIDE, Condition, Curves, VerdictConfig
 from experiments.bridge.verdict.report import (
     HALF,
     MOST,
@@ -25,7 +25,7 @@ TOKENS, _, NATS = AXES
 FACTOR = 1.5
 
 
-def findings(curves: dict[Part, Curves], setup: Setup) -> list[Finding]:
+def findings(curves: dict[Condition, Curves], setup: VerdictConfig) -> list[Finding]:
     """All hypotheses, the primary one first."""
     large = max(setup.batches)
     return [
@@ -37,12 +37,12 @@ def findings(curves: dict[Part, Curves], setup: Setup) -> list[Finding]:
     ]
 
 
-def closed_form(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding:
+def closed_form(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding:
     """H2a: the price of a verdict is that of a noise-free softmax, within a factor."""
     when, words, outcomes, claims = reached(curves, TOKENS, HALF), [], [], []
     for suits in setup.suits:
         theory = foretold(suits, HALF)
-        over, under = Part(suits, "verdict", batch), Part(suits, "label", batch)
+        over, under = Condition(suits, "verdict", batch), Condition(suits, "label", batch)
         if theory is None or over not in curves or under not in curves:
             continue
         claims.append(f"{theory:.1f} with {suits} suits")
@@ -60,14 +60,17 @@ def closed_form(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding
     return Finding("H2a", claim, "; ".join(words), all_of(outcomes), primary=True)
 
 
-def noise(curves: dict[Part, Curves], setup: Setup) -> list[Finding]:
+def noise(curves: dict[Condition, Curves], setup: VerdictConfig) -> list[Finding]:
     """H2b: where the expected gradient is the same, noise explains what is slower: steps grow as
     1 + noise scale / batch (McCandlish et al. 2018)."""
     words, outcomes = [], []
     when = reached(curves, TOKENS, MOST)
     for batch in setup.batches:
         for suits in setup.suits:
-            over, under = Part(suits, "unbiased verdict", batch), Part(suits, "label", batch)
+            over, under = (
+                Condition(suits, "unbiased verdict", batch),
+                Condition(suits, "label", batch),
+            )
             if over not in curves or under not in curves:
                 continue
             scale = [1 + noise_scale(curves[part], MOST) / batch for part in (over, under)]
@@ -84,13 +87,13 @@ def noise(curves: dict[Part, Curves], setup: Setup) -> list[Finding]:
     return [Finding("H2b", claim, "; ".join(words), all_of(outcomes))] if words else []
 
 
-def sums(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding:
+def sums(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding:
     """H2c: what it costs to be told once an episode is the ratio of what is told."""
     words, outcomes = [], []
     for suits in setup.suits:
         level = HALF if suits > 2 else MOST
         when = reached(curves, TOKENS, level)
-        over, under = Part(suits, "sum", batch), Part(suits, "verdict", batch)
+        over, under = Condition(suits, "sum", batch), Condition(suits, "verdict", batch)
         if over not in curves or under not in curves:
             continue
         theory = told_ratio(suits, setup.cards - setup.k)
@@ -120,7 +123,7 @@ def told_ratio(suits: int, judged: int) -> float:
     return float(coin(p)) * judged / float(-np.sum(law * np.log(law)))
 
 
-def direction(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding:
+def direction(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding:
     """H2d: a verdict's gradient is the weighted label's, the nearer the larger the batch."""
     parts = [part for part in curves if part[1:] == ("verdict", batch, "")]
     early = {
@@ -143,12 +146,12 @@ def direction(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding:
     return Finding("H2d", claim, found, outcome_of(low, high, 0, np.inf))
 
 
-def one_axis(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding:
+def one_axis(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding:
     """Counted in nats all ways of being told learn alike: being told less is all there is."""
     words, outcomes = [], []
     for suits in setup.suits:
         level = HALF if suits > 2 else MOST
-        parts = [Part(suits, told, batch) for told in ("label", "verdict", "sum")]
+        parts = [Condition(suits, told, batch) for told in ("label", "verdict", "sum")]
         if not all(part in curves for part in parts):
             continue
         spread = {}
@@ -200,18 +203,18 @@ def lead(found: list[Finding]) -> str:
 HELPED = ("sum, critic", "sum, group")
 
 
-def findings_of_games(curves: dict[Part, Curves], setup: Setup) -> list[Finding]:
+def findings_of_games(curves: dict[Condition, Curves], setup: VerdictConfig) -> list[Finding]:
     """Of what there is."""
     large = max(setup.batches)
     found = (elsewhere, growth, helped, ppo)
     return [one for make in found if (one := make(curves, setup, large))]
 
 
-def elsewhere(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding | None:
+def elsewhere(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding | None:
     """H2a in other games."""
     when, words, outcomes = reached(curves, TOKENS, HALF), [], []
     for suits, game in setup.others:
-        over, under = (Part(suits, told, batch, game) for told in ("verdict", "label"))
+        over, under = (Condition(suits, told, batch, game) for told in ("verdict", "label"))
         theory = foretold(suits, HALF)
         if over not in curves or under not in curves or theory is None:
             continue
@@ -223,14 +226,14 @@ def elsewhere(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding |
     return Finding("H2a'", claim, "; ".join(words), all_of(outcomes)) if words else None
 
 
-def bounded(when, over: Part, under: Part, theory: float):
+def bounded(when, over: Condition, under: Condition, theory: float):
     """Whether a ratio is what was foretold within the factor."""
     _, low, high = when.ratio(over, under)
     high = high if when.everywhere(over) else np.inf
     return outcome_of(low, high, theory / FACTOR, theory * FACTOR)
 
 
-def lengths(setup: Setup) -> list[tuple[int, int, str]]:
+def lengths(setup: VerdictConfig) -> list[tuple[int, int, str]]:
     """Judged steps, suits and game of all lengths, the shortest first."""
     suits = setup.suits[len(setup.suits) // 2]
     games = [(setup.cards, suits, "")]
@@ -242,7 +245,7 @@ def level_of(suits: int) -> float:
     return HALF if suits > 2 else MOST
 
 
-def growth(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding | None:
+def growth(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding | None:
     """H2c: the price of a sum grows with the episode as the nats that it withholds."""
     if not setup.lengths:
         return None
@@ -250,7 +253,7 @@ def growth(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding | No
     level = level_of(steps[0][1])
     when, words, prices = reached(curves, TOKENS, level), [], []
     for judged, suits, game in steps:
-        over, under = (Part(suits, told, batch, game) for told in ("sum", "verdict"))
+        over, under = (Condition(suits, told, batch, game) for told in ("sum", "verdict"))
         words.append(
             f"{judged} judged steps: {ratio_words(when, over, under)}, nats "
             f"{told_ratio(suits, judged):.1f}"
@@ -267,8 +270,8 @@ def growth(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding | No
     short, long = prices[0], prices[-1]
     theory = told_ratio(long[1], long[0]) / told_ratio(short[1], short[0])
     logs = {
-        end: np.log(when.at[Part(end[1], "sum", batch, end[2])])
-        - np.log(when.at[Part(end[1], "verdict", batch, end[2])])
+        end: np.log(when.at[Condition(end[1], "sum", batch, end[2])])
+        - np.log(when.at[Condition(end[1], "verdict", batch, end[2])])
         for end in (short, long)
     }
     grown = logs[long] - logs[short]  # seed by seed
@@ -280,14 +283,14 @@ def growth(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding | No
     return Finding("H2c'", claim, found, outcome_of(low, high, theory / FACTOR, theory * FACTOR))
 
 
-def helped(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding | None:
+def helped(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding | None:
     """H2c: how much of the price of a sum a critic, or others on the same deck, take back."""
     words, outcomes = [], []
     for judged, suits, game in lengths(setup):
         when = reached(curves, TOKENS, level_of(suits))
-        plain, cheap = (Part(suits, told, batch, game) for told in ("sum", "verdict"))
+        plain, cheap = (Condition(suits, told, batch, game) for told in ("sum", "verdict"))
         for told in HELPED:
-            part = Part(suits, told, batch, game)
+            part = Condition(suits, told, batch, game)
             if not {part, plain, cheap} <= set(curves):
                 continue
             _, low, high = when.ratio(part, plain)
@@ -305,7 +308,7 @@ def helped(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding | No
     return Finding("H2c''", claim, "; ".join(words), all_of(outcomes)) if words else None
 
 
-def ppo(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding | None:
+def ppo(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding | None:
     """H2d: PPO's gradient turns away from the labels' early."""
     parts = [p for p in curves if p[1:] == ("verdict", batch, "") and "cos_ppo" in curves[p]]
     if not parts:
@@ -340,15 +343,15 @@ def ppo(curves: dict[Part, Curves], setup: Setup, batch: int) -> Finding | None:
     return Finding("H2d'", claim, found, outcome_of(low, high, -np.inf, 0.0))
 
 
-def beside_table(curves: dict[Part, Curves], setup: Setup) -> Grid | None:
+def beside_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid | None:
     """All ways of being told beside one another, where more than the first four were tried: tokens
     and gradient tokens to a level over those of labels."""
     rows = []
     batch = max(setup.batches)
     for suits, game in [*((k, "") for k in setup.suits), *setup.longer, *setup.others]:
-        under = Part(suits, "label", batch, game)
+        under = Condition(suits, "label", batch, game)
         for told in ("verdict", "sum", *setup.beside):
-            over = Part(suits, told, batch, game)
+            over = Condition(suits, told, batch, game)
             if over not in curves or under not in curves:
                 continue
             level = level_of(suits)

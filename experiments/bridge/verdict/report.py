@@ -8,7 +8,7 @@ from experiments.bridge import criterion
 from experiments.bridge.batched_objectives import AXES
 from experiments.bridge.criterion import Reached, short, slowdown
 from experiments.bridge.page import Grid
-from experiments.bridge.verdict.config import RUNGS, Curves, Part, Setup
+from experiments.bridge.verdict.config import RUNGS, Condition, Curves, VerdictConfig
 
 TOKENS, _, NATS = AXES
 HALF, MOST = 0.5, 0.9
@@ -25,7 +25,7 @@ TELLS = {
 }  # fmt: skip
 
 
-def reached(curves: dict[Part, Curves], axis: str, level: float) -> Reached:
+def reached(curves: dict[Condition, Curves], axis: str, level: float) -> Reached:
     """When the mean probability of the right action first comes to a level, by part and seed."""
     return criterion.reached(curves, axis, level, of="right")
 
@@ -44,14 +44,14 @@ def noise_scale(curve: Curves, level: float) -> float:
     return float(curve["noise"][until].sum()) / signal if signal > 0 else float("inf")
 
 
-def ratio_words(when: Reached, over: Part, under: Part) -> str:
+def ratio_words(when: Reached, over: Condition, under: Condition) -> str:
     ratio, low, high = when.ratio(over, under)
     bound = {(True, True): "", (False, True): "> ", (True, False): "< "}
     known = bound.get((when.everywhere(over), when.everywhere(under)))
     return "never" if known is None else f"{known}{ratio:.2f} ({low:.2f} to {high:.2f})"
 
 
-def named(part: Part) -> str:
+def named(part: Condition) -> str:
     """A part in words."""
     how = f"{part.told} ({TELLS[part.told]}), {part.batch} a batch"
     return f"{game_words(part.suits, part.game)}, {how}"
@@ -67,7 +67,7 @@ def game_words(suits: int, game: str) -> str:
     return ", ".join([f"{suits} suits"] * of_suits + [game] * bool(game))
 
 
-def parts_table(curves: dict[Part, Curves], setup: Setup) -> Grid:
+def parts_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid:
     """One line a part."""
     columns = [(axis, level) for axis in (TOKENS, NATS) for level in (HALF, MOST)]
     when = {column: reached(curves, *column) for column in columns}
@@ -98,12 +98,12 @@ def parts_table(curves: dict[Part, Curves], setup: Setup) -> Grid:
     return Grid("all parts", headings, rows, note)
 
 
-def curve_table(curves: dict[Part, Curves], setup: Setup) -> Grid:
+def curve_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid:
     """Verdicts over labels beside the closed form, and the other prices."""
     rows = []
     for batch in setup.batches:
         for suits in setup.suits:
-            parts = {told: Part(suits, told, batch) for told in RUNGS}
+            parts = {told: Condition(suits, told, batch) for told in RUNGS}
             if not all(part in curves for part in parts.values()):
                 continue
             for level in (HALF, MOST):

@@ -11,7 +11,7 @@ from experiments.bridge.study import Context, Stage, Study, Watch
 from experiments.bridge.verdict import conditions, report
 from experiments.bridge.verdict import figures as figure
 from experiments.bridge.verdict import findings as outcomes
-from experiments.bridge.verdict.config import MEMORIES_OF, PRESETS, Part
+from experiments.bridge.verdict.config import MEMORIES_OF, PRESETS, Condition
 from experiments.bridge.verdict.findings import findings, lead
 from experiments.results.store import Table
 
@@ -52,11 +52,11 @@ def shown(
     )
 
 
-def try_rates(context: Context, part: Part, watch: Watch) -> Table:
+def try_rates(context: Context, part: Condition, watch: Watch) -> Table:
     return conditions.try_rates(context.config, part, watch)
 
 
-def run_part(context: Context, part: Part, watch: Watch) -> Table:
+def run_part(context: Context, part: Condition, watch: Watch) -> Table:
     rate = conditions.chosen_rate(context.config, context.tables["rates"], part)
     return conditions.run_part(context.config, part, rate, watch)
 

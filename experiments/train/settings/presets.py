@@ -44,14 +44,14 @@ def source_of(name: str, env: str, memory: str) -> tuple[str, str]:
     return f"fast: {never}, {instead}", f"{never}: --settings fast takes {instead}"
 
 
-def silent(settings: Settings) -> Settings:
+def without_overrides(settings: Settings) -> Settings:
     """Settings as the defaults of a command: without the tables of which a caller names a part."""
     network = dataclasses.replace(settings.network, options={})
     return dataclasses.replace(settings, network=network, hyperparams={})
 
 
-def spoken(given: Settings, named: Settings) -> Settings:
-    """What a caller said on top of `silent` settings; tables are changed in part, not replaced."""
+def merge_overrides(given: Settings, named: Settings) -> Settings:
+    """Named settings with what a caller changed; tables are changed in part, not replaced."""
     network = dataclasses.replace(
         given.network, options=named.network.options | given.network.options
     )

@@ -12,8 +12,8 @@ import pytest
 from experiments.bridge.criterion import Reached, first_reached
 from experiments.bridge.decks import TinyRepeatPrevious, best_guess, best_without_memory
 from experiments.bridge.factorial import conditions as factorial_conditions
-from experiments.bridge.factorial.conditions import CELLS, Setup, competence, exam, rung
-from experiments.bridge.factorial.findings import reading, told_at_first
+from experiments.bridge.factorial.conditions import CELLS, FactorialConfig, competence, exam, rung
+from experiments.bridge.factorial.findings import reading, feedback_at_first
 from experiments.results.store import read_parquet
 from popjax.floors import code_lengths
 from popjax.players import make_player, play
@@ -50,7 +50,7 @@ def test_the_best_guess_of_a_deck_of_two_of_each_by_all_its_orders():
 
 @pytest.mark.parametrize("target", ["next observation", "oracle's action"])
 def test_competence_is_one_for_the_best_and_zero_without_memory(target):
-    test = exam(Setup(num_decks=4096), target)
+    test = exam(FactorialConfig(num_decks=4096), target)
     np.testing.assert_allclose(competence(test, test.law), 1.0, rtol=1e-6)
     another = jnp.roll(test.x[..., :4], 1, axis=-1)  # the suit after the one on the table
     np.testing.assert_allclose(competence(test, another), 0.0, atol=0.02)
@@ -70,9 +70,9 @@ def test_when_a_competence_is_first_reached():
     assert first_reached(axis, curves, 0.5).tolist() == [12.5, 0.0, np.inf]
 
 
-def test_what_is_told_at_first():
+def test_what_is_feedback_at_first():
     """Of 13 judged steps of 4 words: ln 4, and the entropies of a coin and of a sum of coins."""
-    told = told_at_first(13)
+    told = feedback_at_first(13)
     assert told["label"] == pytest.approx(math.log(4), rel=1e-5)
     coin = -0.25 * math.log(0.25) - 0.75 * math.log(0.75)
     assert told["verdict"] == pytest.approx(coin, rel=1e-5)

@@ -30,13 +30,13 @@ from experiments.bridge.study import config_of
 from experiments.bridge.study import run as run_study
 from experiments.bridge.verdict import conditions as verdict_conditions
 from experiments.bridge.verdict import config as verdict_config
-from experiments.bridge.verdict.config import BESIDE, Part
+from experiments.bridge.verdict.config import BESIDE, Condition
 from experiments.bridge.verdict.findings import findings
 from experiments.bridge.verdict.findings import findings_of_games as more
 from experiments.bridge.verdict.study import STUDY as VERDICT
 from popjax.tokens import target_of
 
-SMALL = same_deck_config.Setup(
+SMALL = same_deck_config.SameDeckConfig(
     decks="easy", seeds=2, features=8, num_episodes=4, num_tokens=800, num_looks=2, num_decks=60,
     num_steps=2, rows=48, edits=16, layers=2, judged=16, longer=2,
 )  # fmt: skip
@@ -174,7 +174,7 @@ def test_the_verdict_plan_holds_what_was_asked():
 
 @pytest.mark.slow
 def test_sums_beside_others_and_ppo_run(quickly_compiled):
-    setup = verdict_config.Setup(
+    setup = verdict_config.SameDeckConfig(
         seeds=2, suits=(2,), cards=8, features=8, head_features=8, batches=(8,), updates=(4,),
         suits_of_all_batches=(2,), num_looks=2, num_decks=16, num_gradients=8,
         beside=tuple(BESIDE), lengths=(12,),
@@ -185,10 +185,10 @@ def test_sums_beside_others_and_ppo_run(quickly_compiled):
             continue
         table = verdict_conditions.run_part(setup, part, 1e-3, list)
         curves[part] = {name: column.reshape(-1, 2).T for name, column in table.items()}
-    ppo = curves[Part(2, "PPO", 8)]
+    ppo = curves[Condition(2, "PPO", 8)]
     np.testing.assert_allclose(ppo[AXES[1]], PASSES * ppo[AXES[0]])
     assert np.isnan(ppo["cos_labels"]).all()
-    told = curves[Part(2, "verdict", 8)]
+    told = curves[Condition(2, "verdict", 8)]
     assert (np.abs(told["cos_ppo"]) <= 1 + 1e-5).all()
     names = [one.name for one in more(curves, setup)]
     assert names == ["H2c'", "H2c''", "H2d'"] and findings

@@ -5,14 +5,14 @@ import pytest
 
 from experiments.bridge.loop import conditions as loop_conditions
 from experiments.bridge.loop.conditions import long
-from experiments.bridge.loop.config import BANDIT_WAYS, PRESETS, Setup
+from experiments.bridge.loop.config import BANDIT_WAYS, PRESETS, LoopConfig
 from experiments.bridge.loop.findings import findings
 from experiments.bridge.measures.closed_loop import copied, expected_return
 from experiments.results.files import stack_tables
 from tests.support.command import assert_one_line, run
 
 SMOKE = PRESETS["smoke"]
-SETUP = Setup(seeds=5, decks=("tiny",))
+SETUP = LoopConfig(seeds=5, decks=("tiny",))
 
 
 def wobbling(value, seeds):
@@ -21,11 +21,15 @@ def wobbling(value, seeds):
     return value + 1e-3 * np.arange(seeds)[:, None] * (value != 0)
 
 
-def deck(seeds, copies):
+def deck(seeds, h3a_copier):
     """Right at the first step, and a slip in a hundred after it."""
     error = np.where(np.arange(15) == 0, 0.0, 0.01)
-    right = copied(error) if copies else 1 - error
-    numbers = {"updates": 60, "return": expected_return(right), "undone": 0.0 if copies else 0.99}
+    right = copied(error) if h3a_copier else 1 - error
+    numbers = {
+        "updates": 60,
+        "return": expected_return(right),
+        "undone": 0.0 if h3a_copier else 0.99,
+    }
     numbers |= {"open_right": 1 - error, "closed_right": right}
     numbers |= {"open_nats": -np.log(1 - error + 1e-9), "closed_nats": -np.log(right + 1e-9)}
     shown = {name: np.tile(value, (seeds, 1)) for name, value in numbers.items()}
@@ -64,11 +68,11 @@ def frontier(seeds, betas, worse):
     return stack_tables(tables)
 
 
-def invented(setup, game, what, copies=True, earns=0.0, broken=0.8, excess=0.01, worse=0.3):
+def invented(setup, game, what, h3a_copier=True, earns=0.0, broken=0.8, excess=0.01, worse=0.3):
     """What a part would tell if all hypotheses held."""
     seeds = setup.seeds
     if game.startswith("deck"):
-        return deck(seeds, copies and what == "clone")
+        return deck(seeds, h3a_copier and what == "clone")
     if game == "dreams":
         return dreams(seeds, broken, excess)
     if game == "frontier":
@@ -87,7 +91,7 @@ def outcomes(**changed):
 
 def test_findings_follow_from_the_numbers():
     assert set(outcomes().values()) == {"holds"}
-    assert outcomes(copies=False)["H3a"] == "fails"
+    assert outcomes(h3a_copier=False)["H3a"] == "fails"
     assert outcomes(earns=0.3)["H3b"] == "fails"
     assert outcomes(broken=0.3)["H3c"] == outcomes(excess=0.05)["H3c"] == "fails"
     assert outcomes(worse=0.05)["H3d'"] == "fails"
@@ -129,8 +133,10 @@ def test_a_mistake_gets_one_line(capsys, tmp_path):
                    ("dreams", "tiny"), ("frontier", "tuning")],
 )  # fmt: skip
 def test_every_part_trains(game, what):
-    setup = Setup(seeds=2, features=8, head_features=8, num_episodes=4, updates=(4, 4, 4, 4, 4),
-                  looks=2, judged=16, pulls=6, betas=(0.0, 0.1), decks=("tiny",))  # fmt: skip
+    setup = LoopConfig(
+        seeds=2, features=8, head_features=8, num_episodes=4, updates=(4, 4, 4, 4, 4),
+        looks=2, judged=16, pulls=6, betas=(0.0, 0.1), decks=("tiny",),
+    )  # fmt: skip
     table = loop_conditions.run_part(setup, game, what)
     assert set(table) == {"what", "stop", "seed", "t", "value"}
     assert set(table["seed"]) == {0, 1}

@@ -13,7 +13,7 @@ from experiments.bridge.loop import config as loop_config
 from experiments.bridge.loop.boards import READS, along, judge_board, on_board
 from experiments.bridge.loop.boards_report import findings
 from experiments.bridge.loop.conditions import long
-from experiments.bridge.loop.config import BOARD_PARTS, PRESETS, TUNED, Setup
+from experiments.bridge.loop.config import BOARD_PARTS, PRESETS, TUNED, LoopConfig
 from experiments.results.files import stack_tables
 from popjax import make
 from tests.experiments.bridge.test_loop import invented, wobbling
@@ -54,7 +54,7 @@ def board(setup, what, gap=0.3, taught=0.6, lost=0.1):
 
 
 def outcomes(**changed):
-    setup = Setup(seeds=5, boards=("MineSweeperEasy",), betas=(0.0, 0.01, 0.1))
+    setup = LoopConfig(seeds=5, boards=("MineSweeperEasy",), betas=(0.0, 0.01, 0.1))
     tables = {(f"board {name}", what): board(setup, what, **changed) for name in setup.boards
               for what in BOARD_PARTS}  # fmt: skip
     return {one.name: one.outcome for one in findings(tables, setup)}
@@ -65,7 +65,7 @@ def test_findings_follow_from_the_numbers():
     assert outcomes(gap=0.0)["H3a boards"] == "fails"
     assert outcomes(taught=0.2)["H3a' boards"] == "fails"
     assert outcomes(lost=-0.1)["H3d boards"] == "fails"
-    assert findings({}, Setup()) == []
+    assert findings({}, LoopConfig()) == []
 
 
 def test_steps_after_the_end_do_not_count():

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.bridge.rates import FIRST_SEED, best, grid, lanes
 from experiments.bridge.verdict import conditions as study
-from experiments.bridge.verdict.config import PRESETS, Part
+from experiments.bridge.verdict.config import PRESETS, Condition
 
 
 def table(**curves):
@@ -51,7 +51,7 @@ def test_the_table_says_how_much_hangs_on_the_rate():
 def test_a_run_beside_others_is_the_run_alone():
     """Trials and reporting runs share a program: the same seed at the same rate learns the same."""
     setup = replace(PRESETS["smoke"], rates=(1e-3, 1e-2))
-    part = Part(2, "label", 8)
+    part = Condition(2, "label", 8)
     tried = study.try_rates(setup, part, list)
     seen = study.looked_at(setup, part, (FIRST_SEED,), [1e-2], list)
     alone = np.concatenate([right for _, _, right, _ in seen])

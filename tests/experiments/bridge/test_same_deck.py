@@ -14,7 +14,7 @@ from experiments.bridge.page import show
 from experiments.bridge.same_deck import figures as same_deck_figures
 from experiments.bridge.same_deck import findings as same_deck_findings
 from experiments.bridge.same_deck import tables as same_deck_tables
-from experiments.bridge.same_deck.config import PRESETS, Setup
+from experiments.bridge.same_deck.config import PRESETS, SameDeckConfig
 from experiments.bridge.same_deck.exam import exam, judged
 from experiments.bridge.same_deck.measures import STATISTICS
 from experiments.bridge.same_deck.study import STUDY
@@ -23,7 +23,7 @@ from experiments.bridge.same_deck.train import Cell
 from experiments.bridge.study import Context
 from tests.support.command import assert_one_line, run
 
-SETUP = Setup(seeds=5, tasks=("RepeatFirst", "RepeatPrevious"))
+SETUP = SameDeckConfig(seeds=5, tasks=("RepeatFirst", "RepeatPrevious"))
 KINDS = ("LM", "label", "verdict")
 ALL = (*KINDS, "untrained")
 
@@ -270,7 +270,7 @@ def test_the_smallest_study_runs_and_goes_on(capsys, tmp_path):
 
 def test_networks_of_the_first_studies_go_on(tmp_path):
     """What they were told on the way was not kept: that is unknown, all else is theirs."""
-    setup = Setup(seeds=2, features=4, num_episodes=2, num_tokens=60, num_looks=2)
+    setup = SameDeckConfig(seeds=2, features=4, num_episodes=2, num_tokens=60, num_looks=2)
     cell = Cell(setup, "RepeatFirst", "label", tmp_path)
     state, last = cell.begin(cell.seeds), cell.looks[-1]
     curves = np.full((len(cell.looks), setup.seeds, 2), 0.5, np.float32)

@@ -10,7 +10,7 @@ from experiments.bridge.batched_objectives import AXES
 from experiments.bridge.criterion import slowdown
 from experiments.bridge.factorial import conditions as factorial_conditions
 from experiments.bridge.verdict import conditions as study
-from experiments.bridge.verdict.config import PRESETS, RUNGS, Part, Setup
+from experiments.bridge.verdict.config import PRESETS, RUNGS, Condition, VerdictConfig
 from experiments.bridge.verdict.findings import findings, told_ratio
 from experiments.bridge.verdict.gradients import NAMES
 from experiments.bridge.verdict.report import foretold, noise_scale
@@ -180,11 +180,11 @@ def test_a_mistake_gets_one_line(capsys, tmp_path):
 @pytest.mark.slow
 def test_every_way_of_being_told_learns():
     """One program trains all four: labels fastest; and a part ends when all seeds are done."""
-    setup = Setup(seeds=2, suits=(2,), features=16, head_features=16, batches=(16,),
+    setup = VerdictConfig(seeds=2, suits=(2,), features=16, head_features=16, batches=(16,),
                         updates=(300,), num_looks=6, num_decks=64, num_gradients=8)  # fmt: skip
     right = {}
     for told in RUNGS:
-        table = study.run_part(setup, Part(2, told, 16), 1e-3, list)
+        table = study.run_part(setup, Condition(2, told, 16), 1e-3, list)
         assert set(table) >= {*AXES, *NAMES, "right"}
         right[told] = table["right"].reshape(-1, 2)
     assert right["label"][-1].min() > 0.9

@@ -9,7 +9,7 @@ import pytest
 import popjax
 from agents.networks import ActorCritic, LanguageModel
 from experiments.explorer.forgetting import LONGEST, forgetting
-from experiments.explorer.pairs import Costume, Pair
+from experiments.explorer.pairs import Pair, TrainedModel
 
 AGENT_HOLDS, MODEL_HOLDS, WIDTH = 4, 2, 16
 ENV_ID = "RepeatPreviousEasy"
@@ -37,7 +37,7 @@ class Register(nn.Module):
 
 def costume(network):
     params = {"params": {"backbone": {"gain": jnp.float32(1)}}}
-    return Costume(popjax.make(ENV_ID), network, params, "obs", {})
+    return TrainedModel(popjax.make(ENV_ID), network, params, "obs", {})
 
 
 @pytest.fixture(scope="module")
@@ -66,5 +66,5 @@ def test_a_register_keeps_what_it_holds_and_nothing_else(curves, name, held):
 
 def test_there_is_no_curve_where_tokens_depend_on_actions():
     env_id = "MultiarmedBanditEasy"
-    one = Costume(popjax.make(env_id), None, None, "obs", {})
+    one = TrainedModel(popjax.make(env_id), None, None, "obs", {})
     assert forgetting(env_id, Pair(one, one), jax.random.key(0)) is None

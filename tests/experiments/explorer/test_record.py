@@ -13,7 +13,7 @@ from agents.networks import ActorCritic, Backbone, LanguageModel
 from agents.rollout import input_size
 from experiments.explorer import page as explorer_page
 from experiments.explorer import readings
-from experiments.explorer.pairs import Costume, Pair, agent_player
+from experiments.explorer.pairs import Pair, TrainedModel, agent_player
 from experiments.explorer.record import chances, drawn, record, splices
 from experiments.explorer.study import recorded
 from popjax import ENVS, render
@@ -85,8 +85,8 @@ def pair():
     params = agent.init(key, agent.initial_carry(1), x, x[..., 0] > 0)
     facts = {"memory": "gru", "features": 8, "steps": 0}
     return Pair(
-        Costume(env, agent, params, "obs", facts),
-        Costume(env, model, lm.init_params(env, model, key, "obs"), "obs", facts),
+        TrainedModel(env, agent, params, "obs", facts),
+        TrainedModel(env, model, lm.init_params(env, model, key, "obs"), "obs", facts),
     )
 
 
@@ -143,7 +143,7 @@ def test_an_agent_acts_as_it_was_trained_squashed_or_not(squash):
     network = ActorCritic(backbone, num_outputs(space), head_features=8, squash=squash)
     x = jnp.zeros((1, 1, input_size(env, "obs")))
     params = network.init(key, network.initial_carry(1), x, x[..., 0] > 0)
-    player = agent_player(Costume(env, network, params, "obs", {}))
+    player = agent_player(TrainedModel(env, network, params, "obs", {}))
     keys = jax.random.split(key, 4096)
     begin = player.begin()
     actions = jax.vmap(lambda key: player.act(key, begin, obs, None)[1])(keys)

@@ -13,7 +13,7 @@ from experiments.results.errors import UserError
 from experiments.results.provenance import commit
 from experiments.results.spec import NetworkConfig, Settings
 from experiments.results.store import Cell, open_study
-from experiments.results.tables import markdown, words
+from experiments.results.tables import format_value, markdown
 from experiments.train.cell import cell
 from popjax import scores
 from tests.support.command import assert_one_line, run
@@ -64,7 +64,7 @@ def only(kept):
 
 def line_of(sheet):
     [row] = sheet.rows
-    return {c.name: words(row.get(c.name), c.digits) for c in sheet.columns}
+    return {c.name: format_value(row.get(c.name), c.digits) for c in sheet.columns}
 
 
 def test_a_worse_run_counts_as_much_as_a_better_one(tmp_path, kept):

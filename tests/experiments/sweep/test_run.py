@@ -19,7 +19,7 @@ from agents import checkpoint
 from experiments.results.errors import UserError
 from experiments.results.store import Cell
 from experiments.sweep import run as sweep_run
-from experiments.sweep.background_compiler import Ahead
+from experiments.sweep.background_compiler import BackgroundCompiler
 from experiments.sweep.launch import elsewhere
 from experiments.sweep.launch.resources import Launch
 from experiments.train import run as train_run
@@ -41,7 +41,7 @@ def made(program, monkeypatch):
     """Which cells asked for a program to be made."""
     asked = []
     monkeypatch.setattr(
-        sweep_run, "Ahead", lambda: Ahead(lambda spec: asked.append(spec) or program)
+        sweep_run, "Ahead", lambda: BackgroundCompiler(lambda spec: asked.append(spec) or program)
     )
     return asked
 
@@ -85,7 +85,7 @@ def test_the_next_program_is_made_while_the_present_one_is_used(program):
             assert used.wait(30)
         return program
 
-    with Ahead(make) as ahead:
+    with BackgroundCompiler(make) as ahead:
         ahead.begin(SPECS[0])
         ahead.begin(other)
         assert ahead(SPECS[0]).seconds == program.seconds
