@@ -72,7 +72,8 @@ class Parts:
         envs = f"{len(best.strata)} environment" + "s" * (len(best.strata) > 1)
         return (
             f"Best memory: {best.who}, interquartile mean {format_value(best.iqm, 2)} of "
-            f"normalised final returns over {envs}, where 0 is random play and 1 a reference player."
+            f"normalised final returns over {envs}, where 0 is random play and 1 a reference "
+            "player."
         )
 
     def sections(self) -> list[Section]:

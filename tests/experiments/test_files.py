@@ -16,8 +16,8 @@ import pytest
 from rich.console import Console
 
 from experiments.cli.app import printable
-from experiments.explorer import page as explorer_page
 from experiments.cli.report import print_rows
+from experiments.explorer import page as explorer_page
 from experiments.results import files
 from experiments.results.errors import UserError
 from experiments.results.files import read_json, read_parquet, write_json, write_parquet

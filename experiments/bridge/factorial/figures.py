@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.bridge.factorial.conditions import AXES, FEEDBACK, TARGETS, Curves
-from experiments.reports.style import DOTS, INK, few_powers, furnish, write
+from experiments.reports.style import DOTS, INK, few_powers, furnish
 
 COLOURS = dict(zip(FEEDBACK, ("#1d4ed8", "#0f766e", "#c2410c"), strict=True))
 TITLES = ("environment tokens read", "nats told, as the learner expects")
 NAMES = {"label": "label", "verdict": "verdict a step", "sum": "one sum an episode"}
-
-
-def write_figure(curves: dict[tuple[str, str], Curves], folder: Path) -> list[Path]:
-    """`factorial.png` and `factorial.svg`."""
-    return write(draw(curves), folder, "factorial", dpi=105)
 
 
 def draw(curves: dict[tuple[str, str], Curves]) -> Figure:

@@ -13,7 +13,7 @@ from experiments.bridge.criterion import Reached, first_reached
 from experiments.bridge.decks import TinyRepeatPrevious, best_guess, best_without_memory
 from experiments.bridge.factorial import conditions as factorial_conditions
 from experiments.bridge.factorial.conditions import CELLS, FactorialConfig, competence, exam, rung
-from experiments.bridge.factorial.findings import reading, feedback_at_first
+from experiments.bridge.factorial.findings import feedback_at_first, reading
 from experiments.results.store import read_parquet
 from popjax.floors import code_lengths
 from popjax.players import make_player, play
