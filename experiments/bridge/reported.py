@@ -4,7 +4,7 @@
 `reported.json` has one record for each experiment, under the last word of its command: `settings`,
 the numbers it was run with that a text may name, and `findings`, the point estimates (percentages
 as such). Whoever runs an experiment again changes the numbers there; the page's texts are filled
-from it, and `tests/experiments/bridge/test_findings.py` compares the other texts with it.
+from it, and `tests/experiments/bridge/test_reported.py` compares the other texts with it.
 """
 
 from __future__ import annotations

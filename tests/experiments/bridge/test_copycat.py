@@ -154,7 +154,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path, monkeypatch, capsys):
     [
         ("--preset min", "did you mean 'mini'"),
         ("--memory grue", "did you mean 'gru'"),
-        ("--seeds 0", "seeds must be above zero"),
+        ("--seeds 0", "--seeds takes a whole number from 1"),
         ("--study a/b", "plain folder name"),
     ],
 )

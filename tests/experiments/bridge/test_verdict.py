@@ -173,7 +173,7 @@ def test_a_mistake_gets_one_line(capsys, tmp_path):
     words = f"bridge verdict --out {tmp_path}"
     assert_one_line(capsys, f"{words} --preset min", "did you mean 'mini'?")
     assert_one_line(capsys, f"{words} --memory grue", "did you mean 'gru'?")
-    assert_one_line(capsys, f"{words} --seeds 0", "seeds must be above zero")
+    assert_one_line(capsys, f"{words} --seeds 0", "--seeds takes a whole number from 1")
     assert not list(tmp_path.iterdir())
 
 

@@ -81,7 +81,7 @@ def test_the_pages_pictures_are_those_of_the_readme(figure):
     path = explorer_page.FIGURES / figure["file"]
     ours, theirs = (
         np.asarray(Image.open(file).convert("RGB"), float)
-        for file in (path, ROOT / "notebooks" / path.with_suffix(".png").name)
+        for file in (path, ROOT / "notebooks" / "pictures" / path.with_suffix(".png").name)
     )
     assert ours.shape == theirs.shape
     assert np.abs(ours - theirs).mean() < 1.3, "more than the loss of compression"
