@@ -23,8 +23,8 @@ from experiments.results.errors import UserError
 from experiments.results.files import read_json, read_parquet, write_json, write_parquet
 from experiments.results.store import open_study
 from experiments.results.study import read_study
-from tests.experiments.damage import DAMAGES
 from tests.support.command import run
+from tests.support.damage import DAMAGES
 from tests.support.synthetic import write_study
 
 NAMES = ["x[1]", "x1", "seed=1", "return=0.9", "*", "a?", "[bold]x", "a[", "it's", "b\\c", "d\ne"]

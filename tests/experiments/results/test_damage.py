@@ -26,7 +26,7 @@ from experiments.sweep.background_compiler import BackgroundCompiler
 from experiments.sweep.estimate import Cost, write_costs
 from experiments.train.compile import compile_program
 from experiments.train.run import run_cell
-from tests.experiments.damage import damage
+from tests.support.damage import damage
 from tests.support.tiny import tiny
 
 SPECS = FINISHED, BEGUN = [tiny(hyperparams={"learning_rate": rate}) for rate in (1e-3, 2e-3)]
