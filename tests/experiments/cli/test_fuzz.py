@@ -46,11 +46,7 @@ LINES = [  # with which nothing is wrong
 ]
 WORK = [  # where it begins
     "experiments.results.store.open_study",
-    *(
-        f"experiments.bridge.{module}.open_study"
-        for module in ("copycat", "factorial", "loop", "verdict_study", "same_deck_study")
-    ),
-    "experiments.bridge.forgetting.open_study",
+    "experiments.bridge.study.open_study",
     "experiments.bridge.measures.overlap.exact",
     "experiments.bridge.compare.Pair",
     "experiments.sweep.estimate.make_plan",
