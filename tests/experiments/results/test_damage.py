@@ -67,7 +67,9 @@ def right(study, tmp_path_factory, program):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, program):
     """No program is compiled, and no figures are drawn."""
-    monkeypatch.setattr(sweep_run, "BackgroundCompiler", lambda: BackgroundCompiler(lambda spec: program))
+    monkeypatch.setattr(
+        sweep_run, "BackgroundCompiler", lambda: BackgroundCompiler(lambda spec: program)
+    )
     monkeypatch.setattr(write, "write_report", lambda folder, rows: folder / "report.html")
 
 
