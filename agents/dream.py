@@ -18,12 +18,9 @@ from agents.distributions import choose
 from agents.networks import LanguageModel
 from agents.rollout import Inputs, agent_input
 from popjax import batch
-from popjax.core import Environment, State
-from popjax.envs.concentration import Concentration
-from popjax.envs.minesweeper import MineSweeper
+from popjax.core import Environment
 from popjax.players import Player
 from popjax.tokens import target_of
-from popjax.tokens.observations import observation_of
 
 
 class Dream(struct.PyTreeNode):
@@ -73,7 +70,7 @@ def dream(
         action = space.nearest(action)
         code = space.flatten(action) if target.needs_action else None
         token = draw(network, params, key_token, features[0], code)
-        states, next_obs = jax.vmap(lambda *args: answer(env, *args))(states, action, token)
+        states, next_obs = jax.vmap(target.answer)(states, action, token)
         record = Dream(obs=obs, action=action, token=token, next_obs=next_obs)
         return (carry, memory, states, next_obs, action), record
 
@@ -105,18 +102,3 @@ def draw(
         token = jnp.concatenate([token, jax.nn.one_hot(drawn[-1], size)], axis=1)
         left -= size
     return jnp.stack(drawn, axis=1)
-
-
-def answer(
-    env: Environment, state: State, action: Array, token: Int[Array, " m"]
-) -> tuple[State, Array]:
-    """The observation that a token stands for; unbatched. Of a hidden state only Concentration
-    makes use, for its rule says which cards stay face up: the card that the token names is laid
-    where the action turns one."""
-    if isinstance(env, Concentration):
-        state = state.replace(layout=state.layout.at[action].set(token[0]))
-        state, timestep = env.transition(None, state, action)
-        return state, timestep.obs
-    if isinstance(env, MineSweeper):
-        return state, token[0] // 2
-    return state, observation_of(env).decode(token, previous=action)

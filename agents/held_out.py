@@ -14,7 +14,8 @@ from agents.lm import LMConfig, inputs_of, logits_along
 from agents.nats import token_log_probs
 from agents.networks import LanguageModel
 from popjax.core import Environment
-from popjax.floors import FLOORS, code_lengths
+from popjax.families import family_of
+from popjax.floors import code_lengths, floor_of
 from popjax.players import Episodes, play
 from popjax.tokens.corpora import in_parts, players_of
 
@@ -31,7 +32,7 @@ def held_out(
     law, or where there is none under a predictor that bounds the floor from above (`floor_kind`);
     `tokens`, and how many were the likeliest, `correct`. The key is consumed; called outside
     `jit`."""
-    with_states = env.name.startswith("Labyrinth")  # whose bound looks at the whole maze
+    with_states = family_of(env).floor_needs_states  # whose bound looks at the whole maze
     played = partial(play, env, keep_states=with_states)
     episodes = in_parts(players_of(env, config.player), key, num_episodes, played)
     sums = _sums(env, network, inputs_of(env, config), params, episodes)
@@ -46,7 +47,7 @@ def held_out(
 def floor_kind(env: Environment) -> str:
     """What `floor` is: "exact", or "at most": an upper bound of the floor, below which a model can
     go, so that its excess may be negative."""
-    return "at most" if FLOORS[env.name].BOUND else "exact"
+    return "at most" if floor_of(env).BOUND else "exact"
 
 
 @partial(jax.jit, static_argnames=("env", "network", "inputs"))

@@ -28,7 +28,8 @@ from agents.reader import make_reader
 from agents.rollout import Inputs, agent_input, input_size
 from agents.sharding import shared
 from popjax.core import Environment
-from popjax.floors import FLOORS
+from popjax.families import family_of
+from popjax.floors import floor_of
 from popjax.players import Episodes
 from popjax.spaces import Box
 from popjax.tokens import SOURCES, target_of
@@ -168,8 +169,9 @@ def init_params(
 
 def known_floor(env: Environment) -> float | None:
     """The exact floor in nats a token where it is the same for all episodes, else None."""
-    family = FLOORS[env.name]
-    return None if family.POLICY_MATTERS else family.nats_per_episode(env) / env.max_steps
+    if family_of(env).actions_matter:
+        return None
+    return floor_of(env).nats_per_episode(env) / env.max_steps
 
 
 def make_train(

@@ -1,4 +1,4 @@
-"""Where an answer can be right, and whether a reward says that it was."""
+"""Where an answer can be right."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from popjax.core import Environment
-from popjax.envs.autoencode import PLAY, Autoencode
-from popjax.envs.repeat_previous import RepeatPrevious
-
-REWARDS_ARE_VERDICTS = ("Autoencode", "CountRecall", "RepeatFirst", "RepeatPrevious")
-"""The families that pay one thing for the oracle's action and another for every other."""
+from popjax.families import family_of
 
 
 def answerable(env: Environment, obs: Array, t: Any) -> Bool[Array, ""]:
@@ -23,8 +19,5 @@ def answerable(env: Environment, obs: Array, t: Any) -> Bool[Array, ""]:
     >>> [bool(answerable(popjax.make("RepeatPreviousEasy"), 0, t)) for t in range(5)]
     [False, False, False, True, True]
     """
-    if isinstance(env, RepeatPrevious):
-        return jnp.asarray(t) >= env.k - 1
-    if isinstance(env, Autoencode):
-        return obs[0] == PLAY
-    return jnp.asarray(True)
+    rule = family_of(env).answerable
+    return jnp.asarray(True) if rule is None else rule(env, obs, t)

@@ -20,13 +20,13 @@ from jaxtyping import Array, Float, Int, Key
 from agents.gae import gae
 from agents.hyperparams import Hyperparams, Schedule, lr_schedule, optimiser, share_of_run
 from agents.networks import ActorCritic
-from agents.positions import REWARDS_ARE_VERDICTS
 from agents.precision import Precision, products
 from agents.ranges import Count, Within, check_ranges
 from agents.rollout import Actor, Inputs, Transition, begin, collect, input_size, think
 from agents.supervision import told_verdict, verdict_nats
 from agents.surrogate import ppo_loss, standardised
 from popjax.core import Environment
+from popjax.families import family_of
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def axes(env: Environment, config: PPOConfig, data: Transition) -> dict[str, Arr
     (4, 1.386)
     """
     expected = told = jnp.nan
-    if env.name in REWARDS_ARE_VERDICTS:
+    if family_of(env).rewards_are_verdicts:
         paid = data.reward != 0
         nats = verdict_nats(jax.nn.log_softmax(data.policy))
         expected = jnp.sum(jnp.where(paid, nats, 0.0))

@@ -7,18 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from popjax import batch
+    from popjax.cards import Deck
     from popjax.core import Environment, TimeStep
-    from popjax.registry import ENVS, FAMILIES, make
+    from popjax.registry import ENVS, FAMILIES, make, register
     from popjax.spaces import Box, Discrete
 
-__all__ = ["ENVS", "FAMILIES", "Box", "Discrete", "Environment", "TimeStep", "batch", "make"]
+__all__ = [
+    "ENVS",
+    "FAMILIES",
+    "Box",
+    "Deck",
+    "Discrete",
+    "Environment",
+    "TimeStep",
+    "batch",
+    "make",
+    "register",
+]
 
 HOMES = {
+    "Deck": "cards",
     "Environment": "core",
     "TimeStep": "core",
     "ENVS": "registry",
     "FAMILIES": "registry",
     "make": "registry",
+    "register": "registry",
     "Box": "spaces",
     "Discrete": "spaces",
 }

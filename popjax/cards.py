@@ -5,7 +5,7 @@ the number of cards of each kind that are still in it, and shuffling costs nothi
 kept as running totals: entry i counts the cards of the kinds 0 to i, which is just what a draw
 compares its random number with (a sum over kinds at every step took half the time). Hands that
 must be remembered in order (Autoencode, RepeatPrevious) are packed, two bits a suit, into 32-bit
-words.
+words; of a deck of more kinds each takes 4, 8 or 16.
 
 The suits of the reference count spades, diamonds, clubs, hearts as 0 to 3; its colours are black
 and red by turns, so colour = suit mod 2. Ranks run from the ace, 0, to the king, 12.
@@ -13,15 +13,67 @@ and red by turns, so colour = suit mod 2. Ranks run from the ace, 0, to the king
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, Key, UInt32
 
-CARDS = 52
-MOST_DECKS = (2**16 - 1) // CARDS  # `below` draws a card from fewer than 2**16
-KINDS = {"colors": 2, "suits": 4, "ranks": 13}
-SUITS_A_WORD = 16
+from popjax import fields
+
+MOST_CARDS = 2**16 - 1  # `below` draws a card from fewer than 2**16
+WORD = 32  # bits
+
+
+@dataclass(frozen=True)
+class Deck:
+    """A deck of equal numbers of cards of each kind.
+
+    kinds: how many, from 2: 2 colours, 4 suits, 13 ranks, or any other number. each: cards of a
+        kind. There are at most 65,535 cards.
+
+    >>> Deck(4, 13).num_cards, Deck(4, 13).new().tolist()
+    (52, [13, 26, 39, 52])
+    >>> Deck(4, 0)
+    Traceback (most recent call last):
+    ...
+    ValueError: Deck: each is a whole number from 1 to 16383 with 4 kinds, not 0
+    """
+
+    kinds: int
+    each: int
+    name: ClassVar[str] = "Deck"
+
+    def __post_init__(self):
+        fields.whole(self, "kinds", 2, MOST_CARDS)
+        fields.whole(self, "each", 1, MOST_CARDS // self.kinds, f"with {self.kinds} kinds")
+
+    @property
+    def num_cards(self) -> int:
+        return self.kinds * self.each
+
+    @property
+    def bits(self) -> int:
+        """That a card takes in a packed hand."""
+        return next(bits for bits in (2, 4, 8, 16) if self.kinds <= 2**bits)
+
+    def new(self) -> Int[Array, " kinds"]:
+        """All its cards, as running totals."""
+        return self.each * jnp.arange(1, self.kinds + 1, dtype=jnp.int32)
+
+
+COLORS, SUITS, RANKS = Deck(2, 26), Deck(4, 13), Deck(13, 4)  # 52 cards by what is looked at
+
+
+def decks(deck: Deck, number: int) -> Deck:
+    """So many of a deck in one.
+
+    >>> decks(SUITS, 2)
+    Deck(kinds=4, each=26)
+    """
+    return Deck(deck.kinds, number * deck.each)
 
 
 def below(key: Key[Array, ""], n: Int[Array, "..."]) -> Int[Array, "..."]:
@@ -36,15 +88,6 @@ def below(key: Key[Array, ""], n: Int[Array, "..."]) -> Int[Array, "..."]:
     return ((high * n + ((low * n) >> 16)) >> 16).astype(jnp.int32)
 
 
-def full_deck(kinds: int, num_decks: int) -> Int[Array, " kinds"]:
-    """A new deck `[kinds]`.
-
-    >>> full_deck(4, num_decks=1).tolist()
-    [13, 26, 39, 52]
-    """
-    return (CARDS * num_decks // kinds) * jnp.arange(1, kinds + 1, dtype=jnp.int32)
-
-
 def deal(
     key: Key[Array, ""], deck: Int[Array, "... kinds"]
 ) -> tuple[Int[Array, "... kinds"], Int[Array, "..."]]:
@@ -53,7 +96,7 @@ def deal(
     Leading axes are so many decks side by side. From an empty deck the last kind is dealt and the
     deck stays empty.
 
-    >>> deck, card = deal(jax.random.key(0), full_deck(4, num_decks=1))
+    >>> deck, card = deal(jax.random.key(0), SUITS.new())
     >>> left(deck).item(), counts(deck)[card].item()
     (51, 12)
     """
@@ -73,31 +116,33 @@ def counts(deck: Int[Array, "... kinds"]) -> Int[Array, "... kinds"]:
     return jnp.diff(deck, axis=-1, prepend=0)
 
 
-def empty_hand(size: int) -> UInt32[Array, " words"]:
-    """A hand that can hold `size` suits in order."""
-    return jnp.zeros((-(-size // SUITS_A_WORD),), jnp.uint32)
+def empty_hand(size: int, bits: int = 2) -> UInt32[Array, " words"]:
+    """A hand that can hold `size` cards in order, of so many bits each."""
+    return jnp.zeros((-(-size // (WORD // bits)),), jnp.uint32)
 
 
-def push(hand: UInt32[Array, " words"], suit: Int[Array, ""]) -> UInt32[Array, " words"]:
-    """The hand with one more suit; the oldest falls out of a full one."""
-    incoming = jnp.concatenate([jnp.asarray(suit, jnp.uint32)[None], hand[:-1] >> 30])
-    return (hand << 2) | incoming
+def push(
+    hand: UInt32[Array, " words"], kind: Int[Array, ""], bits: int = 2
+) -> UInt32[Array, " words"]:
+    """The hand with one more card; the oldest falls out of a full one."""
+    incoming = jnp.concatenate([jnp.asarray(kind, jnp.uint32)[None], hand[:-1] >> (WORD - bits)])
+    return (hand << bits) | incoming
 
 
-def pop(hand: UInt32[Array, " words"]) -> UInt32[Array, " words"]:
-    """The hand without its newest suit."""
-    incoming = jnp.concatenate([hand[1:], jnp.zeros((1,), jnp.uint32)]) << 30
-    return (hand >> 2) | incoming
+def pop(hand: UInt32[Array, " words"], bits: int = 2) -> UInt32[Array, " words"]:
+    """The hand without its newest card."""
+    incoming = jnp.concatenate([hand[1:], jnp.zeros((1,), jnp.uint32)]) << (WORD - bits)
+    return (hand >> bits) | incoming
 
 
-def peek(hand: UInt32[Array, " words"], age: int = 0) -> Int[Array, ""]:
-    """The suit pushed `age` pushes before the newest; 0 if there is none."""
-    word, place = divmod(age, SUITS_A_WORD)
-    return ((hand[word] >> (2 * place)) & 3).astype(jnp.int32)
+def peek(hand: UInt32[Array, " words"], age: int = 0, bits: int = 2) -> Int[Array, ""]:
+    """The kind of the card pushed `age` pushes before the newest; 0 if there is none."""
+    word, place = divmod(age, WORD // bits)
+    return ((hand[word] >> (bits * place)) & (2**bits - 1)).astype(jnp.int32)
 
 
-def unpack(hand: UInt32[Array, " words"], size: int) -> Int[Array, " size"]:
-    """The newest `size` suits, newest first; 0 where there is none."""
-    place = 2 * np.arange(SUITS_A_WORD, dtype=np.uint32)
-    suits = (hand[:, None] >> place[None, :]) & 3
-    return suits.reshape(-1)[:size].astype(jnp.int32)
+def unpack(hand: UInt32[Array, " words"], size: int, bits: int = 2) -> Int[Array, " size"]:
+    """The kinds of the newest `size` cards, newest first; 0 where there is none."""
+    place = bits * np.arange(WORD // bits, dtype=np.uint32)
+    kinds = (hand[:, None] >> place[None, :]) & (2**bits - 1)
+    return kinds.reshape(-1)[:size].astype(jnp.int32)

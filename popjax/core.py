@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from popjax.spaces import Box, Discrete
 
+DRAW = "popjax.render:draw"  # found when a picture is drawn: it is made of what this file defines
 State = Any  # an environment's own PyTreeNode
 
 
@@ -126,6 +128,4 @@ class Environment:
 
     def render(self, state: State, timestep: TimeStep, reveal: bool = False) -> Any:
         """The moment as a picture, a `popjax.render.Scene`; `reveal` shows what is hidden."""
-        from popjax.render import draw
-
-        return draw(self, state, timestep, reveal)
+        return pkgutil.resolve_name(DRAW)(self, state, timestep, reveal)

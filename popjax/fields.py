@@ -95,6 +95,19 @@ def one_of(owner: Any, field: str, words: Iterable[str]) -> None:
         raise ValueError(f"{_label(owner, field)} is {choice}, not {_shown(value)}")
 
 
+def instance(owner: Any, field: str, kind: type, example: str) -> None:
+    """`owner.field` is of that class."""
+    value = getattr(owner, field)
+    if not isinstance(value, kind):
+        raise ValueError(f"{_label(owner, field)} is a {example}, not {_shown(value)}")
+
+
+def check(owner: Any, field: str, fits: bool, rule: str) -> None:
+    """`owner.field` obeys a rule, which its range does not say."""
+    if not fits:
+        raise ValueError(f"{_label(owner, field)} {rule}, not {_shown(getattr(owner, field))}")
+
+
 def _set(owner: Any, field: str, value: Any) -> None:
     object.__setattr__(owner, field, value)  # the dataclass is frozen
 

@@ -10,13 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from popjax.core import Environment
-from popjax.envs.autoencode import Autoencode
-from popjax.envs.cartpole import CartPole
-from popjax.envs.concentration import Concentration
-from popjax.envs.higher_lower import HigherLower
-from popjax.envs.labyrinth import Labyrinth
-from popjax.envs.repeat_first import RepeatFirst
-from popjax.envs.repeat_previous import RepeatPrevious
+from popjax.families import family_of
 from popjax.fields import MOST_ROWS
 from popjax.spaces import Box, Discrete
 
@@ -56,22 +50,43 @@ def keys_of(env: Environment) -> Keys:
     >>> keys_of(popjax.make("BattleshipEasy")).read("2 7")
     [2, 7]
     """
+    keys = family_of(env).keys
+    return keys(env) if keys else by_space(env)
+
+
+def by_space(env: Environment) -> Keys:
+    """Numbers, as the action space has them."""
     space = env.action_space
-    if isinstance(env, Autoencode | RepeatFirst | RepeatPrevious):
-        return _named(SUITS, space.sizes)
-    if isinstance(env, HigherLower):
-        return _named(BETS, space.sizes)
-    if isinstance(env, CartPole):
-        return _named(PUSHES, space.sizes)
-    if isinstance(env, Labyrinth):
-        return _named(MOVES, space.sizes)
     if isinstance(space, Box):
         return _reals(space)
-    if isinstance(env, Concentration) and space.sizes // CARDS_A_ROW <= MOST_ROWS:
-        return _cards(space.sizes)
-    if space.shape == (2,):
-        return _places(space)
-    return _integers(space)
+    return _places(space) if space.shape == (2,) else _integers(space)
+
+
+def suits(env: Environment) -> Keys:
+    """The letter of a suit, where there are four; else the number of a kind."""
+    four = env.action_space.sizes == len(SUITS)
+    return _named(SUITS, env.action_space.sizes) if four else by_space(env)
+
+
+def bets(env: Environment) -> Keys:
+    """Higher or lower."""
+    return _named(BETS, env.action_space.sizes)
+
+
+def pushes(env: Environment) -> Keys:
+    """To the left or to the right."""
+    return _named(PUSHES, env.action_space.sizes)
+
+
+def moves(env: Environment) -> Keys:
+    """In one of four directions."""
+    return _named(MOVES, env.action_space.sizes)
+
+
+def table(env: Environment) -> Keys:
+    """A card on the table by row and column, as long as there are letters for the rows."""
+    size = env.action_space.sizes
+    return _cards(size) if -(-size // CARDS_A_ROW) <= MOST_ROWS else by_space(env)
 
 
 def _named(names: dict[str, tuple[int, str]], size: int) -> Keys:
@@ -124,15 +139,17 @@ def _places(space: Discrete) -> Keys:
 
 def _cards(size: int) -> Keys:
     """A card on the table by row and column, as the picture lays them out, or by its number."""
-    last = f"{chr(ord('a') + size // CARDS_A_ROW - 1)}{CARDS_A_ROW - 1}"
+    rows = -(-size // CARDS_A_ROW)
+    last = f"{chr(ord('a') + rows - 1)}{(size - 1) % CARDS_A_ROW}"
     explanation = f"a card by row and column, a0 to {last} (or by its number, 0 to {size - 1})"
 
     def read(word: str) -> int:
         place = _unlettered(word)
         if place == word:
             return _numbers(word, int, [0], [size - 1])[0]
-        row, column = _numbers(place, int, [0, 0], [size // CARDS_A_ROW - 1, CARDS_A_ROW - 1])
-        return CARDS_A_ROW * row + column
+        row, column = _numbers(place, int, [0, 0], [rows - 1, CARDS_A_ROW - 1])
+        number = CARDS_A_ROW * row + column
+        return _numbers(str(number), int, [0], [size - 1])[0]
 
     return Keys(explanation, False, read)
 

@@ -1,4 +1,4 @@
-"""Every environment by name: `FAMILIES`, `ENVS`, `make`."""
+"""Every environment by name: `FAMILIES`, `ENVS`, `make`, `register`."""
 
 from __future__ import annotations
 
@@ -7,40 +7,8 @@ import re
 from typing import Any
 
 from popjax.core import Environment
-from popjax.envs import (
-    autoencode,
-    battleship,
-    cartpole,
-    concentration,
-    count_recall,
-    higher_lower,
-    labyrinth,
-    minesweeper,
-    multiarmed_bandit,
-    pendulum,
-    repeat_first,
-    repeat_previous,
-)
+from popjax.families import FAMILIES, Family
 from popjax.words import nearest
-
-FAMILIES: dict[str, dict[str, Environment]] = {
-    "Autoencode": autoencode.LEVELS,
-    "Battleship": battleship.LEVELS,
-    "Concentration": concentration.LEVELS,
-    "CountRecall": count_recall.LEVELS,
-    "HigherLower": higher_lower.LEVELS,
-    "LabyrinthEscape": labyrinth.ESCAPE,
-    "LabyrinthExplore": labyrinth.EXPLORE,
-    "MineSweeper": minesweeper.LEVELS,
-    "MultiarmedBandit": multiarmed_bandit.LEVELS,
-    "NoisyPositionOnlyCartPole": cartpole.NOISY_POSITION_ONLY,
-    "NoisyPositionOnlyPendulum": pendulum.NOISY_POSITION_ONLY,
-    "PositionOnlyCartPole": cartpole.POSITION_ONLY,
-    "PositionOnlyPendulum": pendulum.POSITION_ONLY,
-    "RepeatFirst": repeat_first.LEVELS,
-    "RepeatPrevious": repeat_previous.LEVELS,
-    "VelocityOnlyCartPole": cartpole.VELOCITY_ONLY,
-}
 
 ENVS: dict[str, Environment] = {
     family + level: env for family, levels in FAMILIES.items() for level, env in levels.items()
@@ -68,7 +36,9 @@ def canonical(name: str) -> str:
         if short.startswith(other):
             short = ours + short.removeprefix(other)
             break
-    if short in FAMILIES:  # the reference's levelless ids are its Easy settings
+    if (
+        short in FAMILIES and short not in ENVS
+    ):  # the reference's levelless ids are its Easy settings
         short += "Easy"
     if short not in ENVS:
         raise ValueError(nearest(name, ENVS, "environment"))
@@ -81,7 +51,7 @@ def make(name: str, **changes: Any) -> Environment:
     The reference's ids and the names of the older JAX ports are understood too.
 
     >>> make("popgym-RepeatPreviousEasy-v0", k=8)
-    RepeatPrevious(num_decks=1, k=8)
+    RepeatPrevious(deck=Deck(kinds=4, each=13), k=8)
     """
     env = ENVS[canonical(name)]
     fields = [field.name for field in dataclasses.fields(env)]
@@ -89,3 +59,36 @@ def make(name: str, **changes: Any) -> Environment:
         if change not in fields:
             raise ValueError(nearest(change, fields, f"field of {name}"))
     return dataclasses.replace(env, **changes)
+
+
+def register(name: str, env: Environment, like: str | None = None) -> Environment:
+    """Makes an environment of one's own known by that name, and returns it.
+
+    Its family is `env.name`. One that is known already lends its players, floor, scene, words and
+    facts, as a card game of another deck needs; so does the family `like` to a new one. Without
+    either there is a random player, and nothing else is assumed. Scores are known for the 48 ids
+    alone. To register an equal environment again changes nothing; a name that another one has, an
+    unknown family and an impossible name are a ValueError.
+
+    >>> from popjax import Deck
+    >>> env = register("RepeatPreviousTiny", make("RepeatPreviousEasy", deck=Deck(4, 4), k=3))
+    >>> make("RepeatPreviousTiny").max_steps
+    15
+    """
+    if not isinstance(env, Environment):
+        raise ValueError(f"{name} is a popjax.Environment, not {type(env).__name__}")
+    if not re.fullmatch(r"[A-Za-z]\w*", name):
+        raise ValueError(f"a name of an environment is letters, digits and _, not {name!r}")
+    if ENVS.get(name, env) != env:
+        raise ValueError(f"another environment is called {name}")
+    if like is not None and like not in FAMILIES:
+        raise ValueError(nearest(like, FAMILIES, "family"))
+    own = FAMILIES.get(env.name)
+    if own is not None and like not in (None, env.name):
+        raise ValueError(f"the family {env.name} is known already: it cannot be like {like}")
+    if own is None:
+        parts = vars(FAMILIES[like]) if like else {}
+        level = name.removeprefix(env.name)
+        FAMILIES[env.name] = Family(**{**parts, "levels": {level: env}})
+    ENVS[name] = env
+    return env

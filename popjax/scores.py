@@ -35,7 +35,8 @@ import jax
 import numpy as np
 
 from popjax.entries import Entries, read_entries, write_entries
-from popjax.players import KINDS, PLAYERS, make_player, play
+from popjax.families import family_of
+from popjax.players import KINDS, make_player, play
 from popjax.registry import ENVS, canonical
 
 TABLE = Path(__file__).with_name("scores.json")
@@ -170,7 +171,7 @@ def main(arguments: list[str] | None = None) -> None:
     line = "{:30} {:10} {:>9} {:>7}   {:>9} {:>7}   {}".format
     print(line("environment", "kind", "measured", "± s.e.", "stored", "± s.e.", "player"))
     for name, kind in itertools.product(names, options.kinds):
-        if kind != "random" and ENVS[name].name not in PLAYERS:
+        if kind != "random" and family_of(ENVS[name]).players is None:
             print(line(name, kind, *4 * [""], "no player yet"))
             continue
         entry = measure(name, kind, options.episodes, options.seed)

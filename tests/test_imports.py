@@ -15,7 +15,7 @@ FOLDERS = ("results", "train", "reports", "bench", "search", "sweep", "bridge", 
 """Of experiments: each may import those before it."""
 STUDIES = ("same_deck", "verdict", "factorial", "loop", "forgetting", "compare")
 """Of experiments/bridge: none imports another."""
-NO_CIRCLES = ("agents", "experiments")
+NO_CIRCLES = ("popjax", "agents", "experiments")
 
 
 def names_imported(path):

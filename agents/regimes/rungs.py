@@ -21,11 +21,11 @@ from agents import supervision
 from agents.lm import outputs_along
 from agents.nats import expected_nats, label_nats, token_log_probs
 from agents.networks import LanguageModel
-from agents.positions import REWARDS_ARE_VERDICTS
 from agents.regimes.choices import log_probs, of, sizes_of
 from agents.regimes.data import Batch
 from agents.regimes.signals import Terms, over_group, over_others
 from popjax.core import Environment
+from popjax.families import family_of
 from popjax.tokens import target_of
 
 
@@ -198,7 +198,8 @@ def axes(
         told -= jnp.sum(jnp.where(batch.labelled, of(pi, batch.label), 0.0))
     if regime.says:
         tokens += jnp.sum(counts(regime, batch))
-        known = regime.needs_label or regime.says == "token" or env.name in REWARDS_ARE_VERDICTS
+        paid = family_of(env).rewards_are_verdicts
+        known = regime.needs_label or regime.says == "token" or paid
         nats = judged_nats(env, regime, batch, logits, policy) if known else (jnp.nan, jnp.nan)
         expected, told = expected + nats[0], told + nats[1]
     return {

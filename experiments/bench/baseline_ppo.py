@@ -40,7 +40,7 @@ class ShuffledRepeatPrevious(RepeatPrevious):
     """The same task with its deck laid out and shuffled whole at a reset."""
 
     def reset(self, key):
-        cards = jax.random.permutation(key, jnp.tile(jnp.arange(4), self.num_cards // 4))
+        cards = jax.random.permutation(key, jnp.tile(jnp.arange(self.deck.kinds), self.deck.each))
         return Deck(cards, jnp.int32(1)), first(cards[0])
 
     def transition(self, key, state, action):
@@ -54,7 +54,7 @@ class ShuffledRepeatPrevious(RepeatPrevious):
 def plain(env: Environment) -> Environment:
     """The environment as other ports have it."""
     if type(env) is RepeatPrevious:
-        return ShuffledRepeatPrevious(env.num_decks, env.k)
+        return ShuffledRepeatPrevious(env.deck, env.k)
     return env
 
 

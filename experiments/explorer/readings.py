@@ -22,14 +22,13 @@ from experiments.bridge.measures.retention import features_along
 from experiments.explorer.pairs import Pair, agent_player
 from experiments.explorer.record import (
     action_numbers,
-    action_words,
     reference_along,
     thousandths,
-    token_words,
 )
 from popjax.floors import log_probs_along, make_law
 from popjax.players import Episodes, play
 from popjax.tokens import target_of
+from popjax.tokens.words import words_of
 
 EPISODES, ITERATIONS = 512, 240
 RIDGE = 0.5  # on the sum of squared weights, beside the sum of the losses
@@ -49,8 +48,8 @@ def readings(pair: Pair, episodes: Episodes, key: jax.Array) -> list[dict[str, A
     here = {name: _features(costume, episodes) for name, costume in sources.items()}
     found = []
     for about, truth, words in (
-        ("the right answer, which acting needs", _right, action_words(env)),
-        ("the law of what comes next, which predicting needs", _law, token_words(env)),
+        ("the right answer, which acting needs", _right, words_of(env).actions()),
+        ("the law of what comes next, which predicting needs", _law, words_of(env).tokens()),
     ):
         target, where = truth(env, many, key_reference)
         half = EPISODES // 2
@@ -86,7 +85,7 @@ def _right(env, episodes, key):
     T = len(episodes.reward)
     can = jax.vmap(lambda obs, t: jax.vmap(lambda o: answerable(env, o, t))(obs))
     where = np.asarray(can(episodes.obs, jnp.arange(T)) & episodes.valid)
-    return np.eye(len(action_words(env)))[action_numbers(env, action)], where
+    return np.eye(len(words_of(env).actions()))[action_numbers(env, action)], where
 
 
 def _law(env, episodes, key):

@@ -21,92 +21,25 @@ from agents.regimes.choices import log_probs, sizes_of
 from experiments.explorer.pairs import Pair, TrainedModel, agent_player, policy_along
 from popjax import ENVS, floors, render
 from popjax.core import Environment, TimeStep
-from popjax.envs.concentration import Concentration
-from popjax.envs.labyrinth import Labyrinth
-from popjax.envs.minesweeper import MineSweeper
-from popjax.floors import FLOORS, log_probs_along, make_law
+from popjax.floors import has_law, log_probs_along, make_law
 from popjax.players import Episodes, make_player, play
 from popjax.players.follow import follow
 from popjax.scores import scores
 from popjax.spaces import Box
-from popjax.tokens import Vocabulary, target_of
-from popjax.tokens.words import KINDS, SQUARES, observation_word
-
-GLYPHS = "·█SG?"  # of the squares of a maze: free, wall, start, goal, hidden
-
-
-def action_words(env: Environment) -> list[str]:
-    """One for each action; nine torques stand for all of them."""
-    vocabulary = Vocabulary(env)
-    at = vocabulary.action_ids
-    return list(vocabulary.words[at : at + vocabulary.num_actions])
+from popjax.tokens import target_of
+from popjax.tokens.levels import levels_of
+from popjax.tokens.words import words_of
 
 
 def action_numbers(env: Environment, action: np.ndarray) -> np.ndarray:
-    """Which of those words: `[...]` int."""
-    vocabulary = Vocabulary(env)
-    return np.asarray(vocabulary.of_action(action)) - vocabulary.action_ids
-
-
-def token_words(env: Environment) -> list[str]:
-    """One for each value of a component of the token that is predicted; bins have numbers.
-
-    >>> import popjax
-    >>> token_words(popjax.make("MultiarmedBanditEasy"))
-    ['refused', 'paid']
-    """
-    size = target_of(env).sizes[0]
-    if isinstance(env, Concentration):
-        return list(KINDS[env.num_kinds])
-    if isinstance(env, MineSweeper):
-        return [
-            f"{value // 2}, a mine" if value % 2 else f"{value // 2} around"
-            for value in range(size)
-        ]
-    if isinstance(env, Labyrinth):
-        return list(SQUARES)
-    if isinstance(env.observation_space, Box):
-        return [str(value) for value in range(size)]
-    vocabulary = Vocabulary(env)
-    return [observation_word(vocabulary, 0, value) for value in range(size)]
-
-
-def component_words(env: Environment) -> list[str]:
-    """What each component of the token is called; one component needs no name."""
-    vocabulary = Vocabulary(env)
-    size = len(target_of(env).sizes)
-    if size == 1 and not isinstance(env.observation_space, Box):
-        return [""]
-    if isinstance(env, Labyrinth):
-        return [f"row {i // 3 + 1}, column {i % 3 + 1}" for i in range(size)]
-    return [observation_word(vocabulary, i, 0).rpartition(" bin")[0] for i in range(size)]
+    """Which of the words of actions: `[...]` int."""
+    return np.asarray(levels_of(env).to_number(action))
 
 
 def seen_words(env: Environment, episodes: Episodes, steps: int) -> list[str]:
     """The first observation and the `steps` answers to the actions of the first episode."""
-    tokens = np.asarray(target_of(env).tokens(episodes))[:steps, 0]
-    return [first_word(env, episodes), *(_word(env, token) for token in tokens)]
-
-
-def first_word(env: Environment, episodes: Episodes) -> str:
-    """What the first observation shows."""
-    if isinstance(env, Concentration):
-        return "all face down"
-    if isinstance(env, MineSweeper):
-        return "all closed"
-    vocabulary = Vocabulary(env)
-    written = np.asarray(vocabulary.of_obs(episodes.obs[:1, :1], True))[0, 0]
-    return _word(env, written - np.array(vocabulary.observation_ids))
-
-
-def _word(env: Environment, token: np.ndarray) -> str:
-    if isinstance(env, Labyrinth):
-        rows = np.reshape([GLYPHS[square] for square in token], (3, 3))
-        return " ".join("".join(row) for row in rows)
-    if isinstance(env.observation_space, Box):
-        names = component_words(env)
-        return ", ".join(f"{name} {value}" for name, value in zip(names, token, strict=True))
-    return token_words(env)[token[0]]
+    words, tokens = words_of(env), np.asarray(target_of(env).tokens(episodes))[:steps, 0]
+    return [words.first(episodes.obs[0, 0]), *(words.token(token) for token in tokens)]
 
 
 HEAD = 3  # lines of an SVG document before its shapes: the element, its title, the background
@@ -186,15 +119,15 @@ def record(env_id: str, seed: int, pair: Pair | None = None) -> tuple[dict[str, 
         "return": round(float(episodes.returns[0]), 4),
         "scene": drawn(env, shown, steps),
         "seen": seen_words(env, shown, steps),
-        "acts": action_words(env),
+        "acts": words_of(env).actions(),
         "did": action_numbers(env, shown.action)[:, 0].tolist(),
         **torques(env, shown),
         "reference": action_numbers(env, right)[:, 0].tolist(),
         "judged": np.asarray(can).astype(int).tolist(),
         "reward": [round(float(r), 4) for r in shown.reward[:, 0]],
         "token": {
-            "components": component_words(env),
-            "words": token_words(env),
+            "components": words_of(env).components(),
+            "words": words_of(env).tokens(),
             "came": np.asarray(target_of(env).tokens(shown))[:, 0].tolist(),
             "uniform": round(float(np.log(target_of(env).sizes).sum()), 4),
         },
@@ -228,7 +161,8 @@ def chances(env: Environment, outputs: np.ndarray, squash: bool = False) -> np.n
     the torques that it is nearest to."""
     if not isinstance(env.action_space, Box):
         return np.exp(np.asarray(log_probs(sizes_of(env), jnp.asarray(outputs))))
-    levels = np.linspace(env.action_space.low[0], env.action_space.high[0], len(action_words(env)))
+    low, high = env.action_space.low[0], env.action_space.high[0]
+    levels = np.linspace(low, high, levels_of(env).num_values)
     between = (levels[1:] + levels[:-1]) / 2
     return np.asarray(shares(env.action_space, jnp.asarray(outputs), between, squash))
 
@@ -242,7 +176,7 @@ def predicting(model: TrainedModel, episodes: Episodes) -> dict[str, Any]:
 
 def exact(env: Environment, episodes: Episodes) -> dict[str, Any] | None:
     """The same under the law of `popjax.floors`; None where there is none to compute."""
-    if not hasattr(FLOORS[env.name], "law"):
+    if not has_law(env):
         return None
     law = make_law(env)
     joint, number = log_probs_along(law, episodes.replace(state=None, next_state=None))

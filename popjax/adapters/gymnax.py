@@ -200,7 +200,7 @@ def register_with_gymnax(prefix: str = "") -> list[str]:
     >>> names = register_with_gymnax("popjax/")
     >>> env, params = gymnax.make("popjax/RepeatPreviousEasy", k=8)
     >>> env.env
-    RepeatPrevious(num_decks=1, k=8)
+    RepeatPrevious(deck=Deck(kinds=4, each=13), k=8)
     """
     names = {prefix + env_id: env_id for env_id in registry.ENVS}
     for name in names.keys() - _registered:

@@ -15,7 +15,7 @@ from popjax.core import Environment, first, then
 from popjax.spaces import Discrete
 
 NONE = -1  # no card
-MOST_DECKS = 20  # so that ties in `shuffled` are rarer than one board in 8,000
+MOST_CARDS = 1040  # so that ties in `shuffled` are rarer than one board in 8,000
 
 
 def shuffled(key: Key[Array, ""], kinds: int, num_cards: int) -> Int[Array, " n"]:
@@ -55,25 +55,26 @@ class Concentration(Environment):
         card turned in it.
     End: terminated when all pairs are found, truncated after T = 2 n steps; both may be true.
     Differs from the reference in: nothing.
-    Fields: num_decks from 1 to 20; kind colors, suits or ranks.
+    Fields: deck, of an even number of each kind, at most 1,040 cards.
     """
 
     needs_previous_action = True
 
-    num_decks: int = 1
-    kind: str = "colors"
+    deck: cards.Deck = cards.COLORS
 
     def __post_init__(self):
-        fields.whole(self, "num_decks", 1, MOST_DECKS)
-        fields.one_of(self, "kind", cards.KINDS)
+        fields.instance(self, "deck", cards.Deck, "cards.Deck(kinds, each)")
+        pairs = self.deck.each % 2 == 0 and self.deck.num_cards <= MOST_CARDS
+        rule = f"has an even number of each kind and at most {MOST_CARDS:,} cards"
+        fields.check(self, "deck", pairs, rule)
 
     @property
     def num_cards(self) -> int:
-        return cards.CARDS * self.num_decks
+        return self.deck.num_cards
 
     @property
     def num_kinds(self) -> int:
-        return cards.KINDS[self.kind]
+        return self.deck.kinds
 
     @property
     def max_steps(self) -> int:
@@ -128,7 +129,7 @@ class Concentration(Environment):
 
 
 LEVELS = {
-    "Easy": Concentration(num_decks=1, kind="colors"),
-    "Medium": Concentration(num_decks=2, kind="colors"),
-    "Hard": Concentration(num_decks=1, kind="ranks"),
+    "Easy": Concentration(deck=cards.COLORS),
+    "Medium": Concentration(deck=cards.decks(cards.COLORS, 2)),
+    "Hard": Concentration(deck=cards.RANKS),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import jax.numpy as jnp
 from flax import struct
@@ -33,27 +32,25 @@ class CountRecall(Environment):
     Reward: +-1 / (n - 1) for n cards a deck, so a perfect player earns 1.
     End: terminated when the last card is dealt, after n - 1 steps.
     Differs from the reference in: nothing (before its release 1.0.7 the count m was missing).
-    Fields: num_decks from 1 to 1,260; kinds colors, suits or ranks.
+    Fields: deck, any.
     """
 
-    num_decks: int = 1
-    kinds: Literal["colors", "suits", "ranks"] = "colors"
+    deck: cards.Deck = cards.COLORS
 
     def __post_init__(self):
-        fields.whole(self, "num_decks", 1, cards.MOST_DECKS)
-        fields.one_of(self, "kinds", cards.KINDS)
+        fields.instance(self, "deck", cards.Deck, "cards.Deck(kinds, each)")
 
     @property
     def num_kinds(self) -> int:
-        return cards.KINDS[self.kinds]
+        return self.deck.kinds
 
     @property
     def num_cards(self) -> int:
-        return cards.CARDS * self.num_decks
+        return self.deck.num_cards
 
     @property
     def cards_of_a_kind(self) -> int:
-        return self.num_cards // self.num_kinds
+        return self.deck.each
 
     @property
     def max_steps(self) -> int:
@@ -68,7 +65,7 @@ class CountRecall(Environment):
         return Discrete(self.cards_of_a_kind + 1)
 
     def reset(self, key):
-        deck = cards.full_deck(self.num_kinds, self.num_decks)
+        deck = self.deck.new()
         decks, shown = cards.deal(key, jnp.stack([deck, deck]))
         return State(decks=decks, shown=shown), first(shown)
 
@@ -87,7 +84,7 @@ class CountRecall(Environment):
 
 
 LEVELS = {
-    "Easy": CountRecall(num_decks=1, kinds="colors"),
-    "Medium": CountRecall(num_decks=2, kinds="suits"),
-    "Hard": CountRecall(num_decks=4, kinds="ranks"),
+    "Easy": CountRecall(deck=cards.COLORS),
+    "Medium": CountRecall(deck=cards.decks(cards.SUITS, 2)),
+    "Hard": CountRecall(deck=cards.decks(cards.RANKS, 4)),
 }

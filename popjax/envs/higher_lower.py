@@ -16,9 +16,10 @@ HIGHER, LOWER = 0, 1
 
 
 class State(struct.PyTreeNode):
-    """deck: `[13]` the ranks still to come, as running totals. rank: `[]` the card on the table."""
+    """deck: `[kinds]` the ranks still to come, as running totals.
+    rank: `[]` the card on the table."""
 
-    deck: Int[Array, "13"]
+    deck: Int[Array, " kinds"]
     rank: Int[Array, ""]
 
 
@@ -31,17 +32,17 @@ class HigherLower(Environment):
     Reward: +-1 / n for n cards; 0 if the next card has the same rank.
     End: terminated when the last card is dealt, after n - 1 steps.
     Differs from the reference in: nothing.
-    Fields: num_decks from 1 to 1,260.
+    Fields: deck, any.
     """
 
-    num_decks: int = 1
+    deck: cards.Deck = cards.RANKS
 
     def __post_init__(self):
-        fields.whole(self, "num_decks", 1, cards.MOST_DECKS)
+        fields.instance(self, "deck", cards.Deck, "cards.Deck(kinds, each)")
 
     @property
     def num_cards(self) -> int:
-        return cards.CARDS * self.num_decks
+        return self.deck.num_cards
 
     @property
     def max_steps(self) -> int:
@@ -49,14 +50,14 @@ class HigherLower(Environment):
 
     @property
     def observation_space(self) -> Discrete:
-        return Discrete(13)
+        return Discrete(self.deck.kinds)
 
     @property
     def action_space(self) -> Discrete:
         return Discrete(2)
 
     def reset(self, key):
-        deck, rank = cards.deal(key, cards.full_deck(13, self.num_decks))
+        deck, rank = cards.deal(key, self.deck.new())
         return State(deck=deck, rank=rank), first(rank)
 
     def transition(self, key, state, action):
@@ -66,12 +67,12 @@ class HigherLower(Environment):
         return State(deck=deck, rank=rank), then(rank, reward, terminated=cards.left(deck) == 0)
 
     def markov_state(self, state):
-        """`[13]`: the share of each rank that was shown."""
-        return 1 - cards.counts(state.deck) / (self.num_cards // 13)
+        """`[kinds]`: the share of each rank that was shown."""
+        return 1 - cards.counts(state.deck) / self.deck.each
 
 
 LEVELS = {
-    "Easy": HigherLower(num_decks=1),
-    "Medium": HigherLower(num_decks=2),
-    "Hard": HigherLower(num_decks=3),
+    "Easy": HigherLower(deck=cards.RANKS),
+    "Medium": HigherLower(deck=cards.decks(cards.RANKS, 2)),
+    "Hard": HigherLower(deck=cards.decks(cards.RANKS, 3)),
 }

@@ -14,10 +14,10 @@ from popjax.spaces import Discrete
 
 
 class State(struct.PyTreeNode):
-    """deck: `[4]` the suits still to come, as running totals.
+    """deck: `[kinds]` the suits still to come, as running totals.
     asked: `[]` the suit of the first card."""
 
-    deck: Int[Array, "4"]
+    deck: Int[Array, " kinds"]
     asked: Int[Array, ""]
 
 
@@ -30,17 +30,17 @@ class RepeatFirst(Environment):
     Reward: +-1 / (n - 1) for n cards, so a perfect player earns 1.
     End: terminated when the last card is dealt, after n - 1 steps.
     Differs from the reference in: nothing.
-    Fields: num_decks from 1 to 1,260.
+    Fields: deck, any.
     """
 
-    num_decks: int = 1
+    deck: cards.Deck = cards.SUITS
 
     def __post_init__(self):
-        fields.whole(self, "num_decks", 1, cards.MOST_DECKS)
+        fields.instance(self, "deck", cards.Deck, "cards.Deck(kinds, each)")
 
     @property
     def num_cards(self) -> int:
-        return cards.CARDS * self.num_decks
+        return self.deck.num_cards
 
     @property
     def max_steps(self) -> int:
@@ -48,14 +48,14 @@ class RepeatFirst(Environment):
 
     @property
     def observation_space(self) -> Discrete:
-        return Discrete(4)
+        return Discrete(self.deck.kinds)
 
     @property
     def action_space(self) -> Discrete:
-        return Discrete(4)
+        return Discrete(self.deck.kinds)
 
     def reset(self, key):
-        deck, suit = cards.deal(key, cards.full_deck(4, self.num_decks))
+        deck, suit = cards.deal(key, self.deck.new())
         return State(deck=deck, asked=suit), first(suit)
 
     def transition(self, key, state, action):
@@ -64,13 +64,13 @@ class RepeatFirst(Environment):
         return state.replace(deck=deck), then(suit, reward, terminated=cards.left(deck) == 0)
 
     def markov_state(self, state):
-        """`[5]`: the first suit, and the share of each suit that is still to come."""
-        to_come = cards.counts(state.deck) / (self.num_cards // 4)
+        """`[1 + kinds]`: the first suit, and the share of each suit that is still to come."""
+        to_come = cards.counts(state.deck) / self.deck.each
         return jnp.concatenate([state.asked[None].astype(jnp.float32), to_come])
 
 
 LEVELS = {
-    "Easy": RepeatFirst(num_decks=1),
-    "Medium": RepeatFirst(num_decks=8),
-    "Hard": RepeatFirst(num_decks=16),
+    "Easy": RepeatFirst(deck=cards.SUITS),
+    "Medium": RepeatFirst(deck=cards.decks(cards.SUITS, 8)),
+    "Hard": RepeatFirst(deck=cards.decks(cards.SUITS, 16)),
 }

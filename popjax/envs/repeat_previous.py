@@ -14,9 +14,10 @@ from popjax.spaces import Discrete
 
 
 class State(struct.PyTreeNode):
-    """deck: `[4]` the suits still to come, as running totals. hand: the newest k suits, packed."""
+    """deck: `[kinds]` the suits still to come, as running totals.
+    hand: the newest k suits, packed."""
 
-    deck: Int[Array, "4"]
+    deck: Int[Array, " kinds"]
     hand: UInt32[Array, " words"]
 
 
@@ -30,20 +31,20 @@ class RepeatPrevious(Environment):
     Reward: +-1 / (n - k) for n cards, so a perfect player earns 1; 0 while fewer than k are out.
     End: terminated when the last card is dealt, after n - 1 steps.
     Differs from the reference in: nothing.
-    Fields: num_decks from 1 to 1,260; k from 1 to n - 1.
+    Fields: deck, any; k from 1 to n - 1.
     """
 
-    num_decks: int = 1
+    deck: cards.Deck = cards.SUITS
     k: int = 4
 
     def __post_init__(self):
-        fields.whole(self, "num_decks", 1, cards.MOST_DECKS)
+        fields.instance(self, "deck", cards.Deck, "cards.Deck(kinds, each)")
         with_cards = f"with {self.num_cards} cards"
         fields.whole(self, "k", 1, self.num_cards - 1, with_cards)
 
     @property
     def num_cards(self) -> int:
-        return cards.CARDS * self.num_decks
+        return self.deck.num_cards
 
     @property
     def max_steps(self) -> int:
@@ -51,35 +52,43 @@ class RepeatPrevious(Environment):
 
     @property
     def observation_space(self) -> Discrete:
-        return Discrete(4)
+        return Discrete(self.deck.kinds)
 
     @property
     def action_space(self) -> Discrete:
-        return Discrete(4)
+        return Discrete(self.deck.kinds)
 
     def reset(self, key):
-        deck, suit = cards.deal(key, cards.full_deck(4, self.num_decks))
-        return State(deck=deck, hand=cards.push(cards.empty_hand(self.k), suit)), first(suit)
+        deck, suit = cards.deal(key, self.deck.new())
+        return State(
+            deck=deck,
+            hand=cards.push(cards.empty_hand(self.k, self.deck.bits), suit, self.deck.bits),
+        ), first(suit)
 
     def transition(self, key, state, action):
         dealt = self.num_cards - cards.left(state.deck)
-        asked = cards.peek(state.hand, self.k - 1)
+        asked = cards.peek(state.hand, self.k - 1, self.deck.bits)
         verdict = jnp.where(action == asked, 1.0, -1.0) / (self.num_cards - self.k)
         deck, suit = cards.deal(key, state.deck)
-        state = State(deck=deck, hand=cards.push(state.hand, suit))
+        state = State(deck=deck, hand=cards.push(state.hand, suit, self.deck.bits))
         reward = jnp.where(dealt >= self.k, verdict, 0.0)
         return state, then(suit, reward, terminated=cards.left(deck) == 0)
 
     def markov_state(self, state):
-        """`[k + 4]`: the newest k suits, oldest first (0 before the first), and the share of each
-        suit that is still to come."""
-        suits = cards.unpack(state.hand, self.k)[::-1]
-        to_come = cards.counts(state.deck) / (self.num_cards // 4)
+        """`[k + kinds]`: the newest k suits, oldest first (0 before the first), and the share of
+        each suit that is still to come."""
+        suits = cards.unpack(state.hand, self.k, self.deck.bits)[::-1]
+        to_come = cards.counts(state.deck) / self.deck.each
         return jnp.concatenate([suits.astype(jnp.float32), to_come])
 
 
 LEVELS = {
-    "Easy": RepeatPrevious(num_decks=1, k=4),
-    "Medium": RepeatPrevious(num_decks=2, k=32),
-    "Hard": RepeatPrevious(num_decks=3, k=64),
+    "Easy": RepeatPrevious(deck=cards.SUITS, k=4),
+    "Medium": RepeatPrevious(deck=cards.decks(cards.SUITS, 2), k=32),
+    "Hard": RepeatPrevious(deck=cards.decks(cards.SUITS, 3), k=64),
 }
+
+
+def answerable(env: RepeatPrevious, obs, t):
+    """`[]` bool, k cards are out."""
+    return jnp.asarray(t) >= env.k - 1

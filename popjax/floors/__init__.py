@@ -9,16 +9,17 @@ floor, floor_table: the floors of all environments (`python -m popjax.floors`).
 """
 
 from popjax.floors.base import Law, log_probs_along, surprise
-from popjax.floors.families import FLOORS, code_lengths, make_law
+from popjax.floors.laws import code_lengths, floor_of, has_law, make_law
 from popjax.floors.table import Floor, floor, floor_table
 
 __all__ = [
-    "FLOORS",
     "Floor",
     "Law",
     "code_lengths",
     "floor",
+    "floor_of",
     "floor_table",
+    "has_law",
     "log_probs_along",
     "make_law",
     "surprise",

@@ -24,7 +24,7 @@ from popjax.envs.minesweeper import MineSweeper
 from popjax.floors.base import Law
 from popjax.players.battleship import chance_of_ship
 
-POLICY_MATTERS, BOUND = True, ""
+BOUND = ""
 MOST_FLEETS = 200_000
 LEAST_CHANCE = 1e-3  # that the inexact law gives to what it deems impossible
 

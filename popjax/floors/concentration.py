@@ -15,7 +15,7 @@ from popjax.envs.concentration import Concentration
 from popjax.floors.base import Law
 from popjax.floors.decks import log_share, orders
 
-POLICY_MATTERS, BOUND = True, ""
+BOUND = ""
 
 
 class ConcentrationLaw(Law):
@@ -35,7 +35,7 @@ class ConcentrationLaw(Law):
     def log_probs(self, belief, action):
         kinds = np.arange(self.env.num_kinds)
         seen = jnp.sum(belief[:, None] == kinds, axis=0)
-        unseen = self.env.num_cards // self.env.num_kinds - seen
+        unseen = self.env.deck.each - seen
         known = belief[action] < self.env.num_kinds
         return jnp.where(known, jnp.log(1.0 * (kinds == belief[action])), log_share(unseen))
 

@@ -28,7 +28,7 @@ from popjax.envs import cartpole, pendulum
 from popjax.floors.base import Law
 from popjax.spaces import Discrete
 
-POLICY_MATTERS, BOUND = True, f"particle filter on {NUM_BINS} bins a component"
+BOUND = f"particle filter on {NUM_BINS} bins a component"
 ROUGHENING = 0.2  # times the cloud's extent and its size to the power -1 / dimensions
 DOUBT = 1e-3  # the share of the uniform law in the mix
 LEAST_SHAKE = {2: (0.01, 0.05), 4: (3e-4, 3e-3, 1.5e-4, 3e-3)}  # less, and it loses the track

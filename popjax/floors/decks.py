@@ -20,7 +20,7 @@ from popjax.envs.autoencode import PLAY, WATCH, Autoencode
 from popjax.envs.count_recall import CountRecall
 from popjax.floors.base import Law
 
-POLICY_MATTERS, BOUND = False, ""
+BOUND = ""
 
 
 class DeckLaw(Law):
@@ -33,7 +33,7 @@ class DeckLaw(Law):
 
     def begin(self, obs):
         kinds = np.arange(self.num_tokens)
-        return jnp.int32(self.env.num_cards // self.num_tokens) - (kinds == obs)
+        return jnp.int32(self.env.deck.each) - (kinds == obs)
 
     def log_probs(self, belief, action):
         return log_share(belief)
@@ -50,48 +50,49 @@ class TwoDecksLaw(Law):
 
     @property
     def num_tokens(self):
-        return self.env.num_kinds**2
+        return self.env.deck.kinds**2
 
     def begin(self, obs):
-        kinds = np.arange(self.env.num_kinds)
-        return jnp.int32(self.env.cards_of_a_kind) - (kinds == obs[:, None])
+        kinds = np.arange(self.env.deck.kinds)
+        return jnp.int32(self.env.deck.each) - (kinds == obs[:, None])
 
     def log_probs(self, belief, action):
         card, query = log_share(belief)
         return (card[:, None] + query).reshape(-1)
 
     def token(self, action, timestep):
-        return timestep.obs[0] * self.env.num_kinds + timestep.obs[1]
+        return timestep.obs[0] * self.env.deck.kinds + timestep.obs[1]
 
     def update(self, belief, action, token):
-        shown = jnp.stack(jnp.divmod(token, self.env.num_kinds))
-        return jnp.maximum(belief - (np.arange(self.env.num_kinds) == shown[:, None]), 0)
+        shown = jnp.stack(jnp.divmod(token, self.env.deck.kinds))
+        return jnp.maximum(belief - (np.arange(self.env.deck.kinds) == shown[:, None]), 0)
 
 
 class WatchedDeckLaw(Law):
-    """Autoencode: the token is mode * 4 + suit. The mode turns to PLAY with the last card; after
-    that nothing is dealt and nothing is in doubt."""
+    """Autoencode: the token is mode * kinds + suit. The mode turns to PLAY with the last card;
+    after that nothing is dealt and nothing is in doubt."""
 
     env: Autoencode
 
     @property
     def num_tokens(self):
-        return 8
+        return 2 * self.env.deck.kinds
 
     def begin(self, obs):
-        return jnp.int32(self.env.num_cards // 4) - (np.arange(4) == obs[1])
+        return jnp.int32(self.env.deck.each) - (np.arange(self.env.deck.kinds) == obs[1])
 
     def log_probs(self, belief, action):
         left = jnp.sum(belief)
-        suit = jnp.where(left > 0, log_share(belief), jnp.log(jnp.eye(4)[0]))
+        suit = jnp.where(left > 0, log_share(belief), jnp.log(jnp.eye(self.env.deck.kinds)[0]))
         mode = jnp.where(left > 1, jnp.log(jnp.eye(2)[WATCH]), jnp.log(jnp.eye(2)[PLAY]))
         return (mode[:, None] + suit).reshape(-1)
 
     def token(self, action, timestep):
-        return timestep.obs[0] * 4 + timestep.obs[1]
+        return timestep.obs[0] * self.env.deck.kinds + timestep.obs[1]
 
     def update(self, belief, action, token):
-        return jnp.maximum(belief - (np.arange(4) == token % 4), 0)
+        kinds = self.env.deck.kinds
+        return jnp.maximum(belief - (np.arange(kinds) == token % kinds), 0)
 
 
 def log_share(counts: Int[Array, "... kinds"]) -> Float[Array, "... kinds"]:
@@ -115,9 +116,8 @@ def orders(num_cards: int, num_kinds: int) -> float:
     return math.lgamma(num_cards + 1) - num_kinds * math.lgamma(num_cards // num_kinds + 1)
 
 
-def _decks_and_kinds(env) -> tuple[int, int]:
-    kinds = np.ravel(env.observation_space.sizes)[-1].item()
-    return (2 if isinstance(env, CountRecall) else 1), kinds
+def _num_decks(env) -> int:
+    return 2 if isinstance(env, CountRecall) else 1
 
 
 def nats_per_episode(env) -> float:
@@ -127,22 +127,24 @@ def nats_per_episode(env) -> float:
     >>> round(nats_per_episode(popjax.make("CountRecallHard")), 3)
     1008.994
     """
-    num_decks, num_kinds = _decks_and_kinds(env)
-    return num_decks * (orders(env.num_cards, num_kinds) - math.log(num_kinds))
+    deck = env.deck
+    return _num_decks(env) * (orders(deck.num_cards, deck.kinds) - math.log(deck.kinds))
 
 
 def without_memory(env) -> float:
     """Nats an episode for a predictor that sees nothing but the card on the table, and the clock:
     the next is any other of the deck."""
-    num_decks, num_kinds = _decks_and_kinds(env)
-    return num_decks * (env.num_cards - 1) * entropy_after_one(env.num_cards, num_kinds)
+    deck = env.deck
+    nats = entropy_after_one(deck.num_cards, deck.kinds)
+    return _num_decks(env) * (deck.num_cards - 1) * nats
 
 
 def entropy_after_one(num_cards: int, num_kinds: int) -> float:
     """Of a card of a deck, given one other."""
     each = num_cards // num_kinds
     same, other = (each - 1) / (num_cards - 1), each / (num_cards - 1)
-    return -same * math.log(same) - (num_kinds - 1) * other * math.log(other)
+    certain = same * math.log(same) if same else 0.0
+    return -certain - (num_kinds - 1) * other * math.log(other)
 
 
 def entropies(num_cards: int, num_kinds: int) -> Float[np.ndarray, " steps"]:

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 
 from popjax.envs.labyrinth import Labyrinth
 
-POLICY_MATTERS, BOUND = True, "every square by itself"
+BOUND = "every square by itself"
 UNFINISHED = 1e-3  # the chance it gives to a cell that was left walled up: rarer, but not ruled out
 
 

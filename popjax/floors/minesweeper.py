@@ -27,7 +27,7 @@ from popjax.floors.base import Law
 from popjax.floors.battleship import to_cell
 from popjax.players.mine_chances import Classes, places, touching, ways_to_place
 
-POLICY_MATTERS, BOUND = True, ""
+BOUND = ""
 
 
 class Told(struct.PyTreeNode):

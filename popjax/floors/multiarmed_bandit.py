@@ -14,7 +14,7 @@ import scipy  # its parts load when they are used: stats takes half a second
 from popjax.envs.multiarmed_bandit import MultiarmedBandit
 from popjax.floors.base import Law
 
-POLICY_MATTERS, BOUND = True, ""
+BOUND = ""
 
 
 class BanditLaw(Law):

@@ -19,7 +19,8 @@ import jax
 import numpy as np
 
 from popjax.entries import Entries, read_entries, write_entries
-from popjax.floors.families import FLOORS, code_lengths
+from popjax.families import family_of
+from popjax.floors.laws import code_lengths, floor_of
 from popjax.players import KINDS, make_player, play
 from popjax.registry import ENVS, canonical
 from popjax.words import nearest
@@ -73,8 +74,8 @@ def floor(env_id: str, player: str = "reference") -> Floor:
     env = ENVS[env_id]
     if player not in KINDS:
         raise ValueError(nearest(player, KINDS, "player"))
-    if not FLOORS[env.name].POLICY_MATTERS:
-        total = FLOORS[env.name].nats_per_episode(env)
+    if not family_of(env).actions_matter:
+        total = floor_of(env).nats_per_episode(env)
         return Floor(
             env_id,
             ANY,
@@ -85,7 +86,7 @@ def floor(env_id: str, player: str = "reference") -> Floor:
             kind="exact",
             how="closed form",
             episode_error=0.0,
-            without_memory=FLOORS[env.name].without_memory(env) / env.max_steps,
+            without_memory=floor_of(env).without_memory(env) / env.max_steps,
         )
     return Floor(env_id, player, **_table()[env_id][player])
 
@@ -94,9 +95,9 @@ def floor_table() -> list[Floor]:
     """All floors that are known, one a row."""
     rows = []
     for env_id, env in ENVS.items():
-        if env.name not in FLOORS:  # of one that was just added nothing is known
+        if family_of(env).floor is None:  # of one that was just added nothing is known
             continue
-        if not FLOORS[env.name].POLICY_MATTERS:
+        if not family_of(env).actions_matter:
             rows.append(floor(env_id))
         else:
             rows += [floor(env_id, player) for player in KINDS if player in _table()[env_id]]
@@ -114,7 +115,7 @@ def measure(env_id: str, player: str, num_episodes: int, seed: int = 0) -> dict[
     """
     env_id = canonical(env_id)
     env = ENVS[env_id]
-    keep_states = env.name.startswith("Labyrinth")
+    keep_states = family_of(env).floor_needs_states
     key = jax.random.fold_in(jax.random.key(seed), list(KINDS).index(player))
     nats, tokens = [], []
     for first in range(0, num_episodes, MOST_AT_ONCE):
@@ -127,7 +128,7 @@ def measure(env_id: str, player: str, num_episodes: int, seed: int = 0) -> dict[
     rate = nats.sum() / tokens.sum()
     error = np.std(nats - rate * tokens) / tokens.mean() / math.sqrt(num_episodes)
     episode_error = np.std(nats) / math.sqrt(num_episodes)
-    bound, episodes_played = FLOORS[env.name].BOUND, f"Monte Carlo, {num_episodes} episodes"
+    bound, episodes_played = floor_of(env).BOUND, f"Monte Carlo, {num_episodes} episodes"
     return {
         "nats_per_token": round(rate.item(), 5),
         "nats_per_episode": round(nats.mean().item(), 4),
@@ -190,7 +191,7 @@ def main(arguments: list[str] | None = None) -> None:
             print(line(row.env_id, row.player, vars(row)))
         return
     for name, player in itertools.product(names, options.players):
-        if FLOORS[ENVS[name].name].POLICY_MATTERS:
+        if family_of(ENVS[name]).actions_matter:
             entry = measure(name, player, options.episodes, options.seed)
             print(line(name, player, entry), flush=True)
             if options.store:

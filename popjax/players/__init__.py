@@ -1,50 +1,18 @@
 """Scripted players: a random one, the best memoryless one known, and a reference player.
 
-One file a family gives two functions, `memoryless(env)` and `reference(env)`; `PLAYERS` names the
-file of each family.
+One file a family gives two functions, `memoryless(env)` and `reference(env)`; `popjax.families`
+says which.
 """
 
 from __future__ import annotations
 
 import functools
-from types import ModuleType
 
 from popjax.core import Environment
-from popjax.players import (
-    autoencode,
-    battleship,
-    cartpole,
-    concentration,
-    count_recall,
-    higher_lower,
-    labyrinth,
-    minesweeper,
-    multiarmed_bandit,
-    pendulum,
-    repeat_first,
-    repeat_previous,
-)
+from popjax.families import family_of
 from popjax.players.base import Episodes, Player, play, random_player
 from popjax.words import nearest
 
-PLAYERS: dict[str, ModuleType] = {
-    "Autoencode": autoencode,
-    "Battleship": battleship,
-    "Concentration": concentration,
-    "CountRecall": count_recall,
-    "HigherLower": higher_lower,
-    "LabyrinthEscape": labyrinth,
-    "LabyrinthExplore": labyrinth,
-    "MineSweeper": minesweeper,
-    "MultiarmedBandit": multiarmed_bandit,
-    "NoisyPositionOnlyCartPole": cartpole,
-    "NoisyPositionOnlyPendulum": pendulum,
-    "PositionOnlyCartPole": cartpole,
-    "PositionOnlyPendulum": pendulum,
-    "RepeatFirst": repeat_first,
-    "RepeatPrevious": repeat_previous,
-    "VelocityOnlyCartPole": cartpole,
-}
 KINDS = ("random", "memoryless", "reference")
 
 
@@ -66,7 +34,10 @@ def make_player(env: Environment, kind: str = "reference") -> Player:
 def _player(env: Environment, kind: str) -> Player:
     if kind == "random":
         return random_player(env)
-    return getattr(PLAYERS[env.name], kind)(env)
+    players = family_of(env).players
+    if players is None:
+        raise ValueError(f"no {kind} player of {env.name} is known, only a random one")
+    return getattr(players, kind)(env)
 
 
-__all__ = ["KINDS", "PLAYERS", "Episodes", "Player", "make_player", "play", "random_player"]
+__all__ = ["KINDS", "Episodes", "Player", "make_player", "play", "random_player"]

@@ -18,16 +18,17 @@ def memoryless(env: Autoencode) -> Player:
 
 def reference(env: Autoencode) -> Player:
     """Remembers all cards: always right."""
+    bits = env.deck.bits
 
     def begin():
-        return cards.empty_hand(env.num_cards), jnp.asarray(False)
+        return cards.empty_hand(env.num_cards, bits), jnp.asarray(False)
 
     def act(key, memory, obs, state):
         hand, reciting = memory
         mode, suit = obs
-        hand = jnp.where(reciting, hand, cards.push(hand, suit))
+        hand = jnp.where(reciting, hand, cards.push(hand, suit, bits))
         reciting = mode == PLAY
-        answer = cards.peek(hand)
-        return (jnp.where(reciting, cards.pop(hand), hand), reciting), answer
+        answer = cards.peek(hand, bits=bits)
+        return (jnp.where(reciting, cards.pop(hand, bits), hand), reciting), answer
 
     return Player("perfect memory", "history", "optimal", begin, act)

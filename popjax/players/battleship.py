@@ -93,3 +93,9 @@ def cover(weight: Float[Array, "n n"], length: int) -> tuple[Float[Array, "n n"]
 def to_action(env: Battleship, cell: Int[Array, ""]) -> Array:
     """The action that names a cell, counted row by row."""
     return cell if env.flat_actions else jnp.stack(jnp.divmod(cell, env.size))
+
+
+def follow(before, after, cell):
+    """A second shot at a cell tells nothing, and is a miss even where a ship lies."""
+    hits, misses, _ = after
+    return hits, misses, jnp.where((hits | misses).reshape(-1)[cell], NEVER, cell)

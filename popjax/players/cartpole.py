@@ -114,3 +114,9 @@ def reference(env: CartPole) -> Player:
     clear = not isinstance(env, NoisyPositionOnlyCartPole) and begins_with_places(env)
     best = "optimal" if clear and env.max_steps <= MEASURED else "bound"
     return Player("Kalman filter and linear control", "history", best, begin, act)
+
+
+def follow(before, after, action):
+    """What the reference player remembers once `action` was done, its own choice or not."""
+    estimate, _ = after
+    return estimate, action

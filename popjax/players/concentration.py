@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from popjax import cards
 from popjax.envs.concentration import NONE, Concentration
 from popjax.players.base import Player
 
@@ -72,7 +73,7 @@ def reference(env: Concentration) -> Player:
     0.698.
     """
     place = np.arange(env.num_cards)
-    each = env.num_cards // env.num_kinds
+    each = env.deck.each
 
     def begin():
         seen = jnp.full((env.num_cards,), env.num_kinds, jnp.int32)
@@ -101,5 +102,15 @@ def reference(env: Concentration) -> Player:
         turned = jnp.where(lying == NONE, jnp.stack([action, NONE]), jnp.stack([lying, action]))
         return (seen, matched, turned), action
 
-    best = "optimal" if env == Concentration(num_decks=1, kind="ranks") else "bound"
+    best = "optimal" if env == Concentration(deck=cards.RANKS) else "bound"
     return Player("perfect memory, known pairs last", "history", best, begin, act)
+
+
+def follow(before, after, card):
+    """A card whose pair is found, or the one that lies open, ends the turn without a pair."""
+    _, _, turned = before
+    seen, matched, _ = after
+    lying = jnp.where(turned[1] != NONE, NONE, turned[0])
+    turned = jnp.where(lying == NONE, jnp.stack([card, NONE]), jnp.stack([lying, card]))
+    wasted = matched[card] | (card == lying)
+    return seen, matched, jnp.where(wasted, NONE, turned)

@@ -11,19 +11,20 @@ from popjax.players.base import memoryless as memoryless_player
 
 
 def memoryless(env: HigherLower) -> Player:
-    """Higher below the seven, the middle rank, else lower."""
+    """Higher below the middle rank (the seven of a deck of 13), else lower."""
+    middle = (env.deck.kinds - 1) / 2
     return memoryless_player(
-        "fixed threshold", "optimal", lambda obs: jnp.where(obs < 6, HIGHER, LOWER)
+        "fixed threshold", "optimal", lambda obs: jnp.where(obs < middle, HIGHER, LOWER)
     )
 
 
 def reference(env: HigherLower) -> Player:
     """Counts the cards and bets on the side where more are left. The bets do not change the
     cards, so the best bet of each step is the best play."""
-    ranks = jnp.arange(13)
+    ranks = jnp.arange(env.deck.kinds)
 
     def begin():
-        return cards.counts(cards.full_deck(13, env.num_decks))
+        return cards.counts(env.deck.new())
 
     def act(key, to_come, obs, state):
         to_come = to_come - (ranks == obs)

@@ -207,3 +207,8 @@ def _all(side: int) -> UInt32[np.ndarray, ""]:
 
 def _way(action: Int[Array, ""]) -> Int[Array, "2"]:
     return jnp.sum(jnp.where((np.arange(4) == action)[:, None], np.array(WAYS), 0), axis=0)
+
+
+def follow(before, after, action):
+    """What the reference player remembers once `action` was done, its own choice or not."""
+    return walk(after.replace(position=before.position), action)

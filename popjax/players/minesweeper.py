@@ -90,3 +90,9 @@ def reference(env: MineSweeper) -> Player:
         return (opened, counts, cell, time + 1), to_action(env, cell)
 
     return Player("least risk, exact mine probabilities", "history", "bound", begin, act)
+
+
+def follow(before, after, cell):
+    """What the reference player remembers once `cell` was done, its own choice or not."""
+    opened, counts, _, time = after
+    return opened, counts, cell, time

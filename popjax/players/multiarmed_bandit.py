@@ -85,3 +85,8 @@ def reference(env: MultiarmedBandit) -> Player:
         return tally.replace(last=arm), arm
 
     return Player("finite-horizon index", "history", "bound", lambda: empty_tally(env), act)
+
+
+def follow(before, after, arm):
+    """What the reference player remembers once `arm` was done, its own choice or not."""
+    return after.replace(last=arm)

@@ -192,3 +192,9 @@ def reference(env: Pendulum) -> Player:
         return (guess, torque), torque
 
     return Player("Kalman filter and value iteration", "history", "bound", begin, act)
+
+
+def follow(before, after, action):
+    """What the reference player remembers once `action` was done, its own choice or not."""
+    estimate, _ = after
+    return estimate, action

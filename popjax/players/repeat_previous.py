@@ -14,14 +14,18 @@ def memoryless(env: RepeatPrevious) -> Player:
     is asked for."""
     if env.k == 1:
         return memoryless_player("the suit shown", "optimal", lambda obs: obs)
-    return memoryless_player("another suit", "optimal", lambda obs: (obs + 1) % 4)
+    return memoryless_player("another suit", "optimal", lambda obs: (obs + 1) % env.deck.kinds)
 
 
 def reference(env: RepeatPrevious) -> Player:
     """Remembers the last k cards: always right, and any answer will do before k are out."""
+    bits = env.deck.bits
 
     def act(key, hand, obs, state):
-        hand = cards.push(hand, obs)
-        return hand, cards.peek(hand, env.k - 1)
+        hand = cards.push(hand, obs, bits)
+        return hand, cards.peek(hand, env.k - 1, bits)
 
-    return Player("perfect memory", "history", "optimal", lambda: cards.empty_hand(env.k), act)
+    def begin():
+        return cards.empty_hand(env.k, bits)
+
+    return Player("perfect memory", "history", "optimal", begin, act)

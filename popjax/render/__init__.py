@@ -12,36 +12,14 @@ False
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import numpy as np
 
 from popjax.core import Environment, State, TimeStep
-from popjax.render import boards, cards, control, maze
+from popjax.families import family_of
 from popjax.render.ansi import ansi
 from popjax.render.raster import gif, rgb_array
-from popjax.render.scene import Scene
-from popjax.render.svg import svg
-
-SCENES: dict[str, Callable[..., Scene]] = {
-    "Autoencode": cards.autoencode,
-    "Battleship": boards.battleship,
-    "Concentration": cards.concentration,
-    "CountRecall": cards.count_recall,
-    "HigherLower": cards.higher_lower,
-    "LabyrinthEscape": maze.labyrinth,
-    "LabyrinthExplore": maze.labyrinth,
-    "MineSweeper": boards.minesweeper,
-    "MultiarmedBandit": boards.multiarmed_bandit,
-    "NoisyPositionOnlyCartPole": control.cartpole,
-    "NoisyPositionOnlyPendulum": control.pendulum,
-    "PositionOnlyCartPole": control.cartpole,
-    "PositionOnlyPendulum": control.pendulum,
-    "RepeatFirst": cards.repeat_first,
-    "RepeatPrevious": cards.repeat_previous,
-    "VelocityOnlyCartPole": control.cartpole,
-}
+from popjax.render.scene import Scene, svg
 
 
 def draw(env: Environment, state: State, timestep: TimeStep, reveal: bool = False) -> Scene:
@@ -49,14 +27,15 @@ def draw(env: Environment, state: State, timestep: TimeStep, reveal: bool = Fals
 
     Pictures are drawn outside `jit`, of one episode, not of a batch.
     """
-    if env.name not in SCENES:
-        raise ValueError(f"no scene is drawn for {env.name}; add one to popjax.render.SCENES")
+    scene = family_of(env).scene
+    if scene is None:
+        raise ValueError(f"no scene is drawn for {env.name}: its family has none")
     if np.ndim(timestep.reward):
         raise ValueError(
             "draw takes one episode: index the batch first, jax.tree.map(lambda x: x[0], ...)"
         )
     state, timestep = jax.device_get((state, timestep))
-    return SCENES[env.name](env, state, timestep).shown(reveal)
+    return scene(env, state, timestep).shown(reveal)
 
 
-__all__ = ["SCENES", "Scene", "ansi", "draw", "gif", "rgb_array", "svg"]
+__all__ = ["Scene", "ansi", "draw", "gif", "rgb_array", "svg"]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from popjax.render.scene import Circle, Line, Polygon, Rect, Scene, Shape, Symbol, Text
+from popjax.render.scene import Scene
+from popjax.render.shapes import Circle, Line, Polygon, Rect, Shape, Symbol, Text
 from popjax.render.symbols import CHARACTERS, outlines
 
 DRAWN_FROM = 6.0  # a symbol of this size is drawn in pixels, a smaller one is a character

@@ -9,7 +9,8 @@ from popjax.envs.battleship import Battleship
 from popjax.envs.minesweeper import MineSweeper
 from popjax.envs.multiarmed_bandit import MultiarmedBandit
 from popjax.render import look
-from popjax.render.scene import Circle, Rect, Scene, Shape, Symbol, Text
+from popjax.render.scene import Scene
+from popjax.render.shapes import Circle, Rect, Shape, Symbol, Text
 
 SEA, SEA_DEEP = "#a9c4d6", "#9dbace"
 SHIP = "#56657a"

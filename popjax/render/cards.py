@@ -15,10 +15,9 @@ from popjax.envs.higher_lower import HigherLower
 from popjax.envs.repeat_first import RepeatFirst
 from popjax.envs.repeat_previous import RepeatPrevious
 from popjax.render import look
-from popjax.render.scene import Rect, Scene, Shape, Symbol, Text
-from popjax.render.symbols import SUITS
+from popjax.render.scene import Scene
+from popjax.render.shapes import Rect, Shape, Text
 
-SUIT_COUNT = len(SUITS)
 TABLE = 44, 9, 15, 21  # where the card just dealt lies: x, y, width, height
 DECK = 34.0  # the upper edge of the cards to come
 
@@ -26,13 +25,13 @@ DECK = 34.0  # the upper edge of the cards to come
 def repeat_previous(env: RepeatPrevious, state, timestep: TimeStep) -> Scene:
     left = cards.counts(np.asarray(state.deck))
     dealt = env.num_cards - int(left.sum())
-    held = _suits(state.hand, min(dealt, env.k))[1:][::-1]
+    held = _suits(state.hand, min(dealt, env.k), env.deck.bits)[1:][::-1]
     asking = dealt >= env.k and not timestep.last
     words = f"which suit, {env.k - 1} cards ago?" if asking else "nothing is asked yet"
     body = [
-        *_hand(held, 0 if asking else None),
-        *look.suit_card(*TABLE, int(timestep.obs)),
-        *_to_come(left, env.num_cards // SUIT_COUNT),
+        *_hand(held, env.deck.kinds, 0 if asking else None),
+        *look.kind_card(*TABLE, int(timestep.obs), env.deck.kinds),
+        *_to_come(left, env.deck.each),
     ]
     return look.frame(env, timestep, dealt - 1, _unless_over(timestep, words), body)
 
@@ -43,11 +42,11 @@ def repeat_first(env: RepeatFirst, state, timestep: TimeStep) -> Scene:
     x, y, width, height = 8, *TABLE[1:]
     body = [
         *look.back(x, y, width, height, asked=True),
-        *_revealed_suit(x, y, width, height, int(state.asked)),
+        *_revealed(x, y, width, height, int(state.asked), env.deck.kinds),
         Text(33.5, y + height / 2, f"{dealt - 1} cards", look.MUTED, 1.8),
         Text(33.5, y + height / 2 + 2.4, "ago", look.MUTED, 1.8),
-        *look.suit_card(*TABLE, int(timestep.obs)),
-        *_to_come(left, env.num_cards // SUIT_COUNT),
+        *look.kind_card(*TABLE, int(timestep.obs), env.deck.kinds),
+        *_to_come(left, env.deck.each),
     ]
     words = _unless_over(timestep, "which suit did the first card have?")
     return look.frame(env, timestep, dealt - 1, words, body)
@@ -59,11 +58,11 @@ def autoencode(env: Autoencode, state, timestep: TimeStep) -> Scene:
     mode, suit = (int(part) for part in timestep.obs)
     watched = env.num_cards - to_come
     recited = watched - num_held if mode == PLAY else 0
-    held = _suits(state.hand, num_held)[::-1]
+    held = _suits(state.hand, num_held, env.deck.bits)[::-1]
     asked = num_held - 1 if mode == PLAY else None
-    on_table = look.suit_card(*TABLE, suit) if recited == 0 else _empty(*TABLE)
+    on_table = look.kind_card(*TABLE, suit, env.deck.kinds) if recited == 0 else _empty(*TABLE)
     words = "recite: which suit comes next, backwards?" if mode == PLAY else "watch"
-    body = [*_hand(held, asked), *on_table, *_to_come(left, env.num_cards // SUIT_COUNT)]
+    body = [*_hand(held, env.deck.kinds, asked), *on_table, *_to_come(left, env.deck.each)]
     steps = watched - 1 + recited
     return look.frame(env, timestep, steps, _unless_over(timestep, words), body)
 
@@ -94,13 +93,13 @@ def higher_lower(env: HigherLower, state, timestep: TimeStep) -> Scene:
     x, y, width, height = 9, *TABLE[1:]
     middle, next_card = y + height / 2, (TABLE[0] - 2, y, width, height)
     body = [
-        *look.rank_card(x, y, width, height, int(timestep.obs)),
+        *look.kind_card(x, y, width, height, int(timestep.obs), env.deck.kinds),
         *look.arrow(33, middle - 1.5, 0, -5.5, look.GREEN),
         *look.arrow(33, middle + 1.5, 0, 5.5, look.RED),
         Text(33, middle - 8.6, "higher", look.MUTED, 1.6),
         Text(33, middle + 8.6, "lower", look.MUTED, 1.6),
         *(look.back(*next_card, asked=True) if left.any() else _empty(*next_card)),
-        *_to_come(left, env.num_cards // 13),
+        *_to_come(left, env.deck.each),
     ]
     steps = env.num_cards - int(left.sum()) - 1
     words = _unless_over(timestep, "is the next card higher or lower?")
@@ -109,7 +108,7 @@ def higher_lower(env: HigherLower, state, timestep: TimeStep) -> Scene:
 
 def concentration(env: Concentration, state, timestep: TimeStep) -> Scene:
     columns, pitch_x = 13, 5
-    rows = env.num_cards // columns
+    rows = -(-env.num_cards // columns)
     pitch_y = 8 if rows <= 4 else 6
     width, height = pitch_x - look.GAP, pitch_y - 1 - look.GAP if rows <= 4 else pitch_y - look.GAP
     body: list[Shape] = []
@@ -141,14 +140,14 @@ def _unless_over(timestep: TimeStep, words: str) -> str:
     return "no card is left" if timestep.last else words
 
 
-def _suits(hand, size: int) -> list[int]:
+def _suits(hand, size: int, bits: int) -> list[int]:
     """The newest `size` suits of a packed hand, newest first."""
     words = np.asarray(hand)
-    place = 2 * np.arange(cards.SUITS_A_WORD, dtype=np.uint32)
-    return ((words[:, None] >> place) & 3).reshape(-1)[:size].tolist()
+    place = bits * np.arange(cards.WORD // bits, dtype=np.uint32)
+    return ((words[:, None] >> place) & (2**bits - 1)).reshape(-1)[:size].tolist()
 
 
-def _hand(suits: list[int], asked: int | None) -> list[Shape]:
+def _hand(suits: list[int], kinds: int, asked: int | None) -> list[Shape]:
     """Cards one has seen, oldest first, face down; their suits are hidden. `asked` is the index of
     the one to be named."""
     if not suits:
@@ -167,11 +166,11 @@ def _hand(suits: list[int], asked: int | None) -> list[Shape]:
         row, column = divmod(i, columns)
         at = x + pitch_x * column, top + pitch_y * row
         shapes += look.back(*at, card_width, card_height, asked=i == asked)
-        shapes += _revealed_suit(*at, card_width, card_height, suit)
+        shapes += _revealed(*at, card_width, card_height, suit, kinds)
     return shapes
 
 
-def _revealed_suit(x, y, width, height, suit: int) -> list[Shape]:
+def _revealed(x, y, width, height, kind: int, kinds: int) -> list[Shape]:
     edge = 0.09 * width
     return [
         Rect(
@@ -183,14 +182,7 @@ def _revealed_suit(x, y, width, height, suit: int) -> list[Shape]:
             round=0.06 * width,
             hidden=True,
         ),
-        Symbol(
-            SUITS[suit],
-            x + width / 2,
-            y + height / 2,
-            0.6 * width,
-            look.SUIT_COLOURS[suit],
-            hidden=True,
-        ),
+        look.kind_sign(x + width / 2, y + height / 2, kind, kinds, 0.6 * width, hidden=True),
     ]
 
 

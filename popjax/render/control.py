@@ -16,7 +16,8 @@ from popjax.envs.cartpole import (
 )
 from popjax.envs.pendulum import MAX_SPEED, NoisyPositionOnlyPendulum, Pendulum
 from popjax.render import look
-from popjax.render.scene import Circle, Line, Rect, Scene, Shape, Text
+from popjax.render.scene import Scene
+from popjax.render.shapes import Circle, Line, Rect, Shape, Text
 
 TRACK_Y, UNITS_A_METRE, POLE = 32.0, 11.5, 19.0
 MIDDLE = look.WIDTH / 2

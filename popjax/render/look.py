@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from popjax.core import Environment, TimeStep
-from popjax.render.scene import Line, Rect, Scene, Shape, Symbol, Text
+from popjax.render.scene import Scene
+from popjax.render.shapes import Line, Rect, Shape, Symbol, Text
 from popjax.render.symbols import SUITS
 
 PAPER = "#f5f1e8"
@@ -109,10 +110,9 @@ def suit_card(x: float, y: float, width: float, height: float, suit: int) -> lis
     ]
 
 
-def rank_card(x: float, y: float, width: float, height: float, rank: int) -> list[Shape]:
-    """A card of which the rank alone matters."""
+def rank_card(x: float, y: float, width: float, height: float, name: str) -> list[Shape]:
+    """A card of which the rank, or a number, alone matters."""
     edge = 0.17 * width
-    name = RANKS[rank]
     return [
         *card(x, y, width, height),
         Text(x + width / 2, y + height / 2, name, INK, 0.5 * width, bold=True),
@@ -139,17 +139,25 @@ def colour_card(x: float, y: float, width: float, height: float, colour: int) ->
 
 
 def kind_card(x: float, y: float, width: float, height: float, kind: int, kinds: int):
-    """A card of one of 2 colours, 4 suits or 13 ranks."""
-    draw = {2: colour_card, 4: suit_card, 13: rank_card}[kinds]
-    return draw(x, y, width, height, kind)
+    """A card of one of 2 colours, 4 suits, 13 ranks, or any other number of kinds."""
+    if kinds == 2:
+        return colour_card(x, y, width, height, kind)
+    if kinds == 4:
+        return suit_card(x, y, width, height, kind)
+    return rank_card(x, y, width, height, kind_name(kind, kinds))
+
+
+def kind_name(kind: int, kinds: int) -> str:
+    """A rank, or the number of a kind that has no sign, from 1."""
+    return RANKS[kind] if kinds == len(RANKS) else str(kind + 1)
 
 
 def kind_sign(
     x: float, y: float, kind: int, kinds: int, size: float = 2.0, colour: str = "", **options
 ) -> Shape:
     """A kind in the space of a letter."""
-    if kinds == 13:
-        return Text(x, y, RANKS[kind], colour or INK, size, bold=True, **options)
+    if kinds not in (2, 4):
+        return Text(x, y, kind_name(kind, kinds), colour or INK, size, bold=True, **options)
     colour = colour or SUIT_COLOURS[kind]
     if kinds == 4:
         return Symbol(SUITS[kind], x, y, size, colour, **options)
@@ -175,7 +183,7 @@ def deck(y: float, left: int, most: int) -> list[Shape]:
 def tallies(
     y: float, label: str, counts: Sequence[int], most: int, width: float = WIDTH
 ) -> list[Shape]:
-    """Hidden counts of 2, 4 or 13 kinds in place of the deck: bars with a sign and a number."""
+    """Hidden counts of each kind in place of the deck: bars with a sign and a number."""
     kinds = len(counts)
     left, right, height = 14.0, width - 2.0, 3.2
     pitch = (right - left) / kinds

@@ -7,7 +7,8 @@ import numpy as np
 from popjax.core import TimeStep
 from popjax.envs.labyrinth import Labyrinth, LabyrinthEscape
 from popjax.render import look
-from popjax.render.scene import Circle, Rect, Scene, Shape, Text
+from popjax.render.scene import Scene
+from popjax.render.shapes import Circle, Rect, Shape, Text
 
 FOG = "#6f87a3"
 WALL, WALL_DIM = "#3d4454", "#8b8f9a"

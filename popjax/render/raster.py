@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from popjax.render.scene import Circle, Line, Polygon, Rect, Scene, Shape, Symbol, Text
+from popjax.render.scene import Scene
+from popjax.render.shapes import Circle, Line, Polygon, Rect, Shape, Symbol, Text
 from popjax.render.symbols import outlines
 
 FINER = 3  # drawn this much larger, then averaged down

@@ -7,7 +7,8 @@ from PIL import Image
 
 import popjax
 from popjax.core import Environment, State, TimeStep
-from popjax.players import PLAYERS, make_player, play
+from popjax.families import family_of
+from popjax.players import make_player, play
 from popjax.render import draw
 from popjax.render.raster import image
 from popjax.render.scene import Scene
@@ -19,7 +20,7 @@ def moment(name: str, share: float, seed: int = 0) -> tuple[Environment, State, 
     """An environment, and its state and time step after a share of an episode, played by the
     reference player where there is one."""
     env = popjax.make(name)
-    player = make_player(env, "reference" if env.name in PLAYERS else "random")
+    player = make_player(env, "reference" if family_of(env).players else "random")
     episode = play(env, player, jax.random.key(seed), 1, keep_states=True)
     step = int(share * (int(episode.lengths[0]) - 1))
     then = jax.tree.map(lambda leaf: leaf[step, 0], episode)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from popjax.render.scene import Point, Symbol
+from popjax.render.shapes import Point, Symbol
 
 Outline = tuple[Point, ...]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from popjax.spaces import Box
+from popjax.core import Environment
+from popjax.spaces import Box, Discrete
 
 NUM_TORQUES = 9
 
@@ -36,3 +37,9 @@ class Levels:
         low, high = self.space.low[0], self.space.high[0]
         steps = jnp.asarray(number)[..., None]
         return (low + (high - low) / (self.num_values - 1) * steps).astype(jnp.float32)
+
+
+def levels_of(env: Environment) -> Discrete | Levels:
+    """How the actions of an environment are counted."""
+    space = env.action_space
+    return Levels(space) if isinstance(space, Box) else space

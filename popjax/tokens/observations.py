@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
-from popjax.bins import NUM_BINS, Bins
+from popjax.bins import NUM_BINS
 from popjax.core import Environment
-from popjax.envs.labyrinth import NONE, Labyrinth
+from popjax.families import family_of
 from popjax.spaces import Box
 
 LARGEST_JOINT = 512
@@ -21,10 +20,11 @@ class Whole:
     tokens; else a token each.
 
     All leading axes are kept. first: where the observation begins an episode. previous: number of
-    the action before it.
+    the action before it. num_bins: of each real component.
     """
 
     env: Environment
+    num_bins: int = NUM_BINS
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -51,43 +51,6 @@ class Whole:
         return not space.shape or space.num_values <= LARGEST_JOINT
 
 
-class View(Whole):
-    """Labyrinths: the nine squares in view, one by one. The tenth component of the observation is
-    the action that stands before it."""
-
-    @property
-    def sizes(self):
-        return self.env.observation_space.sizes[:9]
-
-    def encode(self, obs, first=False):
-        return obs[..., :9]
-
-    def decode(self, token, first=False, previous=0):
-        action = jnp.where(first, NONE, previous)
-        return jnp.concatenate([token, action[..., None]], axis=-1).astype(jnp.int32)
-
-
-@dataclass(frozen=True)
-class Binned(Whole):
-    """Poles and pendulums: the bin of each component, and back to its middle."""
-
-    num_bins: int = NUM_BINS
-
-    @property
-    def sizes(self):
-        return (self.num_bins,) * self._bins.num_components
-
-    def encode(self, obs, first=False):
-        return self._bins.index(obs, first)
-
-    def decode(self, token, first=False, previous=0):
-        return self._bins.centre(token, first)
-
-    @property
-    def _bins(self) -> Bins:
-        return Bins(self.env, self.num_bins)
-
-
 def observation_of(env: Environment, num_bins: int = NUM_BINS) -> Whole:
     """How the observations of an environment are written.
 
@@ -96,6 +59,7 @@ def observation_of(env: Environment, num_bins: int = NUM_BINS) -> Whole:
     >>> written.sizes, written.encode(jnp.array([1, 0])).tolist()
     ((4,), [2])
     """
-    if isinstance(env.observation_space, Box):
-        return Binned(env, num_bins)
-    return View(env) if isinstance(env, Labyrinth) else Whole(env)
+    written = family_of(env).written
+    if written is Whole and isinstance(env.observation_space, Box):
+        raise ValueError(f"it is not known how the real observations of {env.name} are written")
+    return written(env, num_bins)

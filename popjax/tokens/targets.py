@@ -13,19 +13,11 @@ import jax
 from jaxtyping import Array, Float, Int
 
 from popjax.bins import NUM_BINS
-from popjax.core import Environment, TimeStep
-from popjax.envs.autoencode import Autoencode
-from popjax.envs.concentration import Concentration
-from popjax.envs.count_recall import CountRecall
-from popjax.envs.higher_lower import HigherLower
-from popjax.envs.minesweeper import MineSweeper
-from popjax.envs.repeat_first import RepeatFirst
-from popjax.envs.repeat_previous import RepeatPrevious
+from popjax.core import Environment, State, TimeStep
+from popjax.families import family_of
 from popjax.players import Episodes
 from popjax.spaces import Discrete
 from popjax.tokens.observations import Whole, observation_of
-
-ACTION_INDEPENDENT = (Autoencode, CountRecall, HigherLower, RepeatFirst, RepeatPrevious)
 
 
 @dataclass(frozen=True)
@@ -43,9 +35,8 @@ class Target:
 
     @property
     def needs_action(self) -> bool:
-        """Whether observations depend on actions; they never do in the five families in which
-        cards are shown whatever is done."""
-        return not isinstance(self.env, ACTION_INDEPENDENT)
+        """Whether observations depend on actions; not where cards are shown whatever is done."""
+        return family_of(self.env).actions_matter
 
     def token(self, obs: Array, action: Array, timestep: TimeStep) -> Int[Array, " m"]:
         """`[len(sizes)]`, of the time step that answered the action taken at `obs`. Unbatched and
@@ -59,6 +50,11 @@ class Target:
         )
         return jax.vmap(jax.vmap(self.token))(episodes.obs, episodes.action, answer)
 
+    def answer(self, state: State, action: Array, token: Int[Array, " m"]) -> tuple[State, Array]:
+        """The observation that a token stands for, unbatched, and the state with what it says of
+        hidden things where the rule needs that to show more; else the state is not read."""
+        return state, self._written.decode(token, previous=action)
+
     def flatten(self, token: Int[Array, "... m"]) -> Float[Array, "... sizes"]:
         """One-hot codes of the components, side by side."""
         return Discrete(self.sizes).flatten(token)
@@ -66,30 +62,6 @@ class Target:
     @property
     def _written(self) -> Whole:
         return observation_of(self.env, self.num_bins)
-
-
-class TurnedCard(Target):
-    """Concentration: the kind of the card just turned. With the history and the action it gives
-    the whole board, and no component of that is in doubt but this one."""
-
-    @property
-    def sizes(self):
-        return (self.env.num_kinds,)
-
-    def token(self, obs, action, timestep):
-        return timestep.obs[action][None]
-
-
-class OpenedCell(Target):
-    """MineSweeper: 2 * count + mine. A mine is seen, for it ends the game and costs."""
-
-    @property
-    def sizes(self):
-        return (2 * self.env.observation_space.sizes,)
-
-    def token(self, obs, action, timestep):
-        mine = timestep.terminated & (timestep.reward < 0)
-        return (2 * timestep.obs + mine)[None]
 
 
 def target_of(env: Environment, num_bins: int = NUM_BINS) -> Target:
@@ -105,7 +77,4 @@ def target_of(env: Environment, num_bins: int = NUM_BINS) -> Target:
      'PositionOnlyPendulum': (64,), 'RepeatFirst': (4,), 'RepeatPrevious': (4,),
      'VelocityOnlyCartPole': (64, 64)}
     """
-    for family, kind in {Concentration: TurnedCard, MineSweeper: OpenedCell}.items():
-        if isinstance(env, family):
-            return kind(env)
-    return Target(env, num_bins)
+    return family_of(env).target(env, num_bins)

@@ -16,15 +16,14 @@ from jaxtyping import Array, Bool, Float, Int
 
 from popjax.bins import NUM_BINS
 from popjax.core import Environment
-from popjax.envs.autoencode import WATCH, Autoencode
-from popjax.envs.repeat_first import RepeatFirst
-from popjax.envs.repeat_previous import RepeatPrevious
-from popjax.spaces import Box, Discrete
-from popjax.tokens.levels import Levels
+from popjax.spaces import Discrete
+from popjax.tokens.levels import Levels, levels_of
 from popjax.tokens.observations import Whole, observation_of
+from popjax.tokens.words import words_of
 
 PAD, BOS, EOS, SEP = range(4)
-SAYS_WHAT_IT_SAW = (Autoencode, RepeatFirst, RepeatPrevious)
+SPECIAL = ("PAD", "BOS", "EOS", "SEP")
+REWARDS, ENDS = ("loses", "earns nothing", "earns"), ("goes on", "is over")
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Vocabulary:
     ends: bool = False
 
     def __post_init__(self):
-        if self.tie_obs_act and not isinstance(self.env, SAYS_WHAT_IT_SAW):
+        if self.tie_obs_act and words_of(self.env).tied_to is None:
             raise ValueError(f"what is seen and what is said in {self.env.name} cannot be tied")
 
     @property
@@ -72,7 +71,7 @@ class Vocabulary:
     def action_ids(self) -> int:
         """The token of action 0."""
         if self.tie_obs_act:
-            return 4 + (4 * WATCH if isinstance(self.env, Autoencode) else 0)
+            return 4 + words_of(self.env).tied_to
         return 4 + sum(self.components)
 
     @property
@@ -93,9 +92,14 @@ class Vocabulary:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """What each token stands for, in a few words; all different."""
-        from popjax.tokens.words import words_of
-
-        return words_of(self)
+        named, words = words_of(self.env), [*SPECIAL]
+        for i, size in enumerate(self.components):
+            words += [named.observation(i, value) for value in range(size)]
+        words += () if self.tie_obs_act else named.actions()
+        words += REWARDS if self.rewards else ()
+        words += ENDS if self.ends else ()
+        assert len(set(words)) == len(words) == self.size, f"names of {self.env.name}"
+        return tuple(words)
 
     def of_obs(
         self, obs: Array, first: Bool[Array, "..."] | bool = False
@@ -131,5 +135,4 @@ class Vocabulary:
 
     @property
     def _said(self) -> Discrete | Levels:
-        space = self.env.action_space
-        return Levels(space) if isinstance(space, Box) else space
+        return levels_of(self.env)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import popjax
-from agents.dream import answer, dream
+from agents.dream import dream
 from agents.lm import init_params, logits_along
 from agents.memory import MEMORIES
 from agents.nats import expected_nats, token_log_probs
@@ -51,7 +51,7 @@ def test_a_token_stands_for_the_observation_that_came(env_id):
     env = popjax.make(env_id)
     episodes = play(env, make_player(env, "random"), jax.random.key(0), 4, keep_states=True)
     tokens = target_of(env).tokens(episodes)
-    _, obs = jax.jit(jax.vmap(jax.vmap(lambda *args: answer(env, *args))))(
+    _, obs = jax.jit(jax.vmap(jax.vmap(target_of(env).answer)))(
         episodes.state, episodes.action, tokens
     )
     if jnp.issubdtype(obs.dtype, jnp.integer):

@@ -61,9 +61,9 @@ def test_a_word_like_none_gets_the_list():
 
 
 def test_fields_can_be_changed():
-    env = popjax.make("CountRecallEasy", kinds="ranks")
-    assert env.num_decks == 1 and env.action_space.sizes == 5
-    with pytest.raises(ValueError, match="did you mean 'num_decks'"):
+    env = popjax.make("CountRecallEasy", deck=popjax.Deck(13, 4))
+    assert env.num_kinds == 13 and env.action_space.sizes == 5
+    with pytest.raises(ValueError, match="did you mean 'deck'"):
         popjax.make("CountRecallEasy", num_deck=2)
 
 

@@ -17,7 +17,7 @@ import popjax
 from popjax import render
 from popjax.core import TimeStep
 from popjax.players import play, random_player
-from popjax.render.scene import Circle, Rect, Symbol, Text
+from popjax.render.shapes import Circle, Rect, Symbol, Text
 from popjax.render.sheet import contact_sheet
 from popjax.render.symbols import CHARACTERS, outlines
 

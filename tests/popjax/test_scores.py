@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import popjax
-from popjax.players import KINDS, PLAYERS
+from popjax.families import family_of
+from popjax.players import KINDS
 from popjax.scores import (
     TABLE,
     _table,
@@ -28,7 +29,7 @@ cases = [
     )
     for name, env in popjax.ENVS.items()
     for kind in KINDS
-    if kind == "random" or env.name in PLAYERS
+    if kind == "random" or family_of(env).players
 ]
 
 

@@ -36,9 +36,10 @@ from agents.networks import Backbone, LanguageModel
 from agents.regimes import REGIMES, Regime, make_train
 from agents.regimes.choices import of
 from agents.regimes.data import own_labels
-from experiments.bridge.decks import SUITS, TinyRepeatPrevious, best_guess, best_without_memory
+from experiments.bridge.decks import SUITS, TINY, best_guess, best_without_memory
 from experiments.results.store import Table
 from experiments.train.compile import lane_keys
+from popjax.envs.repeat_previous import RepeatPrevious
 from popjax.floors import log_probs_along, make_law
 from popjax.players import make_player, play
 
@@ -75,8 +76,8 @@ class FactorialConfig:
     learning_rate: float = 1e-3
 
     @property
-    def env(self) -> TinyRepeatPrevious:
-        return TinyRepeatPrevious(k=self.k)
+    def env(self) -> RepeatPrevious:
+        return replace(TINY["RepeatPrevious"], k=self.k)
 
     @property
     def network(self) -> LanguageModel:

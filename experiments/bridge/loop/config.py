@@ -16,7 +16,7 @@ from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.regimes import REGIMES, Regime, signals
 from agents.regimes.choices import sizes_of
-from experiments.bridge.decks import TinyRepeatFirst
+from experiments.bridge.decks import TINY
 from experiments.bridge.measures.closed_loop import best_arm
 from popjax import make as make_env
 from popjax.core import Environment
@@ -133,7 +133,7 @@ class LoopConfig:
         return MultiarmedBandit(num_arms=self.arms, max_steps=self.pulls)
 
     def deck(self, name: str) -> Environment:
-        return TinyRepeatFirst() if name == "tiny" else make_env(name)
+        return TINY["RepeatFirst"] if name == "tiny" else make_env(name)
 
     def network(self, env: Environment) -> LanguageModel:
         backbone = Backbone((MEMORIES[self.memory](features=self.features),))

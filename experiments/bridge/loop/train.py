@@ -19,7 +19,6 @@ from experiments.bridge.measures.closed_loop import best_arm, habits
 from experiments.bridge.measures.exposure_bias import judge
 from experiments.train.compile import lane_keys
 from popjax.core import Environment
-from popjax.envs.multiarmed_bandit import MultiarmedBandit
 from popjax.players import Player
 
 
@@ -37,7 +36,7 @@ class Programs(NamedTuple):
 def programs_of(
     setup: LoopConfig, env: Environment, num_updates: int, previous_action: str, sees_best: bool
 ) -> Programs:
-    bandit = isinstance(env, MultiarmedBandit)
+    bandit = env.name == "MultiarmedBandit"
     network, expert = setup.network(env), best_arm(env) if sees_best else None
     config = LMConfig(setup.num_episodes, previous_action=previous_action, warmup=0.0)
     told = rungs(1.0 if bandit else 0.0, setup.num_episodes)  # else no action changes what comes

@@ -25,29 +25,24 @@ from scipy.special import gammaln
 from scipy.stats import hypergeom
 
 from popjax.core import Environment
+from popjax.families import FAMILIES
 from popjax.players import Player, play
 from popjax.players.base import random_player
 
 STATISTICS = {
-    "RepeatFirst": ("the first card", "counts"),
-    "RepeatPrevious": ("the last k cards in order", "counts"),
-    "Autoencode": ("all cards in order", "counts"),
-    "CountRecall": ("counts of values", "counts of values and of queries"),
-    "HigherLower": ("counts", "counts"),
+    name: family.statistics
+    for name, family in FAMILIES.items()
+    if family.statistics and not family.actions_matter
 }
 """Where cards come whatever is done: what acting needs, and what predicting needs."""
 CAUSAL = {
-    "Battleship": "posterior of the board",
-    "Concentration": "cards seen, by place",
-    "MineSweeper": "posterior of the board",
-    "MultiarmedBandit": "hits and pulls of each arm",
-    "PositionOnlyCartPole": "velocities",
-    "VelocityOnlyCartPole": "positions",
-    "NoisyPositionOnlyCartPole": "filtered state",
-    "PositionOnlyPendulum": "angular velocity",
-    "NoisyPositionOnlyPendulum": "filtered state",
+    name: family.statistics[0]
+    for name, family in FAMILIES.items()
+    if family.statistics and family.actions_matter
 }
 """Where actions change what is seen, both need the same statistic, and RL the clock."""
+
+LISTED = {"RepeatFirst": "first", "RepeatPrevious": "last", "Autoencode": "all"}
 
 
 @dataclass(frozen=True)
@@ -118,17 +113,11 @@ def deck_of(env: Environment) -> Deck:
     >>> deck_of(popjax.make("HigherLowerEasy")).num_kinds
     13
     """
-    n = getattr(env, "num_cards", 0)
-    if env.name == "RepeatFirst":
-        return Deck(n, env.observation_space.sizes, 1, (1, n - 1), "first")
-    if env.name == "RepeatPrevious":
-        return Deck(n, env.observation_space.sizes, 1, (env.k, n - 1), "last")
-    if env.name == "Autoencode":
-        return Deck(n, 4, 1, (1, n - 1), "all")
-    if env.name == "HigherLower":
-        return Deck(n, env.observation_space.sizes, 1, (1, n - 1), None)
-    if env.name == "CountRecall":
-        return Deck(n, env.num_kinds, 2, (1, n - 1), None)
+    if env.name in STATISTICS:
+        cards, first = env.deck, env.k if env.name == "RepeatPrevious" else 1
+        decks = 2 if env.name == "CountRecall" else 1
+        steps = first, cards.num_cards - 1
+        return Deck(cards.num_cards, cards.kinds, decks, steps, LISTED.get(env.name))
     raise ValueError(f"what {env.name} shows depends on what is done: no table of counts and lists")
 
 

@@ -27,7 +27,7 @@ from agents.lm import LMConfig
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.regimes import REGIMES, Regime
-from experiments.bridge.decks import TinyCountRecall, TinyRepeatFirst, TinyRepeatPrevious
+from experiments.bridge.decks import TINY
 from experiments.bridge.measures.overlap import CAUSAL, deck_of
 from experiments.bridge.rates import FEW, MANY
 from popjax import make
@@ -64,7 +64,7 @@ THREE = ("LM", "label", "verdict")
 TASKS = ("RepeatFirst", "RepeatPrevious", "CountRecall")
 MORE = ("Autoencode", "HigherLower", "MultiarmedBandit", "Concentration")
 DECKS: dict[str, dict[str, Environment]] = {
-    "tiny": {env.name: env for env in (TinyRepeatFirst(), TinyRepeatPrevious(), TinyCountRecall())},
+    "tiny": TINY,
     "easy": {name: make(f"{name}Easy") for name in (*TASKS, *MORE)},
 }
 LEAST_COMPETENCE, MOST_EXCESS = 0.95, 0.02

@@ -12,13 +12,13 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from agents.lm import outputs_along, reading
 from agents.nats import token_log_probs
 from agents.networks import LanguageModel
-from agents.positions import REWARDS_ARE_VERDICTS
 from agents.regimes.choices import log_probs, of, sizes_of
 from agents.regimes.data import Chooser, by_player, histories, own_labels, policy_outputs
 from agents.rollout import Inputs, agent_input
 from experiments.bridge.measures.overlap import CAUSAL
 from experiments.bridge.same_deck.config import KINDS
 from popjax.core import Environment
+from popjax.families import family_of
 from popjax.floors import decks as floors
 from popjax.floors import log_probs_along, make_law
 from popjax.players import Episodes, Player, make_player, play
@@ -64,7 +64,7 @@ def exam(env: Environment, num_episodes: int, inputs: Inputs = "obs") -> Exam:
     token = target_of(env).tokens(read)
     reactive = make_player(env, "memoryless")
     key = jax.random.key(2**31 + 1)
-    if env.name in REWARDS_ARE_VERDICTS:
+    if family_of(env).rewards_are_verdicts:
         without, best = float(1 + play(env, reactive, key, 8192).returns.mean()) / 2, 1.0
     else:
         without, best = (earned(env, player, key, num_episodes) for player in (
@@ -137,7 +137,7 @@ def judged(
     )
     says, found = KINDS[kind].says if kind in KINDS else ("token",), {}
     if "action" in says:
-        if env.name in REWARDS_ARE_VERDICTS:
+        if family_of(env).rewards_are_verdicts:
             guess = jax.nn.one_hot(jnp.argmax(policy, axis=-1), policy.shape[-1])
             raw = jnp.mean(of(guess, exam.label), where=exam.labelled)
         else:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.positions import REWARDS_ARE_VERDICTS
 from experiments.bridge import rates
 from experiments.bridge.measures.nulls import APART, compare, in_words, ns_in_words
 from experiments.bridge.page import Grid
 from experiments.bridge.same_deck.config import KINDS, LEAST_COMPETENCE, MOST_EXCESS, UNTRAINED
 from experiments.bridge.same_deck.measures import STATISTICS
 from experiments.bridge.same_deck.summary import Summary, format_interval
+from popjax.families import FAMILIES
 
 NEARLY_ALL = 0.95
 
@@ -21,7 +21,8 @@ def competences(summary: Summary) -> Grid:
         for kind in summary.setup.kinds:
             raw = summary.last(task, kind, "raw")
             matched = summary.competent(task, kind)
-            unit = "of right answers" if task in REWARDS_ARE_VERDICTS else "of return"
+            right = FAMILIES[task].rewards_are_verdicts
+            unit = "of right answers" if right else "of return"
             unit = "nats/token above the floor" if "token" in KINDS[kind].says else unit
             competence = format_interval(summary.last(task, kind, "competence"), 3)
             which_is, compared = f"{raw.mean():.4f} {unit}", f"{matched.sum()} of {len(matched)}"

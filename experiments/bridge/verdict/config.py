@@ -20,10 +20,10 @@ import numpy as np
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.regimes import REGIMES, Regime
-from experiments.bridge.decks import ManySuits, rememberer
 from experiments.bridge.rates import FEW, MANY
-from popjax import make
+from popjax import Deck, make
 from popjax.core import Environment
+from popjax.envs.repeat_previous import RepeatPrevious
 from popjax.players import Player, make_player
 from popjax.tokens import target_of
 
@@ -94,11 +94,10 @@ class VerdictConfig:
             return make(game)
         k = int(game.removeprefix("k ")) if game.startswith("k ") else self.k
         cards = int(game.split()[0]) if game.endswith(" cards") else self.cards
-        return ManySuits(suits=suits, cards_of_a_suit=cards // suits, k=k)
+        return RepeatPrevious(deck=Deck(suits, cards // suits), k=k)
 
     def oracle(self, suits: int, game: str = "") -> Player:
-        env = self.env(suits, game)
-        return rememberer(env) if isinstance(env, ManySuits) else make_player(env)
+        return make_player(self.env(suits, game))
 
     def network(self, suits: int, game: str = "") -> LanguageModel:
         backbone = Backbone((MEMORIES[self.memory](features=self.features),))

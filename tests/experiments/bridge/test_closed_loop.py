@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.bridge.decks import TinyRepeatFirst
+from experiments.bridge.decks import TINY
 from experiments.bridge.measures.closed_loop import (
     accumulated_error,
     against_deck,
@@ -22,7 +22,7 @@ from popjax.players import make_player, play
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
-ENV, KEY = TinyRepeatFirst(), jax.random.key(0)
+ENV, KEY = TINY["RepeatFirst"], jax.random.key(0)
 BANDIT = MultiarmedBandit(num_arms=3, max_steps=12)
 
 

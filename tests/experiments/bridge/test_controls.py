@@ -6,13 +6,13 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.bridge.decks import TinyRepeatPrevious
+from experiments.bridge.decks import TINY
 from experiments.bridge.measures import beliefs, controls, planted
 from experiments.bridge.measures.overlap import dealt
 from experiments.bridge.measures.probes import ask, probe
 from popjax.players.base import random_player
 
-ENV, T = TinyRepeatPrevious(), 6
+ENV, T = TINY["RepeatPrevious"], 6
 
 
 @pytest.fixture(scope="module")

@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 
 from experiments.bridge.criterion import Reached, first_reached
-from experiments.bridge.decks import TinyRepeatPrevious, best_guess, best_without_memory
+from experiments.bridge.decks import TINY, best_guess, best_without_memory
 from experiments.bridge.factorial import conditions as factorial_conditions
 from experiments.bridge.factorial.conditions import CELLS, FactorialConfig, competence, exam, rung
 from experiments.bridge.factorial.findings import feedback_at_first, reading
 from experiments.results.store import read_parquet
+from popjax import Deck, make
 from popjax.floors import code_lengths
 from popjax.players import make_player, play
 from tests.support.command import assert_one_line, run
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
-ENV = TinyRepeatPrevious()
+ENV = TINY["RepeatPrevious"]
 LABEL, SUM = ("oracle's action", "label"), ("next observation", "sum")
 ACTION_BY_SUM = ("oracle's action", "sum")
 
@@ -37,7 +38,7 @@ def test_the_tiny_deck_is_dealt_without_replacement():
 
 
 def test_the_best_guess_of_a_deck_of_two_of_each_by_all_its_orders():
-    env = TinyRepeatPrevious(cards_of_a_suit=2)
+    env = make("RepeatPreviousEasy", deck=Deck(4, 2), k=3)
     orders = np.array(list(set(itertools.permutations([0, 0, 1, 1, 2, 2, 3, 3]))))
     shares, first_again = [], []
     for t in range(1, 8):

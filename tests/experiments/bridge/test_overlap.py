@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import popjax
-from experiments.bridge.decks import TinyRepeatPrevious
+from experiments.bridge.decks import TINY
 from experiments.bridge.measures.overlap import (
     CAUSAL,
     STATISTICS,
@@ -38,11 +38,8 @@ def test_five_games_lie_in_four_classes(name, rl_given_lm, lm_given_rl, kind):
     assert found.kind == kind
 
 
-TINY = {"cards_of_a_suit": 4, "k": 3}
-
-
 def test_dealt_decks_say_the_same():
-    env = TinyRepeatPrevious(**TINY)
+    env = TINY["RepeatPrevious"]
     formula, drawn = exact(env), sampled(env, jax.random.key(0), 4000)
     assert formula.rl_given_lm == pytest.approx(0.189, abs=1e-3)
     assert formula.lm_given_rl == pytest.approx(0.177, abs=1e-3)
@@ -53,7 +50,7 @@ def test_dealt_decks_say_the_same():
 
 def test_all_orders_of_eight_cards_say_the_same():
     """Entropies by counting all 2,520 decks of two of each of four suits."""
-    env = TinyRepeatPrevious(cards_of_a_suit=2, k=3)
+    env = popjax.make("RepeatPreviousEasy", deck=popjax.Deck(4, 2), k=3)
     decks = sorted(set(itertools.permutations([0, 0, 1, 1, 2, 2, 3, 3])))
 
     def entropy(of):

@@ -6,13 +6,13 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.bridge.decks import TinyCountRecall, TinyRepeatFirst, TinyRepeatPrevious
+from experiments.bridge.decks import TINY
 from experiments.bridge.measures import beliefs, planted
 from experiments.bridge.measures.overlap import dealt, exact
 from experiments.bridge.measures.probes import probe
 from popjax.players.base import random_player
 
-ENVS = {env.name: env for env in (TinyRepeatFirst(), TinyRepeatPrevious(), TinyCountRecall())}
+ENVS = TINY
 STEPS = {"RepeatFirst": (2, 5), "RepeatPrevious": (3, 6), "CountRecall": (3, 6)}
 
 

@@ -14,17 +14,18 @@ from agents.regimes import REGIMES, advantage, loss
 from agents.regimes.choices import log_probs, of
 from agents.regimes.rungs import read
 from experiments.bridge.batched_objectives import make_reads, pairs, terms
-from experiments.bridge.decks import ManySuits, TinyRepeatFirst, rememberer
+from experiments.bridge.decks import TINY
 from experiments.bridge.loop.config import rungs
 from experiments.bridge.verdict.config import ALL, PRESETS
 from experiments.bridge.verdict.gradients import gradients, make_measure
+from popjax import Deck, make
 from popjax.floors import code_lengths
 from popjax.players import make_player, play
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
-ENV = ManySuits(suits=8, cards_of_a_suit=2, k=3)
-ORACLE = rememberer(ENV)
+ENV = make("RepeatPreviousEasy", deck=Deck(8, 2), k=3)
+ORACLE = make_player(ENV)
 TOLD = ALL | {"rewards": rungs(0.0, 6)["rewards"]}
 
 
@@ -48,7 +49,7 @@ def test_many_suits_are_dealt_without_replacement_and_the_rememberer_is_right():
 
 
 def test_the_tiny_first_card_is_asked_for_on_fifteen_steps():
-    env = TinyRepeatFirst()
+    env = TINY["RepeatFirst"]
     decks = play(env, make_player(env), jax.random.key(0), 32)
     cards = np.concatenate([decks.obs, decks.next_obs[-1:]])
     assert (np.sort(cards, axis=0) == np.repeat(np.arange(4), 4)[:, None]).all()

@@ -13,11 +13,12 @@ import pytest
 
 import popjax
 from popjax import cards, render
+from popjax.cards import Deck
 from popjax.envs.battleship import always_fits, place_fleet
-from popjax.floors import FLOORS, make_law
+from popjax.floors import has_law, make_law
 from popjax.keyboard import keys_of
 from popjax.players import KINDS, play
-from popjax.render.scene import Rect
+from popjax.render.shapes import Rect
 from popjax.tokens import Vocabulary, target_of
 from popjax.tokens.corpora import player_of
 
@@ -35,13 +36,12 @@ DECKS = ("Autoencode", "CountRecall", "RepeatFirst", "RepeatPrevious")
         ("RepeatPreviousMedium", {"k": 104}, "k is a whole number from 1 to 103"),
         ("RepeatPreviousEasy", {"k": 4.0}, "k is a whole number"),
         ("RepeatPreviousEasy", {"k": True}, "k is a whole number"),
-        ("RepeatFirstEasy", {"num_decks": 0}, "num_decks is a whole number from 1 to 1260"),
-        ("HigherLowerEasy", {"num_decks": 1261}, "num_decks is a whole number from 1 to 1260"),
-        ("AutoencodeEasy", {"num_decks": 2000}, "num_decks is a whole number from 1 to 1260"),
-        ("CountRecallEasy", {"num_decks": -1}, "num_decks is a whole number from 1 to 1260"),
-        ("CountRecallEasy", {"kinds": "nope"}, "kinds is 'colors', 'suits' or 'ranks'"),
-        ("ConcentrationEasy", {"kind": "nope"}, "kind is 'colors', 'suits' or 'ranks'"),
-        ("ConcentrationEasy", {"num_decks": 21}, "num_decks is a whole number from 1 to 20"),
+        ("RepeatFirstEasy", {"deck": 52}, "deck is a cards.Deck"),
+        ("HigherLowerEasy", {"deck": "ranks"}, "deck is a cards.Deck"),
+        ("AutoencodeEasy", {"deck": None}, "deck is a cards.Deck"),
+        ("CountRecallEasy", {"deck": (4, 13)}, "deck is a cards.Deck"),
+        ("ConcentrationEasy", {"deck": Deck(3, 5)}, "deck has an even number of each kind"),
+        ("ConcentrationEasy", {"deck": Deck(4, 262)}, "at most 1,040 cards"),
         ("MineSweeperEasy", {"num_mines": 0}, "num_mines is a whole number from 1 to 13"),
         ("MineSweeperEasy", {"num_mines": 14}, "num_mines is a whole number from 1 to 13"),
         ("MineSweeperEasy", {"size": 27}, "size is a whole number from 2 to 26"),
@@ -58,7 +58,7 @@ DECKS = ("Autoencode", "CountRecall", "RepeatFirst", "RepeatPrevious")
         ("VelocityOnlyCartPoleEasy", {"reference_quirks": 2}, "reference_quirks is True or False"),
         ("LabyrinthEscapeEasy", {"limit": 1}, "limit is a whole number from 2 to"),
         ("LabyrinthExploreEasy", {"size": 7}, "size is even and from 6 to 30"),
-        ("RepeatFirstEasy", {"num_deck": 1}, "did you mean 'num_decks'"),
+        ("RepeatFirstEasy", {"dek": 1}, "did you mean 'deck'"),
     ],
 )
 def test_a_field_out_of_its_range_is_refused_with_the_range(name, fields, says):
@@ -70,6 +70,20 @@ def test_a_field_out_of_its_range_is_refused_with_the_range(name, fields, says):
             type(popjax.ENVS[name])(**{**vars(popjax.ENVS[name]), **fields})
 
 
+@pytest.mark.parametrize(
+    ("deck", "says"),
+    [
+        ((1, 13), "kinds is a whole number from 2"),
+        ((4, 0), "each is a whole number from 1 to 16383 with 4 kinds"),
+        ((4, 16384), "each is a whole number from 1 to 16383 with 4 kinds"),
+        ((4.0, 4), "kinds is a whole number"),
+    ],
+)
+def test_a_deck_that_cannot_be_dealt_is_refused(deck, says):
+    with pytest.raises(ValueError, match=says):
+        Deck(*deck)
+
+
 def test_a_number_of_numpy_is_a_number():
     env = popjax.make("NoisyPositionOnlyPendulumEasy", max_steps=np.int64(8), sigma=np.float32(0))
     assert repr(env) == "NoisyPositionOnlyPendulum(max_steps=8, sigma=0.0)"
@@ -77,8 +91,8 @@ def test_a_number_of_numpy_is_a_number():
 
 
 def test_the_largest_deck_is_dealt_by_its_law():
-    """Above 1,260 decks the first suit would come up more often than the last."""
-    deck = cards.full_deck(4, cards.MOST_DECKS)
+    """Above 65,535 cards the first suit would come up more often than the last."""
+    deck = cards.decks(cards.SUITS, 1260).new()
     _, suit = jax.vmap(cards.deal, (0, None))(jax.random.split(jax.random.key(0), 40_000), deck)
     np.testing.assert_allclose(np.bincount(suit) / len(suit), 0.25, atol=0.01)
 
@@ -113,17 +127,13 @@ def board(rng, family):
 
 def drawn_fields(family, rng):
     """Random fields within their ranges, of small environments."""
-    decks, kind = int(rng.integers(1, 3)), str(rng.choice(list(cards.KINDS)))
+    deck = Deck(int(rng.choice([2, 4, 13, rng.integers(3, 20)])), 2 * int(rng.integers(1, 7)))
     match family:
-        case "Autoencode" | "HigherLower" | "RepeatFirst":
-            return {"num_decks": decks}
+        case "Autoencode" | "Concentration" | "CountRecall" | "HigherLower" | "RepeatFirst":
+            return {"deck": deck}
         case "RepeatPrevious":
-            k = int(rng.choice([1, 52 * decks - 1, rng.integers(1, 52 * decks)]))
-            return {"num_decks": decks, "k": k}
-        case "CountRecall":
-            return {"num_decks": decks, "kinds": kind}
-        case "Concentration":
-            return {"num_decks": decks, "kind": kind}
+            most = deck.num_cards - 1
+            return {"deck": deck, "k": int(rng.choice([1, most, rng.integers(1, most + 1)]))}
         case "Battleship" | "MineSweeper":
             return board(rng, family)
         case "MultiarmedBandit":
@@ -270,10 +280,12 @@ def test_an_environment_of_any_fields_plays_by_its_rules(family, seed):
         check_tokens(env, found[kind])
     check_totals(env, found)
     check_scene(env, found["random"]["episodes"])
-    if seed and hasattr(FLOORS[env.name], "law"):
+    if seed and has_law(env):
         check_law(env, found["random"]["episodes"])
 
 
 def test_where_rows_outnumber_the_letters_cards_have_numbers():
-    assert keys_of(popjax.make("ConcentrationEasy", num_decks=6)).read("x12") == 311
-    assert keys_of(popjax.make("ConcentrationEasy", num_decks=7)).explanation.endswith("0 to 363")
+    assert keys_of(popjax.make("ConcentrationEasy", deck=Deck(2, 156))).read("x12") == 311
+    assert keys_of(popjax.make("ConcentrationEasy", deck=Deck(2, 182))).explanation.endswith(
+        "0 to 363"
+    )

@@ -9,7 +9,7 @@ import pytest
 
 import popjax
 from popjax.core import TimeStep
-from popjax.floors import FLOORS, make_law
+from popjax.floors import has_law, make_law
 from popjax.floors.control import FilterLaw
 from popjax.players import make_player, play
 from popjax.tokens import target_of
@@ -25,7 +25,7 @@ def episodes_of(env_id):
 
 
 def law_of(env):
-    return make_law(env) if hasattr(FLOORS[env.name], "law") else None
+    return make_law(env) if has_law(env) else None
 
 
 @pytest.mark.parametrize("env_id", popjax.ENVS)
