@@ -88,7 +88,12 @@ def floor(env_id: str, player: str = "reference") -> Floor:
             episode_error=0.0,
             without_memory=floor_of(env).without_memory(env) / env.max_steps,
         )
-    return Floor(env_id, player, **_table()[env_id][player])
+    known = _table().get(env_id, {})
+    if player not in known:
+        raise ValueError(
+            f"the floor of {env_id} is not measured: python -m popjax.floors --measure"
+        )
+    return Floor(env_id, player, **known[player])
 
 
 def floor_table() -> list[Floor]:
@@ -100,7 +105,9 @@ def floor_table() -> list[Floor]:
         if not family_of(env).actions_matter:
             rows.append(floor(env_id))
         else:
-            rows += [floor(env_id, player) for player in KINDS if player in _table()[env_id]]
+            rows += [
+                floor(env_id, player) for player in KINDS if player in _table().get(env_id, {})
+            ]
     return rows
 
 

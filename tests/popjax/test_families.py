@@ -14,7 +14,7 @@ from popjax.cards import Deck
 from popjax.core import Environment, first, then
 from popjax.envs.repeat_first import RepeatFirst
 from popjax.families import FAMILIES, Family, family_of
-from popjax.floors import floor_of
+from popjax.floors import floor, floor_of, floor_table, table
 from popjax.keyboard import keys_of
 from popjax.players import make_player, play
 from popjax.render import svg
@@ -126,6 +126,16 @@ def test_a_known_game_with_another_deck_can_have_a_name(known):
     popjax.register("TinyCountRecall", env)
     assert popjax.make("TinyCountRecall").action_space == Discrete(3)
     assert family_of(env) is FAMILIES["CountRecall"] and len(FAMILIES["CountRecall"]) == 3
+
+
+def test_a_floor_of_another_deck_is_computed_and_one_that_is_measured_says_so(known, monkeypatch):
+    monkeypatch.setattr(table, "ENVS", known)
+    popjax.register("TinyHigherLower", popjax.make("HigherLowerEasy", deck=Deck(2, 1)))
+    popjax.register("TinyShips", popjax.make("BattleshipEasy", size=3, ships=(2,)))
+    assert floor("TinyHigherLower").nats_per_episode == pytest.approx(0, abs=1e-12)
+    assert "TinyHigherLower" in {row.env_id for row in floor_table()}
+    with pytest.raises(ValueError, match="the floor of TinyShips is not measured"):
+        floor("TinyShips")
 
 
 @pytest.mark.parametrize(
