@@ -192,14 +192,15 @@ def choose(
     outputs: Array,
     greedy: Bool[Array, ""] | bool = False,
     squash: bool = False,
-) -> Array:
+) -> tuple[Array, Array]:
     """The action `[..., *space.shape]` of a policy that acts, as the environment takes it: a sample
-    or the likeliest, and of reals the nearest in the box. The key is consumed. (Who needs the
-    sample itself, for its probability, draws from `distribution`.)
+    or the likeliest, and of reals the nearest in the box; and the sample itself, whose probability
+    `distribution` knows. The key is consumed.
 
     >>> far = jnp.array([[38.0, 0.0]])  # a torque of mean 38, deviation 1
-    >>> choose(jax.random.key(0), Box((-2.0,), (2.0,)), far).tolist()
+    >>> choose(jax.random.key(0), Box((-2.0,), (2.0,)), far)[0].tolist()
     [[2.0]]
     """
     sample = distribution(space, outputs, squash).sample(seed=key)
-    return space.nearest(jnp.where(greedy, likeliest(space, outputs, squash), sample))
+    chosen = jnp.where(greedy, likeliest(space, outputs, squash), sample)
+    return space.nearest(chosen), sample

@@ -16,17 +16,17 @@ from typing import Annotated, Any, Literal
 import jax
 import jax.numpy as jnp
 import optax
-from flax import struct
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from agents.hyperparams import Hyperparams, Schedule, lr_schedule, optimiser, share_of_run
+from agents.hyperparams import Hyperparams, Schedule
+from agents.inputs import Inputs, agent_input, input_size
 from agents.nats import expected_nats, token_log_probs
 from agents.networks import LanguageModel
 from agents.ranges import Count, Seed, Within, check_ranges
 from agents.reader import make_reader
-from agents.rollout import Inputs, agent_input, input_size
 from agents.sharding import shared
+from agents.train_state import TrainState
 from popjax.core import Environment
 from popjax.floors import FLOORS
 from popjax.players import Episodes
@@ -66,17 +66,6 @@ class LMConfig:
             raise ValueError(
                 f"num_episodes ({self.num_episodes}) must divide corpus ({self.corpus})"
             )
-
-
-class TrainState(struct.PyTreeNode):
-    """All that a run needs to go on. update: `[]` updates made. num_updates: `[]` the run's length
-    (for the schedule)."""
-
-    params: Any
-    opt_state: Any
-    key: Key[Array, ""]
-    update: Int[Array, ""]
-    num_updates: Int[Array, ""]
 
 
 def inputs_of(env: Environment, config: LMConfig) -> Inputs:
@@ -188,29 +177,14 @@ def make_train(
     def init(key: Key[Array, ""], hyperparams: Hyperparams, num_updates: Any) -> TrainState:
         key_params, key_train = jax.random.split(key)
         params = init_params(env, network, key_params, inputs)
-        return TrainState(
-            params=params,
-            opt_state=optimiser(hyperparams).init(params),
-            key=key_train,
-            update=jnp.int32(0),
-            num_updates=jnp.asarray(num_updates, jnp.int32),
-        )
+        return TrainState.create(params, key_train, hyperparams, num_updates)
 
     def update(state: TrainState, hyperparams: Hyperparams, corpus: Episodes | None):
         episodes = shared(mesh, read(corpus, state.key, state.update))
         grads, metrics = jax.grad(lm_loss, has_aux=True)(
             state.params, env, network, inputs, episodes
         )
-        share = share_of_run(state.update, state.num_updates)
-        lr_scale = lr_schedule(config.schedule, config.warmup, share)
-        updates, opt_state = optimiser(hyperparams, lr_scale).update(
-            grads, state.opt_state, state.params
-        )
-        state = state.replace(
-            params=optax.apply_updates(state.params, updates),
-            opt_state=opt_state,
-            update=state.update + 1,
-        )
+        state = state.apply_gradients(grads, hyperparams, config.schedule, config.warmup)
         excess = {} if exact is None else {"excess": metrics["nats"] - exact}
         return state, {
             "loss": metrics["nats"],

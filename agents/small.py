@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 import popjax
 from agents.distributions import num_outputs
+from agents.inputs import input_size
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone
-from agents.rollout import input_size
 from popjax.core import Environment
 
 

@@ -19,12 +19,12 @@ from agents.hyperparams import Hyperparams, optimiser
 from agents.lm import LMConfig
 from agents.nats import label_nats
 from agents.networks import LanguageModel
-from agents.regimes import REGIMES, make_train
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.data import Batch
-from agents.regimes.rungs import axes, mean, read
-from agents.regimes.signals import over_group
-from agents.regimes.train import Critic, TrainState
+from agents.objectives import OBJECTIVES, make_train
+from agents.objectives.choices import log_probs, of, sizes_of
+from agents.objectives.histories import Batch
+from agents.objectives.objective import axes, mean, read
+from agents.objectives.signals import over_group
+from agents.objectives.train import Critic, TrainState
 from agents.surrogate import standardised
 from experiments.bridge.batched_objectives import make_reads
 from popjax.core import Environment
@@ -82,7 +82,7 @@ def make_ppo(
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
     """`init(key, hyperparams, num_updates)` and `step(state, hyperparams) -> (state, axes)`: one
     batch, `PASSES` gradients."""
-    rung = REGIMES["sum_to_end"]  # which has a critic, and says the rewards are verdicts
+    rung = OBJECTIVES["sum_to_end"]  # which has a critic, and says the rewards are verdicts
     init = make_train(env, network, config, rung, oracle)[0]
     reads = make_reads(env, network, config, oracle)
     critic = Critic(network.backbone, network.head_features)
@@ -92,7 +92,7 @@ def make_ppo(
         value = critic.apply(state.critic, batch.x, batch.start)
         advantage, target = advantages(batch, value, hyperparams)
         turn = optimiser(hyperparams).update
-        told = axes(env, REGIMES["bandit"], batch, *read(state.params, env, network, batch))
+        told = axes(env, OBJECTIVES["bandit"], batch, *read(state.params, env, network, batch))
 
         def one_pass(run, _):
             params, opt_state, critic_params, critic_opt_state = run

@@ -19,8 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from agents.regimes import REGIMES
-from agents.regimes import Regime as Rung
+from agents.objectives import OBJECTIVES, Objective
 from experiments.bridge.reported import fill
 from experiments.explorer.gears import gears, sentences
 from experiments.results.files import read_json
@@ -132,7 +131,7 @@ def ladder() -> list[dict[str, str]]:
     >>> [rung["rung"] for rung in ladder()][:4]
     ['R0', 'R1', "R1'", 'R-all']
     """
-    rungs = {name: _factors(name, rung) for name, rung in REGIMES.items()}
+    rungs = {name: _factors(name, rung) for name, rung in OBJECTIVES.items()}
     rungs["next_obs"]["name"] = "lm"
     ordered = {}
     for name, rung in rungs.items():
@@ -163,7 +162,7 @@ TOLD = {
 }
 
 
-def _factors(name: str, rung: Rung) -> dict[str, str]:
+def _factors(name: str, rung: Objective) -> dict[str, str]:
     paid = not rung.labels and not rung.needs_label and rung.says == "action"
     aims = {"token": "the next observation", "action": "the oracle's action"}
     words = rung.labels or (rung.says,)

@@ -16,8 +16,8 @@ from scipy.special import log_softmax, logsumexp
 
 from agents.distributions import shares
 from agents.lm import logits_along, reading
+from agents.objectives.choices import log_probs, sizes_of
 from agents.positions import answerable
-from agents.regimes.choices import log_probs, sizes_of
 from experiments.explorer.pairs import Pair, TrainedModel, agent_player, policy_along
 from popjax import ENVS, floors, render
 from popjax.core import Environment, TimeStep

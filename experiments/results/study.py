@@ -13,8 +13,8 @@ import numpy as np
 from agents.held_out import per_token
 from agents.lm import LMConfig
 from agents.memory import MEMORIES
+from agents.objectives import OBJECTIVES
 from agents.ppo import PPOConfig
-from agents.regimes import REGIMES
 from experiments.results.errors import UserError
 from experiments.results.files import DamagedError, Table
 from experiments.results.spec import SILENT, CellSpec, NetworkConfig, Settings, id_of
@@ -225,7 +225,7 @@ def read_spec(folder: Path) -> CellSpec:
         for name, known in (
             (spec.env, ENVS),
             (spec.memory, MEMORIES),
-            (spec.regime, ("ppo", "lm", *REGIMES)),
+            (spec.regime, ("ppo", "lm", *OBJECTIVES)),
         ):
             if name not in known:
                 raise ValueError(f"nothing is called {name!r:.40}")

@@ -8,10 +8,10 @@ import pytest
 
 import popjax
 from agents.held_out import held_out, per_token
+from agents.inputs import input_size
 from agents.lm import LMConfig, init_params, inputs_of, lm_loss, logits_along
 from agents.memory import MEMORIES
 from agents.nats import expected_nats, token_log_probs
-from agents.rollout import input_size
 from popjax.floors import code_lengths, floor, log_probs_along, make_law
 from popjax.players import make_player, play
 from popjax.tokens import target_of

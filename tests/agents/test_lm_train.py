@@ -9,9 +9,9 @@ import pytest
 import popjax
 from agents.held_out import held_out, per_token
 from agents.hyperparams import Hyperparams, lr_schedule
+from agents.inputs import agent_input, input_size
 from agents.lm import LMConfig, init_params, inputs_of, make_train
 from agents.reader import turn
-from agents.rollout import agent_input, input_size
 from popjax.bins import Bins
 from popjax.core import then
 from popjax.floors.control import FilterLaw

@@ -9,9 +9,9 @@ import pytest
 
 import popjax
 from agents.architecture import from_plain, to_plain
+from agents.inputs import agent_input
 from agents.memory import MEMORIES
 from agents.places import Layout, PlaceActorCritic, PlaceBackbone
-from agents.rollout import agent_input
 from experiments.results.errors import UserError
 from experiments.results.spec import NetworkConfig, PPOConfig, Settings
 from experiments.train.build import build

@@ -33,9 +33,9 @@ from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig, reading
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
-from agents.regimes import REGIMES, Regime, make_train
-from agents.regimes.choices import of
-from agents.regimes.data import own_labels
+from agents.objectives import OBJECTIVES, Objective, make_train
+from agents.objectives.choices import of
+from agents.objectives.histories import own_labels
 from experiments.bridge.decks import SUITS, TinyRepeatPrevious, best_guess, best_without_memory
 from experiments.results.store import Table
 from experiments.train.compile import lane_keys
@@ -140,9 +140,9 @@ def competence(exam: Exam, outputs: Float[Array, "T N K"]) -> Float[Array, ""]:
     return 1 - jnp.mean(regret, where=exam.counts) / exam.worth
 
 
-def rung(target: str, feedback: str) -> Regime:
+def rung(target: str, feedback: str) -> Objective:
     """Of the ladder, without a critic."""
-    regime = REGIMES[CELLS[target, feedback]]
+    regime = OBJECTIVES[CELLS[target, feedback]]
     return replace(regime, baseline="constant") if regime.says else regime
 
 

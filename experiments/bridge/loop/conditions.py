@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.lm import reading
-from agents.regimes import REGIMES
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.oracles import oracle_of
+from agents.objectives import OBJECTIVES
+from agents.objectives.choices import log_probs, of, sizes_of
+from agents.objectives.oracles import oracle_of
 from experiments.bridge.loop.boards import on_board
 from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
 from experiments.bridge.loop.copycat import CRITERION, STOPS
@@ -137,7 +137,7 @@ def dreams(setup: LoopConfig, deck: str) -> Table:
     """What a language model of a deck dreams, and its excess on decks that were dealt."""
     env, updates = setup.deck(deck), setup.updates[2]
     each = env.num_cards // 4
-    run = Tuning(setup, env, REGIMES["next_obs"], updates)
+    run = Tuning(setup, env, OBJECTIVES["next_obs"], updates)
     params = run.on(updates)
     dealt = play(env, make_player(env, "random"), jax.random.key(2**31), setup.judged)
     cards = jnp.concatenate([dealt.obs, dealt.next_obs[-1:]])
@@ -162,7 +162,7 @@ def frontier(setup: LoopConfig) -> Table:
     env = setup.deck("tiny")
     before, after = setup.updates[3:]
     mediocre = slipping(env, oracle_of(env), SLIPS)
-    first = Tuning(setup, env, REGIMES["all"], before, mediocre)
+    first = Tuning(setup, env, OBJECTIVES["all"], before, mediocre)
     begun = first.on(before)
     dealt = play(env, make_player(env, "reference"), jax.random.key(2**31), setup.judged)
     x, start = reading(env, dealt, "obs")
@@ -186,8 +186,8 @@ def frontier(setup: LoopConfig) -> Table:
 
     looks = np.unique(np.geomspace(1, after, 16).round().astype(int))
     ways = {
-        "beta": (REGIMES["rlhf"], setup.betas),
-        "transcripts": (REGIMES["clone"], (0.0,)),
+        "beta": (OBJECTIVES["rlhf"], setup.betas),
+        "transcripts": (OBJECTIVES["clone"], (0.0,)),
     }
     tables = []
     for name, (regime, betas) in ways.items():

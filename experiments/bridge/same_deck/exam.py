@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from agents.inputs import Inputs
 from agents.lm import outputs_along, reading
 from agents.nats import token_log_probs
 from agents.networks import LanguageModel
+from agents.objectives.action_head import language_agent
+from agents.objectives.choices import of
+from agents.objectives.histories import by_agent, by_player, histories, own_labels
 from agents.positions import REWARDS_ARE_VERDICTS
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.data import Chooser, by_player, histories, own_labels, policy_outputs
-from agents.rollout import Inputs, agent_input
 from experiments.bridge.measures.overlap import CAUSAL
 from experiments.bridge.same_deck.config import KINDS
 from popjax.core import Environment
@@ -111,20 +112,6 @@ def earned(env: Environment, player: Player, key: Key[Array, ""], num_episodes: 
     )
 
 
-def greedy(
-    env: Environment, network: LanguageModel, params: Any, num_episodes: int, inputs: Inputs
-) -> Chooser:
-    """The likeliest action of a network."""
-
-    def act(key, carry, obs, states, previous, start):
-        x = agent_input(env, obs, previous, start, inputs)[None]
-        carry, policy = policy_outputs(env, network, params, carry, x, start[None])
-        best = jnp.argmax(log_probs(sizes_of(env), policy[0]), axis=-1)
-        return carry, env.action_space.from_number(best)
-
-    return Chooser(lambda: network.initial_carry(num_episodes), act)
-
-
 def judged(
     env: Environment, network: LanguageModel, kind: str, exam: Exam, params: Any, inputs: Inputs
 ) -> dict[str, Array]:
@@ -142,7 +129,8 @@ def judged(
             raw = jnp.mean(of(guess, exam.label), where=exam.labelled)
         else:
             N = exam.x.shape[1]
-            chooser = greedy(env, network, params, N, inputs)
+            agent = language_agent(env, network, inputs)
+            chooser = by_agent(agent, params, N, greedy=True)
             raw = jnp.mean(histories(env, chooser, exam.key, N)[0].returns)
         found = {"competence": (raw - exam.without) / (exam.best - exam.without), "raw": raw}
     if "token" in says:

@@ -15,9 +15,9 @@ import numpy as np
 
 from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig, reading
-from agents.regimes import REGIMES, make_train
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.data import own_labels
+from agents.objectives import OBJECTIVES, make_train
+from agents.objectives.choices import log_probs, of, sizes_of
+from agents.objectives.histories import own_labels
 from experiments.bridge import rates
 from experiments.bridge.batched_objectives import AXES, make_advance, make_told
 from experiments.bridge.batched_ppo import make_ppo
@@ -68,7 +68,7 @@ def programs_of(
         init, one = make_ppo(env, network, config, oracle)
         step = ignoring(one)
     else:
-        init, segment = make_train(env, network, config, REGIMES[BESIDE[beside]], oracle)
+        init, segment = make_train(env, network, config, OBJECTIVES[BESIDE[beside]], oracle)
         step = ignoring(partial(first_row, segment))
     decks = play(env, oracle, jax.random.key(2**31), setup.num_decks)
     x, start = reading(env, decks, "obs")

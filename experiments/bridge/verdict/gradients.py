@@ -23,10 +23,10 @@ from jaxtyping import Array, Float, Int, Key
 from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig
 from agents.networks import LanguageModel
-from agents.regimes import Regime
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.data import Batch
-from agents.regimes.rungs import mean, read
+from agents.objectives import Objective
+from agents.objectives.choices import log_probs, of, sizes_of
+from agents.objectives.histories import Batch
+from agents.objectives.objective import mean, read
 from experiments.bridge.batched_objectives import make_reads, pairs
 from experiments.bridge.batched_ppo import first_gradient
 from popjax.core import Environment
@@ -63,7 +63,7 @@ def cosine(a: Float[Array, " P"], b: Float[Array, " P"]) -> Float[Array, ""]:
 def make_measure(
     env: Environment,
     network: LanguageModel,
-    rungs: dict[str, Regime],
+    rungs: dict[str, Objective],
     oracle: Player,
     num_episodes: int,
 ) -> Callable[[Any, Key[Array, ""], Any], dict[str, Float[Array, ""]]]:

@@ -10,9 +10,9 @@ import pytest
 from agents.lm import LMConfig, init_params
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
-from agents.regimes import REGIMES, advantage, loss
-from agents.regimes.choices import log_probs, of
-from agents.regimes.rungs import read
+from agents.objectives import OBJECTIVES, advantage, loss
+from agents.objectives.choices import log_probs, of
+from agents.objectives.objective import read
 from experiments.bridge.batched_objectives import make_reads, pairs, terms
 from experiments.bridge.decks import ManySuits, TinyRepeatFirst, rememberer
 from experiments.bridge.loop.config import rungs
@@ -91,11 +91,11 @@ def test_a_teacher_acts_in_the_learners_place(made):
 
 def test_gradients_of_episodes_average_to_that_of_the_batch(made):
     network, params, _, batch = made
-    words, weights = pairs(ENV, {"label": REGIMES["dagger"]}, batch)
+    words, weights = pairs(ENV, {"label": OBJECTIVES["dagger"]}, batch)
     each = jax.jit(partial(gradients, ENV, network))(params, batch, words[0], 6 * weights[0])
 
     def whole(params):
-        return loss(params, ENV, network, REGIMES["dagger"], batch)[0]
+        return loss(params, ENV, network, OBJECTIVES["dagger"], batch)[0]
 
     flat, _ = jax.flatten_util.ravel_pytree(jax.jit(jax.grad(whole))(params))
     np.testing.assert_allclose(each.mean(axis=0), flat, atol=1e-6)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents import regimes
+from agents import objectives
 from experiments.results.store import read_parquet
 from tests.support.command import run
 
@@ -13,7 +13,7 @@ TINY = (
 )
 
 
-@pytest.mark.parametrize("name", [name for name in regimes.REGIMES if name != "next_obs"])
+@pytest.mark.parametrize("name", [name for name in objectives.OBJECTIVES if name != "next_obs"])
 def test_a_rung_learns_and_tells_its_three_axes(capsys, tmp_path, name):
     code, out, err = run(
         capsys, f"train RepeatPreviousEasy --regime {name} --out {tmp_path} {TINY}"
@@ -25,7 +25,7 @@ def test_a_rung_learns_and_tells_its_three_axes(capsys, tmp_path, name):
     assert len(table["loss"]) == 2
     for column in ("loss", "grad_norm", "told_nats"):
         assert np.isfinite(table[column]).all()
-    rung = regimes.REGIMES[name]
+    rung = objectives.OBJECTIVES[name]
     answers = 51 - 3  # the card of three steps before can be named from the fourth step on
     judged = answers if rung.needs_label or "action" in rung.labels else 51
     tokens = judged + 51 * (len(rung.labels) == 2)

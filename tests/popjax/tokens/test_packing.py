@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import popjax
+from agents.inputs import agent_input
 from agents.lm import init_params, reading
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
-from agents.rollout import agent_input
 from popjax.floors import make_law, surprise
 from popjax.tokens import corpus, pack, target_of, unpack
 from popjax.tokens.packing import places

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from agents.regimes.data import Batch
+from agents.objectives.histories import Batch
 
 
 class Terms(NamedTuple):

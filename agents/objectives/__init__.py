@@ -5,71 +5,71 @@ width for the action) and changes one thing: what is aimed at, who makes the his
 label or a verdict is told, and whether step by step or once an episode. `make_train` gives two
 pure functions of the same form as PPO's, which is the rung R4 (`agents.ppo`).
 
->>> REGIMES["dagger"].rung, REGIMES["dagger"].played_by
+>>> OBJECTIVES["dagger"].rung, OBJECTIVES["dagger"].played_by
 ('R2', 'policy')
 """
 
-from agents.regimes import signals
-from agents.regimes.rungs import Regime, advantage, loss
-from agents.regimes.train import make_train
+from agents.objectives import signals
+from agents.objectives.objective import Objective, advantage, loss
+from agents.objectives.train import make_train
 
-CLONE = Regime(
+CLONE = Objective(
     "R1", "cross-entropy on the oracle's action, on its own histories", "oracle", ("action",)
 )
-REGIMES: dict[str, Regime] = {
-    "next_obs": Regime(
+OBJECTIVES: dict[str, Objective] = {
+    "next_obs": Objective(
         "R0", "cross-entropy on the next observation", "behaviour", labels=("token",)
     ),
     "clone": CLONE,
-    "clone_any": Regime(
+    "clone_any": Objective(
         "R1'", "cross-entropy on the oracle's action, on any histories", "behaviour", ("action",)
     ),
-    "all": Regime(
+    "all": Objective(
         "R-all", "cross-entropy on all of the oracle's transcript", "oracle", ("token", "action")
     ),
-    "dagger": Regime(
+    "dagger": Objective(
         "R2", "cross-entropy on the oracle's action, on the learner's own histories", "policy",
         ("action",),
     ),
-    "bandit_ce": Regime(
+    "bandit_ce": Objective(
         "R3a", "a verdict on the learner's action, weighted to the gradient of cross-entropy",
         "policy", says="action", signal=signals.surprise_of_right, told="verdicts",
         needs_label=True,
     ),
-    "bandit": Regime(
+    "bandit": Objective(
         "R3b", "a verdict, right or wrong, on the learner's action", "policy", says="action",
         signal=signals.verdict, baseline="value", told="verdicts", needs_label=True,
     ),
-    "log_likelihood": Regime(
+    "log_likelihood": Objective(
         "R3c", "the smoothed oracle's log-likelihood of the learner's action, as reward", "policy",
         says="action", signal=signals.log_likelihood, baseline="value", told="verdicts",
         needs_label=True, entropy=True,
     ),
-    "sum_to_end": Regime(
+    "sum_to_end": Objective(
         "R5", "the environment's rewards, summed and paid at the end", "policy", says="action",
         signal=signals.rewards_in_all, baseline="value", told="sum",
     ),
-    "rlhf": Regime(
+    "rlhf": Objective(
         "R6", "the environment's rewards, near a model that was pre-trained on mediocre play",
         "policy", says="action", signal=signals.rewards_near_reference, baseline="value",
         told="verdicts", pretrain=CLONE,
     ),
-    "grpo": Regime(
+    "grpo": Objective(
         "R7", "the return, beside that of others on the same deck or board", "policy",
         says="action", signal=signals.of_group_returns, told="sum", group=8,
     ),
-    "grpo_step": Regime(
+    "grpo_step": Objective(
         "R7b", "the rewards to come, beside those of others on the same deck, step by step",
         "policy", says="action", signal=signals.rewards, baseline="group", told="verdicts", group=8,
     ),
-    "guess": Regime(
+    "guess": Objective(
         "R8", "a verdict on a guess of the next observation", "behaviour", says="token",
         signal=signals.guessed, baseline="value", told="verdicts",
     ),
-    "guess_sum": Regime(
+    "guess_sum": Objective(
         "R8-sum", "the number of right guesses of an episode, told at its end", "behaviour",
         says="token", signal=signals.guessed_in_all, baseline="value", told="sum",
     ),
 }  # fmt: skip
 
-__all__ = ["REGIMES", "Regime", "advantage", "loss", "make_train"]
+__all__ = ["OBJECTIVES", "Objective", "advantage", "loss", "make_train"]
