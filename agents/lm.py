@@ -78,7 +78,7 @@ def inputs_of(env: Environment, config: LMConfig) -> Inputs:
     return "obs+action" if on else "obs"
 
 
-def reading(
+def episode_inputs(
     env: Environment, episodes: Episodes, inputs: Inputs
 ) -> tuple[Float[Array, "T N d"], Bool[Array, "T N"]]:
     """The agent's input at every step of whole episodes, and where they start."""
@@ -93,7 +93,7 @@ def logits_along(
     """What the model predicts at every step of whole episodes, and the tokens that came."""
     token = target_of(env).tokens(episodes)
     action = env.action_space.flatten(env.action_space.nearest(episodes.action))
-    x, start = reading(env, episodes, inputs)
+    x, start = episode_inputs(env, episodes, inputs)
     return outputs_along(params, env, network, x, start, action, token)[0], token
 
 
@@ -122,7 +122,7 @@ def lm_loss(
     """Cross-entropy in nats a loss token over whole episodes.
 
     Beside it: the share of tokens that were the likeliest, and the nats of supervision, expected
-    by the model (`supervision_nats`) and realised (`told_nats`).
+    by the model (`supervision_nats`) and realised (`realised_nats`).
     """
     logits, token = logits_along(params, env, network, inputs, episodes)
     log_prob, correct = token_log_probs(network.sizes, logits, token)
@@ -135,7 +135,7 @@ def lm_loss(
         "environment_tokens": count,
         "gradient_tokens": count,
         "supervision_nats": jnp.sum(jnp.where(episodes.valid, expected, 0.0)),
-        "told_nats": told,
+        "realised_nats": told,
     }
 
 

@@ -21,9 +21,9 @@ from jaxtyping import Array, Bool, Key
 
 from agents.agent import Agent
 from agents.architecture import from_plain, to_plain
+from agents.cells import EquivariantActorCritic
 from agents.inputs import Inputs
 from agents.networks import ActorCritic
-from agents.places import PlaceActorCritic
 from popjax.spaces import Box, Discrete
 
 VERSION = 1
@@ -218,7 +218,7 @@ def _policy(about: dict[str, Any], arrays: dict[str, np.ndarray], seed: int) -> 
 def _check(policy: Policy) -> None:
     """A ValueError unless all of it is known, and the parameters are those of the network."""
     agent, network = policy.agent, policy.agent.network
-    if not isinstance(network, ActorCritic | PlaceActorCritic):
+    if not isinstance(network, ActorCritic | EquivariantActorCritic):
         raise ValueError("its network is none of an agent")
     for space in (agent.observation_space, agent.action_space):
         if not isinstance(space, Discrete | Box):

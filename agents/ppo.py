@@ -26,7 +26,7 @@ from agents.positions import REWARDS_ARE_VERDICTS
 from agents.precision import Precision, products
 from agents.ranges import Count, Within, check_ranges
 from agents.rollout import Actor, Transition, collect, reset_actors
-from agents.supervision import told_verdict, verdict_nats
+from agents.supervision import realised_verdict_nats, verdict_nats
 from agents.surrogate import Batch, ppo_loss, standardised
 from popjax.core import Environment
 
@@ -90,7 +90,7 @@ class TrainState(train_state.TrainState):
     kl: Float[Array, ""]
 
 
-def axes(env: Environment, config: PPOConfig, data: Transition) -> dict[str, Array]:
+def supervision_metrics(env: Environment, config: PPOConfig, data: Transition) -> dict[str, Array]:
     """What an update saw and was told, as on the other rungs of `agents.objectives`: environment
     tokens, gradient tokens, and nats of supervision, expected and realised.
 
@@ -101,8 +101,8 @@ def axes(env: Environment, config: PPOConfig, data: Transition) -> dict[str, Arr
     >>> from popjax import make
     >>> chance = jnp.log(jnp.full((1, 1), 0.25))
     >>> data = SimpleNamespace(reward=-chance, policy=jnp.zeros((1, 1, 4)), log_prob=chance)
-    >>> seen = axes(make("RepeatFirstEasy"), PPOConfig(num_epochs=4), data)
-    >>> seen["gradient_tokens"].item(), round(seen["told_nats"].item(), 3)  # ln 4
+    >>> seen = supervision_metrics(make("RepeatFirstEasy"), PPOConfig(num_epochs=4), data)
+    >>> seen["gradient_tokens"].item(), round(seen["realised_nats"].item(), 3)  # ln 4
     (4, 1.386)
     """
     expected = told = jnp.nan
@@ -110,13 +110,13 @@ def axes(env: Environment, config: PPOConfig, data: Transition) -> dict[str, Arr
         paid = data.reward != 0
         nats = verdict_nats(jax.nn.log_softmax(data.policy))
         expected = jnp.sum(jnp.where(paid, nats, 0.0))
-        realised = told_verdict(jnp.exp(data.log_prob), data.reward > 0)
+        realised = realised_verdict_nats(jnp.exp(data.log_prob), data.reward > 0)
         told = jnp.sum(jnp.where(paid, realised, 0.0))
     return {
         "environment_tokens": jnp.int32(data.reward.size),
         "gradient_tokens": jnp.int32(data.reward.size * config.num_epochs),
         "supervision_nats": jnp.asarray(expected, jnp.float32),
-        "told_nats": jnp.asarray(told, jnp.float32),
+        "realised_nats": jnp.asarray(told, jnp.float32),
     }
 
 
@@ -254,7 +254,7 @@ def make_train(
             "episodes": episodes.count,
             "first_ratio_error": first_ratio_error,
             **last_pass,
-            **axes(env, config, data),
+            **supervision_metrics(env, config, data),
         }
 
     def segment(state: TrainState, hyperparams: Hyperparams, num_updates: int):

@@ -30,7 +30,9 @@ def verdict_nats(log_probs: Float[Array, "*batch K"]) -> Float[Array, "*batch"]:
     return jnp.sum(p * coin(p), axis=-1)
 
 
-def told_verdict(p: Float[Array, "*batch"], right: Bool[Array, "*batch"]) -> Float[Array, "*batch"]:
+def realised_verdict_nats(
+    p: Float[Array, "*batch"], right: Bool[Array, "*batch"]
+) -> Float[Array, "*batch"]:
     """Realised nats of the verdict on a word that was said with probability p."""
     return -jnp.where(right, jnp.log(p), jnp.log1p(-p))
 
@@ -59,7 +61,7 @@ def sum_nats(p: Float[Array, "T B"], counted: Bool[Array, "T B"]) -> Float[Array
     return -jnp.sum(xlogy(law, law), axis=-1)
 
 
-def told_sum(
+def realised_sum_nats(
     p: Float[Array, "T B"], counted: Bool[Array, "T B"], right: Bool[Array, "T B"]
 ) -> Float[Array, " B"]:
     """Realised nats of the number of right words of each episode."""

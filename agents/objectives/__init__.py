@@ -33,42 +33,43 @@ OBJECTIVES: dict[str, Objective] = {
     ),
     "bandit_ce": Objective(
         "R3a", "a verdict on the learner's action, weighted to the gradient of cross-entropy",
-        "policy", says="action", signal=signals.surprise_of_right, told="verdicts",
+        "policy", scored_head="action", signal=signals.surprise_of_right, feedback="verdicts",
         needs_label=True,
     ),
     "bandit": Objective(
-        "R3b", "a verdict, right or wrong, on the learner's action", "policy", says="action",
-        signal=signals.verdict, baseline="value", told="verdicts", needs_label=True,
+        "R3b", "a verdict, right or wrong, on the learner's action", "policy", scored_head="action",
+        signal=signals.verdict, baseline="value", feedback="verdicts", needs_label=True,
     ),
     "log_likelihood": Objective(
         "R3c", "the smoothed oracle's log-likelihood of the learner's action, as reward", "policy",
-        says="action", signal=signals.log_likelihood, baseline="value", told="verdicts",
+        scored_head="action", signal=signals.log_likelihood, baseline="value", feedback="verdicts",
         needs_label=True, entropy=True,
     ),
     "sum_to_end": Objective(
-        "R5", "the environment's rewards, summed and paid at the end", "policy", says="action",
-        signal=signals.rewards_in_all, baseline="value", told="sum",
+        "R5", "the environment's rewards, summed and paid at the end", "policy",
+        scored_head="action", signal=signals.rewards_in_all, baseline="value", feedback="sum",
     ),
     "rlhf": Objective(
         "R6", "the environment's rewards, near a model that was pre-trained on mediocre play",
-        "policy", says="action", signal=signals.rewards_near_reference, baseline="value",
-        told="verdicts", pretrain=CLONE,
+        "policy", scored_head="action", signal=signals.rewards_near_reference, baseline="value",
+        feedback="verdicts", pretrain=CLONE,
     ),
     "grpo": Objective(
         "R7", "the return, beside that of others on the same deck or board", "policy",
-        says="action", signal=signals.of_group_returns, told="sum", group=8,
+        scored_head="action", signal=signals.of_group_returns, feedback="sum", group=8,
     ),
     "grpo_step": Objective(
         "R7b", "the rewards to come, beside those of others on the same deck, step by step",
-        "policy", says="action", signal=signals.rewards, baseline="group", told="verdicts", group=8,
+        "policy", scored_head="action", signal=signals.rewards, baseline="group",
+        feedback="verdicts", group=8,
     ),
     "guess": Objective(
-        "R8", "a verdict on a guess of the next observation", "behaviour", says="token",
-        signal=signals.guessed, baseline="value", told="verdicts",
+        "R8", "a verdict on a guess of the next observation", "behaviour", scored_head="token",
+        signal=signals.guessed, baseline="value", feedback="verdicts",
     ),
     "guess_sum": Objective(
         "R8-sum", "the number of right guesses of an episode, told at its end", "behaviour",
-        says="token", signal=signals.guessed_in_all, baseline="value", told="sum",
+        scored_head="token", signal=signals.guessed_in_all, baseline="value", feedback="sum",
     ),
 }  # fmt: skip
 

@@ -35,6 +35,8 @@ def log_probs(
     return joint
 
 
-def of(table: Float[Array, "*batch K"], choice: Int[Array, "*batch"]) -> Float[Array, "*batch"]:
+def take_along_last(
+    table: Float[Array, "*batch K"], choice: Int[Array, "*batch"]
+) -> Float[Array, "*batch"]:
     """The entry of the choice."""
     return jnp.take_along_axis(table, choice[..., None], axis=-1)[..., 0]

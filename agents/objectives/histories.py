@@ -36,7 +36,7 @@ class Batch(struct.PyTreeNode):
     token: Int[Array, "T B m"]
     label: Int[Array, "T B"]
     labelled: Bool[Array, "T B"]
-    said: Int[Array, "T B"]
+    sampled: Int[Array, "T B"]
     log_prob: Float[Array, "T B"]
     reward: Float[Array, "T B"]
     reference: Float[Array, "T B"]

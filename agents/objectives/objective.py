@@ -21,7 +21,7 @@ from agents import supervision
 from agents.lm import outputs_along
 from agents.nats import expected_nats, label_nats, token_log_probs
 from agents.networks import LanguageModel
-from agents.objectives.choices import log_probs, of, sizes_of
+from agents.objectives.choices import log_probs, sizes_of, take_along_last
 from agents.objectives.histories import Batch
 from agents.objectives.signals import Terms, over_group, over_others
 from agents.positions import REWARDS_ARE_VERDICTS
@@ -36,7 +36,7 @@ class Objective:
     rung, about: its name in the literature of this project, and one line.
     played_by: who makes the histories: a fixed player, the oracle, or the learner, anew each time.
     labels: what is told outright, "token", "action", both or nothing.
-    says: what is judged, an "action" or a "token" that was guessed, if anything.
+    scored_head: what is judged, an "action" or a "token" that was guessed, if anything.
     signal: what saying it earns. baseline: what that is compared with: nothing, a constant (the
         mean of the other episodes), a learned value, or the group's mean at the same step.
     told: how it comes: as labels, as verdicts step by step, or as one sum an episode.
@@ -53,10 +53,10 @@ class Objective:
     about: str
     played_by: Literal["behaviour", "oracle", "policy"]
     labels: tuple[str, ...] = ()
-    says: Literal["action", "token"] | None = None
+    scored_head: Literal["action", "token"] | None = None
     signal: Callable[[Batch, Terms], Array] | None = None
     baseline: Literal["none", "constant", "value", "group"] = "none"
-    told: Literal["labels", "verdicts", "sum"] = "labels"
+    feedback: Literal["labels", "verdicts", "sum"] = "labels"
     needs_label: bool = False
     entropy: bool = False
     pretrain: Objective | None = None
@@ -87,7 +87,7 @@ class Objective:
 
 def num_choices(env: Environment, objective: Objective) -> int:
     """How many words there are to say."""
-    if objective.says == "token":
+    if objective.scored_head == "token":
         return target_of(env).sizes[0]
     return env.action_space.num_values
 
@@ -103,7 +103,7 @@ def choice_logits(
     env: Environment, objective: Objective, logits: Array, policy: Array
 ) -> Float[Array, "T B K"]:
     """Log-probabilities of all that may be said."""
-    if objective.says == "token":
+    if objective.scored_head == "token":
         return jax.nn.log_softmax(logits)
     return log_probs(sizes_of(env), policy)
 
@@ -145,22 +145,22 @@ def loss(
         metrics |= {"nats": terms[-1], "accuracy": mean(correct, batch.valid)}
     if "action" in objective.labels:
         pi = log_probs(sizes_of(env), policy)
-        terms.append(-mean(of(pi, batch.label), batch.labelled))
+        terms.append(-mean(take_along_last(pi, batch.label), batch.labelled))
         right = jnp.argmax(pi, axis=-1) == batch.label
         metrics |= {"action_nats": terms[-1], "action_accuracy": mean(right, batch.labelled)}
-    if objective.says:
+    if objective.scored_head:
         pi, where = choice_logits(env, objective, logits, policy), counts(objective, batch)
         weight = jax.lax.stop_gradient(batch.weight)
-        terms.append(-mean(weight * of(pi, batch.said), where))
+        terms.append(-mean(weight * take_along_last(pi, batch.sampled), where))
         entropy = mean(label_nats(pi), where)
         if objective.entropy:
             terms.append(-tau * entropy)
         metrics["entropy"] = entropy
-        if objective.needs_label or objective.says == "token":
+        if objective.needs_label or objective.scored_head == "token":
             metrics["accuracy"] = mean(was_right(objective, batch), where)
     total = sum(terms)
     told = jax.lax.stop_gradient((logits, policy))
-    return total, {"loss": total, **metrics, **axes(env, objective, batch, *told)}
+    return total, {"loss": total, **metrics, **supervision_metrics(env, objective, batch, *told)}
 
 
 def mean(values: Array, where: Array) -> Float[Array, ""]:
@@ -171,16 +171,16 @@ def mean(values: Array, where: Array) -> Float[Array, ""]:
 def was_right(objective: Objective, batch: Batch) -> Array:
     """`[T, B]` bool: what was said is the token that came, or the oracle's action; where no oracle
     was asked, the environment paid for it, which is the same where its rewards are verdicts."""
-    if objective.says == "token":
-        return batch.said == batch.token[..., 0]
-    return batch.said == batch.label if objective.needs_label else batch.reward > 0
+    if objective.scored_head == "token":
+        return batch.sampled == batch.token[..., 0]
+    return batch.sampled == batch.label if objective.needs_label else batch.reward > 0
 
 
-def axes(
+def supervision_metrics(
     env: Environment, objective: Objective, batch: Batch, logits: Array, policy: Array
 ) -> dict[str, Array]:
     """The three axes on which a learning curve can be drawn: tokens seen, tokens that made a
-    gradient, and nats of supervision, expected (`supervision_nats`) and realised (`told_nats`).
+    gradient, and nats of supervision, expected (`supervision_nats`) and realised (`realised_nats`).
 
     Where the environment's rewards are no verdicts on the oracle's action, what they tell is not
     known, and the nats are not-a-number.
@@ -197,11 +197,13 @@ def axes(
         pi = log_probs(sizes_of(env), policy)
         tokens += jnp.sum(batch.labelled)
         expected += jnp.sum(jnp.where(batch.labelled, label_nats(pi), 0.0))
-        told -= jnp.sum(jnp.where(batch.labelled, of(pi, batch.label), 0.0))
-    if objective.says:
+        told -= jnp.sum(jnp.where(batch.labelled, take_along_last(pi, batch.label), 0.0))
+    if objective.scored_head:
         tokens += jnp.sum(counts(objective, batch))
         known = (
-            objective.needs_label or objective.says == "token" or env.name in REWARDS_ARE_VERDICTS
+            objective.needs_label
+            or objective.scored_head == "token"
+            or env.name in REWARDS_ARE_VERDICTS
         )
         nats = judged_nats(env, objective, batch, logits, policy) if known else (jnp.nan, jnp.nan)
         expected, told = expected + nats[0], told + nats[1]
@@ -209,18 +211,18 @@ def axes(
         "environment_tokens": seen,
         "gradient_tokens": tokens,
         "supervision_nats": expected,
-        "told_nats": told,
+        "realised_nats": told,
     }
 
 
 def judged_nats(env, objective: Objective, batch: Batch, logits, policy) -> tuple[Array, Array]:
     """Expected and realised nats of all verdicts, or of all sums, of a batch."""
     pi = choice_logits(env, objective, logits, policy)
-    judged = batch.valid if objective.says == "token" else batch.labelled
-    right, p = was_right(objective, batch), jnp.exp(of(pi, batch.said))
-    if objective.told == "sum":
+    judged = batch.valid if objective.scored_head == "token" else batch.labelled
+    right, p = was_right(objective, batch), jnp.exp(take_along_last(pi, batch.sampled))
+    if objective.feedback == "sum":
         expected = supervision.sum_nats(p, judged)
-        return jnp.sum(expected), jnp.sum(supervision.told_sum(p, judged, right))
+        return jnp.sum(expected), jnp.sum(supervision.realised_sum_nats(p, judged, right))
     expected = jnp.where(judged, supervision.verdict_nats(pi), 0.0)
-    told = jnp.where(judged, supervision.told_verdict(p, right), 0.0)
+    told = jnp.where(judged, supervision.realised_verdict_nats(p, right), 0.0)
     return jnp.sum(expected), jnp.sum(told)

@@ -48,12 +48,12 @@ def sum_to_end(reward: Float[Array, "T B"], valid: Bool[Array, "T B"]) -> Float[
 
 def verdict(batch: Batch, terms: Terms) -> Float[Array, "T B"]:
     """1 where the oracle's action was said, else 0; and nothing later counts."""
-    return (batch.said == batch.label).astype(batch.log_prob.dtype)
+    return (batch.sampled == batch.label).astype(batch.log_prob.dtype)
 
 
 def guessed(batch: Batch, terms: Terms) -> Float[Array, "T B"]:
     """1 where the token that came was said, else 0."""
-    return (batch.said == batch.token[..., 0]).astype(batch.log_prob.dtype)
+    return (batch.sampled == batch.token[..., 0]).astype(batch.log_prob.dtype)
 
 
 def guessed_in_all(batch: Batch, terms: Terms) -> Float[Array, "T B"]:
@@ -65,7 +65,7 @@ def guessed_in_all(batch: Batch, terms: Terms) -> Float[Array, "T B"]:
 def surprise_of_right(batch: Batch, terms: Terms) -> Float[Array, "T B"]:
     """1 / pi where the oracle's action was said, else 0: with the score function it has the
     gradient of cross-entropy in expectation."""
-    return jnp.where(batch.said == batch.label, jnp.exp(-batch.log_prob), 0.0)
+    return jnp.where(batch.sampled == batch.label, jnp.exp(-batch.log_prob), 0.0)
 
 
 def log_likelihood(batch: Batch, terms: Terms) -> Float[Array, "T B"]:
@@ -73,7 +73,7 @@ def log_likelihood(batch: Batch, terms: Terms) -> Float[Array, "T B"]:
     must be smoothed, or a wrong word costs infinitely much."""
     wrong = terms.epsilon / terms.num_choices
     right = 1 - terms.epsilon + wrong
-    likelihood = jnp.where(batch.said == batch.label, right, wrong)
+    likelihood = jnp.where(batch.sampled == batch.label, right, wrong)
     return jnp.log(likelihood).astype(batch.log_prob.dtype)
 
 

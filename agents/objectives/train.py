@@ -19,10 +19,10 @@ from jaxtyping import Array, Bool, Float, Key
 from agents import train_state
 from agents.hyperparams import Hyperparams, optimiser
 from agents.inputs import input_size
-from agents.lm import LMConfig, init_params, inputs_of, reading
+from agents.lm import LMConfig, episode_inputs, init_params, inputs_of
 from agents.networks import Backbone, Head, LanguageModel
 from agents.objectives.action_head import language_agent
-from agents.objectives.choices import of, sizes_of
+from agents.objectives.choices import sizes_of, take_along_last
 from agents.objectives.histories import Batch, by_agent, by_player, histories, own_labels
 from agents.objectives.objective import (
     Objective,
@@ -64,9 +64,9 @@ class TrainState(train_state.TrainState):
 
 def check(env: Environment, objective: Objective, config: LMConfig) -> None:
     """A ValueError if the objective makes no sense there."""
-    if objective.says == "token" and len(target_of(env).sizes) > 1:
+    if objective.scored_head == "token" and len(target_of(env).sizes) > 1:
         raise ValueError(f"a token of {env.name} has several components: it cannot be guessed")
-    if objective.says == "action" or "action" in objective.labels:
+    if objective.scored_head == "action" or "action" in objective.labels:
         sizes_of(env)
     if config.num_episodes % objective.group:
         raise ValueError(
@@ -119,7 +119,7 @@ def make_batch(
     reference. The key is consumed."""
 
     def batch(params, key, episodes, label, labelled) -> Batch:
-        x, start = reading(env, episodes, inputs_of(env, config))
+        x, start = episode_inputs(env, episodes, inputs_of(env, config))
         nothing = jnp.zeros_like(episodes.reward)
         batch = Batch(
             x=x,
@@ -129,19 +129,19 @@ def make_batch(
             token=target_of(env).tokens(episodes),
             label=label,
             labelled=labelled,
-            said=jnp.zeros_like(label),
+            sampled=jnp.zeros_like(label),
             log_prob=nothing,
             reward=jnp.where(episodes.valid, episodes.reward, 0.0),
             reference=nothing,
             weight=nothing,
         )
-        if not objective.says:
+        if not objective.scored_head:
             return batch
         pi = choice_logits(env, objective, *read(params, env, network, batch))
-        guess = objective.says == "token"
+        guess = objective.scored_head == "token"
         taken = env.action_space.to_number
         said = jax.random.categorical(key, pi) if guess else taken(episodes.action)
-        return batch.replace(said=said, log_prob=of(pi, said))
+        return batch.replace(sampled=said, log_prob=take_along_last(pi, said))
 
     return batch
 
@@ -204,9 +204,9 @@ def make_train(
         metrics = {}
         if objective.pretrain:
             pi = choice_logits(env, objective, *read(state.reference, env, network, batch))
-            batch = batch.replace(reference=of(pi, batch.said))
+            batch = batch.replace(reference=take_along_last(pi, batch.sampled))
             metrics["kl"] = mean(batch.log_prob - batch.reference, batch.valid)
-        if objective.says:
+        if objective.scored_head:
             value = critic.apply(state.critic, batch.x, batch.start) if critic else 0.0
             weight, signal = advantage(env, objective, batch, value, hyperparams.kl)
             batch = batch.replace(weight=weight)

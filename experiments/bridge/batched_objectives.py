@@ -22,9 +22,9 @@ from agents.lm import LMConfig, inputs_of
 from agents.networks import LanguageModel
 from agents.objectives import OBJECTIVES, Objective, advantage, make_train
 from agents.objectives.action_head import language_agent
-from agents.objectives.choices import log_probs, of, sizes_of
+from agents.objectives.choices import log_probs, sizes_of, take_along_last
 from agents.objectives.histories import Batch, Chooser, by_agent, histories
-from agents.objectives.objective import axes, read
+from agents.objectives.objective import read, supervision_metrics
 from agents.objectives.oracles import oracle_of
 from agents.objectives.train import TrainState, make_batch
 from popjax.core import Environment
@@ -39,11 +39,11 @@ def terms(
 ) -> tuple[Int[Array, "T B"], Float[Array, "T B"]]:
     """Words and weights of a rung: its gradient is that of the mean over episodes of
     `- sum_t weight_t ln p(word_t)`."""
-    if not regime.says:
+    if not regime.scored_head:
         return batch.label, batch.labelled / jnp.sum(batch.labelled)
     where = batch.labelled if regime.needs_label else batch.valid
     weight = advantage(env, regime, batch, 0.0)[0]
-    return batch.said, jnp.where(where, weight, 0.0) / jnp.sum(where)
+    return batch.sampled, jnp.where(where, weight, 0.0) / jnp.sum(where)
 
 
 def pairs(
@@ -98,7 +98,7 @@ def make_told(
     oracle: Player | None = None,
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
     """`init(key, hyperparams, num_updates) -> state` and `step(state, hyperparams, told, share) ->
-    (state, axes)`, both pure: one update of the rung of number `told`, on histories in which the
+    (state, metrics)`, both pure: one update of the rung of number `told`, on histories in which the
     teacher acts with probability `share`."""
     init = make_train(env, network, config, OBJECTIVES["dagger"], oracle)[0]
     reads, names = make_reads(env, network, config, oracle), list(rungs)
@@ -109,10 +109,10 @@ def make_told(
 
         def loss(params):
             out = read(params, env, network, batch)
-            return -jnp.sum(weight * of(log_probs(sizes_of(env), out[1]), word)), out
+            return -jnp.sum(weight * take_along_last(log_probs(sizes_of(env), out[1]), word)), out
 
         grads, out = jax.grad(loss, has_aux=True)(state.params)
-        seen = [axes(env, rungs[name], batch, *out) for name in names]
+        seen = [supervision_metrics(env, rungs[name], batch, *out) for name in names]
         state = state.apply_gradients(grads, hyperparams, config.schedule, config.warmup)
         return state, {
             axis: jnp.stack([jnp.float32(one[axis]) for one in seen])[told] for axis in AXES
@@ -124,7 +124,7 @@ def make_told(
 def make_advance(
     step: Callable[..., tuple[TrainState, dict[str, Array]]], hyperparams: Hyperparams
 ) -> Callable[..., tuple[TrainState, dict[str, Array]]]:
-    """`(states, told, share, number, rate) -> (states, sums of the axes)` of all lanes, compiled
+    """`(states, told, share, number, rate) -> (states, sums of the metrics)` of all lanes, compiled
     once for all rungs, teachers and numbers of updates. rate: `[lanes]` learning rates, instead of
     the one of `hyperparams`. The states are given away."""
 

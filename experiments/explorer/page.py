@@ -163,13 +163,13 @@ TOLD = {
 
 
 def _factors(name: str, rung: Objective) -> dict[str, str]:
-    paid = not rung.labels and not rung.needs_label and rung.says == "action"
+    paid = not rung.labels and not rung.needs_label and rung.scored_head == "action"
     aims = {"token": "the next observation", "action": "the oracle's action"}
-    words = rung.labels or (rung.says,)
-    told = TOLD[rung.told]
+    words = rung.labels or (rung.scored_head,)
+    told = TOLD[rung.feedback]
     if paid:
         told = {"verdicts": "a reward for one's own action", "sum": "the sum of all rewards"}[
-            rung.told
+            rung.feedback
         ]
     return {
         "name": name,
@@ -178,7 +178,7 @@ def _factors(name: str, rung: Objective) -> dict[str, str]:
         "target": "the most reward" if paid else " and ".join(aims[word] for word in words),
         "histories": PLAYED[rung.played_by],
         "feedback": told,
-        "density": "once an episode" if rung.told == "sum" else "every step",
+        "density": "once an episode" if rung.feedback == "sum" else "every step",
         "designer": "the environment's reward"
         if paid
         else " and ".join({"token": "the data", "action": "an oracle"}[word] for word in words),

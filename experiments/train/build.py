@@ -6,11 +6,11 @@ import dataclasses
 from functools import partial
 from typing import Any
 
+from agents.cells import EquivariantActorCritic, EquivariantBackbone
 from agents.distributions import num_outputs
 from agents.memory import MEMORIES, Memory
-from agents.networks import ActorCritic, Backbone, HeadStart
-from agents.places import PlaceActorCritic, PlaceBackbone
-from agents.published import HEAD_STARTS, PopjaxrlBackbone, paper_backbone
+from agents.networks import ActorCritic, Backbone, HeadInit
+from agents.published import HEAD_INITS, PopjaxrlBackbone, paper_backbone
 from agents.ranges import MANY, Within, complaint
 from experiments.results.errors import UserError
 from experiments.results.spec import (
@@ -122,7 +122,7 @@ def backbone_of(spec: CellSpec) -> Backbone:
     return PopjaxrlBackbone(blocks, dense=size.head_features, residual=spec.memory == "s5")
 
 
-def place_backbone(spec: CellSpec) -> PlaceBackbone:
+def place_backbone(spec: CellSpec) -> EquivariantBackbone:
     """The blocks at every place; a UserError unless each action is a place and can be read.
 
     >>> from experiments.train.cell import cell
@@ -144,10 +144,10 @@ def place_backbone(spec: CellSpec) -> PlaceBackbone:
     by_place = isinstance(seen, Discrete) and seen.shape == (places,) and len(set(seen.sizes)) == 1
     own = seen.flat_size // places if by_place else 0
     rows = action.sizes[0] if action.shape == (2,) else 0
-    return PlaceBackbone(blocks_of(spec), places, own, rows)
+    return EquivariantBackbone(blocks_of(spec), places, own, rows)
 
 
-def build(spec: CellSpec) -> tuple[Any, ActorCritic | PlaceActorCritic]:
+def build(spec: CellSpec) -> tuple[Any, ActorCritic | EquivariantActorCritic]:
     """The environment and the agent of a cell.
 
     >>> from experiments.train.cell import cell
@@ -160,7 +160,7 @@ def build(spec: CellSpec) -> tuple[Any, ActorCritic | PlaceActorCritic]:
     if size.joint and not getattr(env.action_space, "shape", ()):
         raise UserError(f"joint is for actions of several integers: one of {spec.env} is not")
     if size.style == "places":
-        return env, PlaceActorCritic(place_backbone(spec), head_features=size.head_features)
+        return env, EquivariantActorCritic(place_backbone(spec), head_features=size.head_features)
     outputs = num_outputs(env.action_space, size.joint)
     free = size.style == "popjaxrl" and isinstance(env.action_space, Box)
     network = ActorCritic(
@@ -168,7 +168,7 @@ def build(spec: CellSpec) -> tuple[Any, ActorCritic | PlaceActorCritic]:
         num_actions=outputs,
         head_features=size.head_features,
         critic=backbone_of(spec) if size.separate_critic else None,
-        start=HEAD_STARTS.get(size.style, HeadStart()),
+        head_init=HEAD_INITS.get(size.style, HeadInit()),
         squash=size.squash,
         free=outputs // 2 if free else 0,
     )

@@ -116,8 +116,8 @@ def as_rung(spec: CellSpec) -> Trainer:
         init, segment = objectives.make_train(env, network, config, rung)
     except ValueError as error:
         raise UserError(str(error)) from None
-    acts = rung.says == "action" or "action" in rung.labels
-    predicts = rung.says == "token" or "token" in rung.labels
+    acts = rung.scored_head == "action" or "action" in rung.labels
+    predicts = rung.scored_head == "token" or "token" in rung.labels
     lanes = lane_mesh(len(spec.seeds))
     agent = language_agent(env, network, lm.inputs_of(env, config))
     returns, ahead = returns_of(spec, env, agent, lanes)

@@ -81,7 +81,7 @@ def test_the_loss_is_the_cross_entropy(env_id):
         count += 1
     assert 0 < count == episodes.lengths.sum() == metrics["gradient_tokens"]
     np.testing.assert_allclose(loss, total / count, rtol=1e-5)
-    np.testing.assert_allclose(metrics["told_nats"], total, rtol=1e-5)
+    np.testing.assert_allclose(metrics["realised_nats"], total, rtol=1e-5)
     np.testing.assert_allclose(metrics["supervision_nats"], surprising, rtol=1e-5)
     np.testing.assert_allclose(metrics["accuracy"], right / count, rtol=1e-6)
 

@@ -95,7 +95,7 @@ def test_ppo_without_its_extras_is_the_verdict():
             token=jnp.zeros((*data.start.shape, 1), jnp.int32),
             label=jnp.broadcast_to(suit, data.action.shape),
             labelled=all_steps,
-            said=data.action,
+            sampled=data.action,
             log_prob=data.log_prob,
             reward=data.reward,
             reference=nothing,
@@ -148,7 +148,7 @@ def test_histories_of_a_mixture_are_read_again_and_again(name):
     metrics = run(jax.random.key(0))
     assert (metrics["environment_tokens"] == 4 * ENV.max_steps).all()
     if name == "clone_any":
-        passes = np.asarray(metrics["told_nats"]).reshape(2, 2).sum(1)
+        passes = np.asarray(metrics["realised_nats"]).reshape(2, 2).sum(1)
         np.testing.assert_allclose(passes[0], passes[1], rtol=1e-5)
     assert np.isfinite(metrics["loss"]).all()
 

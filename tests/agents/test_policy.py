@@ -16,7 +16,7 @@ from agents.inputs import agent_input, input_size
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone
 from agents.policy import Policy, save
-from agents.published import HEAD_STARTS, PopjaxrlBackbone, paper_backbone
+from agents.published import HEAD_INITS, PopjaxrlBackbone, paper_backbone
 from popjax import batch
 from tests.support.probes import any_parameters, quick
 
@@ -101,8 +101,8 @@ def test_every_network_is_plain_data(memory):
         paper_backbone(blocks, 8),
         PopjaxrlBackbone(blocks, 8, residual=True),
     ):
-        for start in HEAD_STARTS.values():
-            network = ActorCritic(backbone, 3, critic=backbone, start=start)
+        for init in HEAD_INITS.values():
+            network = ActorCritic(backbone, 3, critic=backbone, head_init=init)
             assert from_plain(json.loads(json.dumps(to_plain(network)))) == network
 
 

@@ -15,7 +15,14 @@ import popjax
 from agents.agent import Agent
 from agents.hyperparams import Hyperparams, optimiser
 from agents.inputs import input_size
-from agents.ppo import PPOConfig, TrainState, adapted, axes, make_train, update_epochs
+from agents.ppo import (
+    PPOConfig,
+    TrainState,
+    adapted,
+    make_train,
+    supervision_metrics,
+    update_epochs,
+)
 from agents.rollout import Transition, collect, reset_actors
 from agents.surrogate import Batch, ppo_loss
 from tests.support.probes import Recall, any_parameters, quick, small_network, train
@@ -116,12 +123,14 @@ def test_the_axes_of_supervision():
     agent = Agent.of(env, Undecided(4))
     actor = reset_actors(env, agent, jax.random.key(0), 8)
     _, data, _ = quick(lambda actor: collect(env, agent, (), actor, jax.random.key(1), 52))(actor)
-    told = axes(env, config, data)
+    told = supervision_metrics(env, config, data)
     assert told["environment_tokens"] == 8 * 52 and told["gradient_tokens"] == 4 * 8 * 52
     unpaid = 3 + 1  # before the first card to be named, and one that begins the next episode
     np.testing.assert_allclose(told["supervision_nats"], 0.562 * 8 * (52 - unpaid), rtol=0.01)
-    assert 0.1 < told["told_nats"] / told["supervision_nats"] < 3
-    assert np.isnan(axes(popjax.make("HigherLowerEasy"), config, data)["supervision_nats"])
+    assert 0.1 < told["realised_nats"] / told["supervision_nats"] < 3
+    assert np.isnan(
+        supervision_metrics(popjax.make("HigherLowerEasy"), config, data)["supervision_nats"]
+    )
 
 
 class Undecided(NamedTuple):

@@ -7,12 +7,12 @@ import pytest
 
 import popjax
 from agents.agent import Agent
+from agents.cells import EquivariantActorCritic, EquivariantBackbone
 from agents.distributions import num_outputs
 from agents.hyperparams import Hyperparams
 from agents.inputs import input_size
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone
-from agents.places import PlaceActorCritic, PlaceBackbone
 from agents.published import PopjaxrlBackbone, paper_backbone
 from agents.rollout import collect, reset_actors
 from agents.surrogate import Batch, ppo_loss
@@ -87,6 +87,8 @@ def test_the_first_ratio_is_one_with_every_option(env, options):
 @pytest.mark.parametrize("memory", ["gru", "transformer", "s5"])
 def test_the_first_ratio_is_one_with_a_memory_at_every_place(memory):
     env = popjax.make("ConcentrationEasy")
-    network = PlaceActorCritic(PlaceBackbone((MEMORIES[memory](features=8),), 52, own=3), 8)
+    network = EquivariantActorCritic(
+        EquivariantBackbone((MEMORIES[memory](features=8),), 52, own=3), 8
+    )
     errors, _ = ratio_errors(env, network)
     assert (errors < 2e-5).all()

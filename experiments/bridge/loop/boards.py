@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
-from agents.lm import outputs_along, reading
+from agents.lm import episode_inputs, outputs_along
 from agents.networks import LanguageModel
 from agents.objectives import OBJECTIVES
 from agents.objectives.action_head import language_agent
@@ -186,7 +186,7 @@ def look_at(
     num_episodes = len(dealt.reward[0])
 
     def outputs(params, episodes):
-        x, start = reading(env, episodes, READS)
+        x, start = episode_inputs(env, episodes, READS)
         action = env.action_space.flatten(episodes.action)
         token = target_of(env).tokens(episodes)
         logits, policy = outputs_along(params, env, network, x, start, action, token)

@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.lm import reading
+from agents.lm import episode_inputs
 from agents.objectives import OBJECTIVES
-from agents.objectives.choices import log_probs, of, sizes_of
+from agents.objectives.choices import log_probs, sizes_of, take_along_last
 from agents.objectives.oracles import oracle_of
 from experiments.bridge.loop.boards import on_board
 from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
@@ -165,13 +165,13 @@ def frontier(setup: LoopConfig) -> Table:
     first = Tuning(setup, env, OBJECTIVES["all"], before, mediocre)
     begun = first.on(before)
     dealt = play(env, make_player(env, "reference"), jax.random.key(2**31), setup.judged)
-    x, start = reading(env, dealt, "obs")
+    x, start = episode_inputs(env, dealt, "obs")
     label = env.action_space.to_number(dealt.action)
 
     def laws(params):
         carry = first.network.initial_carry(x.shape[1])
         _, logits, policy = first.network.apply(params, carry, x, start)
-        cost = -of(jax.nn.log_softmax(logits), dealt.next_obs)
+        cost = -take_along_last(jax.nn.log_softmax(logits), dealt.next_obs)
         return jnp.mean(cost), log_probs(sizes_of(env), policy)
 
     @jax.jit
@@ -179,7 +179,7 @@ def frontier(setup: LoopConfig) -> Table:
     def look(params, reference):
         (cost, pi), (paid, old) = laws(params), laws(reference)
         return {
-            "return": 2 * jnp.mean(jnp.exp(of(pi, label))) - 1,
+            "return": 2 * jnp.mean(jnp.exp(take_along_last(pi, label))) - 1,
             "forgotten": cost - paid,
             "kl": jnp.mean(jnp.sum(jnp.exp(pi) * (pi - old), axis=-1)),
         }

@@ -29,7 +29,7 @@ REWARDS = replace(
     rung="R4",
     about="the environment's rewards to come, step by step",
     signal=signals.rewards,
-    told="verdicts",
+    feedback="verdicts",
 )
 """PPO with one pass over each batch, which never leaves its own gradient; with a critic."""
 

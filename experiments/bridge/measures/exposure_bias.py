@@ -16,10 +16,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from agents.inputs import Inputs
-from agents.lm import reading
+from agents.lm import episode_inputs
 from agents.networks import LanguageModel
 from agents.objectives.action_head import language_agent, policy_outputs
-from agents.objectives.choices import log_probs, of, sizes_of
+from agents.objectives.choices import log_probs, sizes_of, take_along_last
 from agents.objectives.histories import Chooser, by_agent, by_player, histories
 from agents.objectives.oracles import oracle_of
 from popjax.core import Environment
@@ -36,10 +36,10 @@ def label_log_probs(
     label: Int[Array, "T N"],
 ) -> Float[Array, "T N"]:
     """What the policy gives to the labels along histories."""
-    x, start = reading(env, episodes, inputs)
+    x, start = episode_inputs(env, episodes, inputs)
     carry = network.initial_carry(x.shape[1])
     _, policy = policy_outputs(env, network, params, carry, x, start)
-    return of(log_probs(sizes_of(env), policy), label)
+    return take_along_last(log_probs(sizes_of(env), policy), label)
 
 
 def judge(

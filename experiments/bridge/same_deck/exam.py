@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from agents.inputs import Inputs
-from agents.lm import outputs_along, reading
+from agents.lm import episode_inputs, outputs_along
 from agents.nats import token_log_probs
 from agents.networks import LanguageModel
 from agents.objectives.action_head import language_agent
-from agents.objectives.choices import of
+from agents.objectives.choices import take_along_last
 from agents.objectives.histories import by_agent, by_player, histories, own_labels
 from agents.positions import REWARDS_ARE_VERDICTS
 from experiments.bridge.measures.overlap import CAUSAL
@@ -72,13 +72,13 @@ def exam(env: Environment, num_episodes: int, inputs: Inputs = "obs") -> Exam:
             reactive, make_player(env)))  # fmt: skip
     if env.name in CAUSAL:
         law, _ = log_probs_along(make_law(env), read)
-        floor = -float(jnp.mean(of(law, number(env, token)), where=read.valid))
+        floor = -float(jnp.mean(take_along_last(law, number(env, token)), where=read.valid))
         worth = marginal(env, token, read.valid) - floor
     else:
         floor = floors.nats_per_episode(env) / env.max_steps
         worth = floors.without_memory(env) / env.max_steps - floor
     return Exam(
-        *reading(env, read, inputs),
+        *episode_inputs(env, read, inputs),
         env.action_space.flatten(read.action),
         token,
         read.valid,
@@ -126,7 +126,7 @@ def judged(
     if "action" in says:
         if env.name in REWARDS_ARE_VERDICTS:
             guess = jax.nn.one_hot(jnp.argmax(policy, axis=-1), policy.shape[-1])
-            raw = jnp.mean(of(guess, exam.label), where=exam.labelled)
+            raw = jnp.mean(take_along_last(guess, exam.label), where=exam.labelled)
         else:
             N = exam.x.shape[1]
             agent = language_agent(env, network, inputs)

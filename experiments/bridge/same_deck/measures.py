@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from agents.inputs import agent_input
-from agents.lm import reading
+from agents.lm import episode_inputs
 from agents.objectives.action_head import language_agent
 from agents.objectives.histories import by_agent, histories
 from experiments.bridge.measures import beliefs, controls, edits, retention, similarity
@@ -282,7 +282,7 @@ def own_play(nets: Networks) -> Table:
         if alive.sum() < 8:
             continue
         played = jax.tree.map(partial(_kept, alive), played)
-        states = nets.reads(*reading(nets.env, played, nets.inputs), tuple(times))
+        states = nets.reads(*episode_inputs(nets.env, played, nets.inputs), tuple(times))
         token, matrices = tokens_of(nets.env, played), []
         for i, t in enumerate(times):
             left = [

@@ -11,7 +11,7 @@ from agents.lm import LMConfig, init_params
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.objectives import OBJECTIVES, advantage, loss
-from agents.objectives.choices import log_probs, of
+from agents.objectives.choices import log_probs, take_along_last
 from agents.objectives.objective import read
 from experiments.bridge.batched_objectives import make_reads, pairs, terms
 from experiments.bridge.decks import ManySuits, TinyRepeatFirst, rememberer
@@ -66,10 +66,10 @@ def test_words_and_weights_give_the_gradient_of_each_rung(made):
 
             def told(params, word=word, weight=weight):
                 pi = log_probs((8,), read(params, ENV, network, batch)[1])
-                return -jnp.sum(weight * of(pi, word))
+                return -jnp.sum(weight * take_along_last(pi, word))
 
             full = batch
-            if rung.says:
+            if rung.scored_head:
                 full = batch.replace(weight=advantage(ENV, rung, batch, 0.0)[0])
             own.append(jax.grad(told)(params))
             theirs.append(
@@ -84,7 +84,7 @@ def test_words_and_weights_give_the_gradient_of_each_rung(made):
 def test_a_teacher_acts_in_the_learners_place(made):
     _, params, reads, own = made
     led = reads(params, jax.random.key(1), 3, 1.0)
-    assert (led.said == led.label).all() and not (own.said == own.label).all()
+    assert (led.sampled == led.label).all() and not (own.sampled == own.label).all()
     first = np.asarray(led.label)[2:]
     assert (first == np.asarray(jnp.argmax(led.x[:-2, :, :8], axis=-1))).all()
 

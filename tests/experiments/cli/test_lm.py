@@ -61,7 +61,7 @@ def test_every_update_tells_what_it_was_told(study):
     table = read_parquet(folder / "metrics.parquet")
     assert (table["environment_tokens"] == 8 * 51).all()
     assert (table["gradient_tokens"] == 8 * 51).all()
-    np.testing.assert_allclose(table["told_nats"], 8 * 51 * table["nats"], rtol=1e-5)
+    np.testing.assert_allclose(table["realised_nats"], 8 * 51 * table["nats"], rtol=1e-5)
     np.testing.assert_allclose(table["excess"], table["nats"] - 112.481 / 51, atol=1e-4)
     assert (table["supervision_nats"] < 8 * 51 * np.log(13) * 1.0001).all()
     assert (table["step"] == (table["update"] + 1) * 8 * 51).all()

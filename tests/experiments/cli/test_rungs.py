@@ -23,7 +23,7 @@ def test_a_rung_learns_and_tells_its_three_axes(capsys, tmp_path, name):
     [folder] = (tmp_path / "train").glob(f"*-{name}-*")
     table = read_parquet(folder / "metrics.parquet")
     assert len(table["loss"]) == 2
-    for column in ("loss", "grad_norm", "told_nats"):
+    for column in ("loss", "grad_norm", "realised_nats"):
         assert np.isfinite(table[column]).all()
     rung = objectives.OBJECTIVES[name]
     answers = 51 - 3  # the card of three steps before can be named from the fourth step on
@@ -31,6 +31,6 @@ def test_a_rung_learns_and_tells_its_three_axes(capsys, tmp_path, name):
     tokens = judged + 51 * (len(rung.labels) == 2)
     assert (table["environment_tokens"] == 8 * 51).all()
     assert (table["gradient_tokens"] == 8 * tokens).all()
-    most = {"labels": np.log(4) * tokens, "verdicts": 0.57 * 51, "sum": np.log(52)}[rung.told]
+    most = {"labels": np.log(4) * tokens, "verdicts": 0.57 * 51, "sum": np.log(52)}[rung.feedback]
     assert (table["supervision_nats"] > 0).all()
     assert (table["supervision_nats"] < 8 * most * 1.001).all()

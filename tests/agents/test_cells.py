@@ -9,9 +9,9 @@ import pytest
 
 import popjax
 from agents.architecture import from_plain, to_plain
+from agents.cells import EquivariantActorCritic, EquivariantBackbone, Layout
 from agents.inputs import agent_input
 from agents.memory import MEMORIES
-from agents.places import Layout, PlaceActorCritic, PlaceBackbone
 from experiments.results.errors import UserError
 from experiments.results.spec import NetworkConfig, PPOConfig, Settings
 from experiments.train.build import build
@@ -32,7 +32,9 @@ class Board:
 
 
 def network_of(memory, own):
-    return PlaceActorCritic(PlaceBackbone((MEMORIES[memory](8),) * 2, PLACES, 3 * own), 8)
+    return EquivariantActorCritic(
+        EquivariantBackbone((MEMORIES[memory](8),) * 2, PLACES, 3 * own), 8
+    )
 
 
 def played(board, key):
@@ -71,7 +73,7 @@ def test_it_is_as_large_on_a_larger_board():
     sizes = [
         sum(leaf.size for leaf in jax.tree.leaves(any_parameters(network, width)))
         for network, width in (
-            (PlaceActorCritic(PlaceBackbone((MEMORIES["gru"](8),), n, 3), 8), 4 * n + 1)
+            (EquivariantActorCritic(EquivariantBackbone((MEMORIES["gru"](8),), n, 3), 8), 4 * n + 1)
             for n in (5, 52)
         )
     ]

@@ -15,7 +15,7 @@ from agents.memory.dense import Dense
 from agents.networks import Head
 
 
-class PlaceBackbone(nn.Module):
+class EquivariantBackbone(nn.Module):
     """The same encoder and the same memory at every place, each place with a state of its own.
 
     What is seen at a place and whether it was acted upon last goes to it alone; all else that is
@@ -34,7 +34,7 @@ class PlaceBackbone(nn.Module):
     `places + 1` inputs are the code of the previous action and the flag of a start.
 
     >>> from agents.memory import MEMORIES
-    >>> backbone = PlaceBackbone((MEMORIES["gru"](8),), places=4, own=3)
+    >>> backbone = EquivariantBackbone((MEMORIES["gru"](8),), places=4, own=3)
     >>> backbone.state_size()
     32
     """
@@ -118,13 +118,14 @@ def summary(x: Float[Array, "... n d"]) -> Float[Array, "... 2d"]:
     return jnp.concatenate([x.mean(axis=-2), x.max(axis=-2)], axis=-1)
 
 
-class PlaceActorCritic(nn.Module):
-    """A policy and a value on a `PlaceBackbone`, with the interface of
+class EquivariantActorCritic(nn.Module):
+    """A policy and a value on a `EquivariantBackbone`, with the interface of
     `agents.networks.ActorCritic`: the logit of an action is read from its place and from the
     summary of all places, the value from the summary.
 
     >>> from agents.memory import MEMORIES
-    >>> network = PlaceActorCritic(PlaceBackbone((MEMORIES["gru"](8),), places=4, own=3), 16)
+    >>> backbone = EquivariantBackbone((MEMORIES["gru"](8),), places=4, own=3)
+    >>> network = EquivariantActorCritic(backbone, head_features=16)
     >>> x, start = jnp.ones((5, 2, 4 * 3 + 4 + 1)), jnp.zeros((5, 2), bool)
     >>> carry = network.initial_carry(2)
     >>> (carry, policy, value), _ = jax.jit(network.init_with_output)(
@@ -134,7 +135,7 @@ class PlaceActorCritic(nn.Module):
     ((5, 2, 4), (5, 2))
     """
 
-    backbone: PlaceBackbone
+    backbone: EquivariantBackbone
     head_features: int = 128
     squash: bool = False
 
