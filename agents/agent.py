@@ -37,7 +37,7 @@ class Agent:
     inputs: what it reads, see `agents.inputs`. env: whose bins those are, with "bins".
 
     >>> from agents.small import small
-    >>> env, network, params = small("RepeatFirstEasy")
+    >>> env, network, params = small()
     >>> agent, carry = Agent.of(env, network), network.initial_carry(2)
     >>> obs, start, nothing = jnp.array([1, 3]), jnp.ones(2, bool), jnp.zeros(2, int)
     >>> carry, action, thought = agent.act(params, jax.random.key(0), carry, obs, start, nothing)

@@ -107,7 +107,7 @@ class ActorCritic(nn.Module):
 
     >>> import jax
     >>> from agents.small import small
-    >>> _, network, params = small("RepeatFirstEasy")
+    >>> _, network, params = small()
     >>> x, start = jnp.ones((5, 2, 9)), jnp.zeros((5, 2), bool)
     >>> carry, policy, value = jax.jit(network.apply)(params, network.initial_carry(2), x, start)
     >>> policy.shape, value.shape

@@ -58,7 +58,7 @@ class Policy(struct.PyTreeNode):
     env: the id of the environment it was trained on. seed: that it was trained with.
 
     >>> from agents.small import small
-    >>> env, network, params = small("RepeatFirstEasy")
+    >>> env, network, params = small()
     >>> policy = Policy(params, Agent.of(env, network), "RepeatFirstEasy", seed=0)
     >>> carry, actions = policy.act(jax.random.key(0), policy.initial_carry(2), jnp.array([1, 3]))
     >>> actions.shape, carry.start.tolist()
@@ -146,7 +146,7 @@ def load(path: str | Path, seed: int | None = None) -> Policy:
 
     >>> import tempfile
     >>> from agents.small import small
-    >>> env, network, params = small("RepeatFirstEasy")
+    >>> env, network, params = small()
     >>> each_seed = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), params)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "policy.npz"
