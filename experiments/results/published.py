@@ -24,14 +24,13 @@ from experiments.results.errors import UserError
 from experiments.results.files import read_json, write_atomically
 from experiments.results.lock import lock
 from experiments.results.seeds import REPORTING_SEEDS
-from experiments.results.spec import DEFAULT_HYPERPARAMS, CellSpec, NetworkConfig, Settings
+from experiments.results.spec import CellSpec, NetworkConfig, Settings
 from experiments.results.study import Row, read_study
 from popjax.words import nearest
 
 FOLDER = Path(__file__).with_name("published")
 GOALS = FOLDER / "goals.json"
 MACHINE = ("versions", "device", "cpu", "cores")
-CELLS = ("cells", "places")  # styles of network that treat all places of a board alike
 
 
 @dataclass(frozen=True)
@@ -109,23 +108,19 @@ class Result:
     @property
     def network(self) -> str:
         """cells if the same network stands at every cell, card or arm; else plain."""
-        return "cells" if self.runs[-1].settings["network"]["style"] in CELLS else "plain"
+        return "cells" if self.runs[-1].settings["network"]["style"] == "cells" else "plain"
 
 
 def comparable(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings without the seeds, and with the defaults of what they do not say.
+    """Settings without the seeds.
 
     >>> one, other = Settings(seeds=3).plain("ppo"), Settings(seeds=5, first_seed=3).plain("ppo")
     >>> comparable(one) == comparable(other)
     True
     """
-    whole = Settings(hyperparams=DEFAULT_HYPERPARAMS).plain("ppo")
-    for name, value in settings.items():
-        is_part = isinstance(value, dict) and isinstance(whole.get(name), dict)
-        whole[name] = whole[name] | value if is_part else value
-    hyperparams = {k: float(v) for k, v in whole["hyperparams"].items()}
-    whole |= {"hyperparams": hyperparams, "seeds": None, "first_seed": None}
-    return json.loads(json.dumps(whole))  # as a file has it: lists for tuples
+    hyperparams = {k: float(v) for k, v in settings["hyperparams"].items()}
+    same = settings | {"hyperparams": hyperparams, "seeds": None, "first_seed": None}
+    return json.loads(json.dumps(same))  # as a file has it: lists for tuples
 
 
 def run_of(row: Row, commit: str | None = None, cpu: str | None = None) -> Run:
