@@ -42,8 +42,8 @@ def distribution(
     combinations where there are as many outputs as those. Reals: a diagonal Gaussian,
     whose samples the environment clips to the box (probabilities are those before the clipping),
     or with `squash` one that tanh brings into the box, which must be finite; its mean is bounded
-    softly (`MEAN_BOUND`), else one far outside could not be told from its samples' actions, whose
-    probabilities would then overflow.
+    softly (`MEAN_BOUND`), else the actions would not identify one far outside, whose probabilities
+    would then overflow.
     """
     import distrax  # takes a third as long as all other imports; what was compiled needs it not
 

@@ -71,7 +71,7 @@ class LMConfig:
 def inputs_of(env: Environment, config: LMConfig) -> Inputs:
     """What the model reads. Where actions never change what is seen, they are left out: a model
     of an expert's transcripts could copy its previous action and need no memory. Real-valued
-    observations are read in the bins that the floor is made of, unless asked for as they are."""
+    observations are read in the bins that the floor is made of, unless `observations` says so."""
     on = {"auto": target_of(env).needs_action, "on": True, "off": False}[config.previous_action]
     if isinstance(env.observation_space, Box) and config.observations == "bins":
         return "bins+action" if on else "bins"
@@ -90,7 +90,7 @@ def episode_inputs(
 def logits_along(
     params: Any, env: Environment, network: LanguageModel, inputs: Inputs, episodes: Episodes
 ) -> tuple[Float[Array, "T N sizes"], Int[Array, "T N m"]]:
-    """What the model predicts at every step of whole episodes, and the tokens that came."""
+    """What the model predicts at every step of whole episodes, and the tokens themselves."""
     token = target_of(env).tokens(episodes)
     action = env.action_space.flatten(env.action_space.nearest(episodes.action))
     x, start = episode_inputs(env, episodes, inputs)
@@ -128,14 +128,14 @@ def lm_loss(
     log_prob, correct = token_log_probs(network.sizes, logits, token)
     expected = expected_nats(network.sizes, jax.lax.stop_gradient(logits))
     count = jnp.sum(episodes.valid)
-    told = jnp.sum(jnp.where(episodes.valid, -log_prob, 0.0))
-    return told / count, {
-        "nats": told / count,
+    realised = jnp.sum(jnp.where(episodes.valid, -log_prob, 0.0))
+    return realised / count, {
+        "nats": realised / count,
         "accuracy": jnp.sum(correct & episodes.valid) / count,
         "environment_tokens": count,
         "gradient_tokens": count,
         "supervision_nats": jnp.sum(jnp.where(episodes.valid, expected, 0.0)),
-        "realised_nats": told,
+        "realised_nats": realised,
     }
 
 

@@ -150,7 +150,7 @@ class ActorCritic(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """`Backbone`, a head for the next token, and if asked for one for the action.
+    """`Backbone`, a head for the next token, and where requested one for the action.
 
     A token has one or more components (`sizes`), each with a head of its own that reads the
     features, the action and the components before it, so that any joint law can be learned:

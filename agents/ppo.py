@@ -91,10 +91,10 @@ class TrainState(train_state.TrainState):
 
 
 def supervision_metrics(env: Environment, config: PPOConfig, data: Transition) -> dict[str, Array]:
-    """What an update saw and was told, as on the other rungs of `agents.objectives`: environment
+    """Data and feedback of an update, as of the other objectives (`agents.objectives`): environment
     tokens, gradient tokens, and nats of supervision, expected and realised.
 
-    A reward tells whether the action was right where the environment pays for nothing else, and
+    A reward shows whether the action was right where the environment pays for nothing else, and
     where it pays; in other families the nats are not-a-number.
 
     >>> from types import SimpleNamespace
@@ -105,18 +105,18 @@ def supervision_metrics(env: Environment, config: PPOConfig, data: Transition) -
     >>> seen["gradient_tokens"].item(), round(seen["realised_nats"].item(), 3)  # ln 4
     (4, 1.386)
     """
-    expected = told = jnp.nan
+    expected = realised = jnp.nan
     if env.name in REWARDS_ARE_VERDICTS:
         paid = data.reward != 0
         nats = verdict_nats(jax.nn.log_softmax(data.policy))
         expected = jnp.sum(jnp.where(paid, nats, 0.0))
-        realised = realised_verdict_nats(jnp.exp(data.log_prob), data.reward > 0)
-        told = jnp.sum(jnp.where(paid, realised, 0.0))
+        nats_realised = realised_verdict_nats(jnp.exp(data.log_prob), data.reward > 0)
+        realised = jnp.sum(jnp.where(paid, nats_realised, 0.0))
     return {
         "environment_tokens": jnp.int32(data.reward.size),
         "gradient_tokens": jnp.int32(data.reward.size * config.num_epochs),
         "supervision_nats": jnp.asarray(expected, jnp.float32),
-        "realised_nats": jnp.asarray(told, jnp.float32),
+        "realised_nats": jnp.asarray(realised, jnp.float32),
     }
 
 

@@ -2,7 +2,7 @@
 
 Every rung trains the same `LanguageModel` (one backbone, a head for the next token, one of equal
 width for the action) and changes one thing: what is aimed at, who makes the histories, whether a
-label or a verdict is told, and whether step by step or once an episode. `make_train` gives two
+label or a verdict is given, and whether step by step or once an episode. `make_train` gives two
 pure functions of the same form as PPO's, which is the rung R4 (`agents.ppo`).
 
 >>> OBJECTIVES["dagger"].rung, OBJECTIVES["dagger"].played_by
@@ -68,7 +68,7 @@ OBJECTIVES: dict[str, Objective] = {
         signal=signals.guessed, baseline="value", feedback="verdicts",
     ),
     "guess_sum": Objective(
-        "R8-sum", "the number of right guesses of an episode, told at its end", "behaviour",
+        "R8-sum", "the number of right guesses of an episode, given at its end", "behaviour",
         scored_head="token", signal=signals.guessed_in_all, baseline="value", feedback="sum",
     ),
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """One choice of K: an action, or a guess of the next token, as one integer.
 
 Actions of several components (a row and a column) are counted as `Discrete.to_number` counts
-them, so that every objective sees K things to say, one probability each.
+them, so that every objective sees K choices, one probability each.
 """
 
 from __future__ import annotations

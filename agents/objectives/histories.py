@@ -23,10 +23,10 @@ class Batch(struct.PyTreeNode):
     x, start: what the network reads. valid: steps before the end. action: flat code of the action
         taken. token: what answered it.
     label: the oracle's action as one number. labelled: there is one, and it can be right.
-    said, log_prob: what the learner said where it is judged on what it says, an action or a guess,
+    sampled, log_prob: the learner's own choice where it is judged on that, an action or a guess,
         and how likely that was. reward: the environment's.
-    reference: log-probability of what was said under the frozen model, of `rlhf`.
-    weight: what the log-probability of what was said is multiplied by.
+    reference: log-probability of that choice under the frozen model, of `rlhf`.
+    weight: what the log-probability of that choice is multiplied by.
     """
 
     x: Float[Array, "T B d"]

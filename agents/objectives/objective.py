@@ -1,10 +1,10 @@
 """Objectives: which histories, which feedback, and the loss that follows from both.
 
-Two losses are all there is. Where a label is told, cross-entropy; where a word of the learner's
-own is judged, the score function with a weight, whose gradient is the expected signal's:
+Two losses are all there is. Where there is a label, cross-entropy; where a choice of the
+learner is judged, the score function with a weight, whose gradient is the expected signal's:
 
     label:    - mean_t ln p(label_t)
-    verdict:  - mean_t sg(signal_t - baseline_t) ln p(said_t)  [- tau H(p)]
+    verdict:  - mean_t sg(signal_t - baseline_t) ln p(sampled_t)  [- tau H(p)]
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class Objective:
     """One rung of the ladder.
 
     rung, about: its name in the literature of this project, and one line.
-    played_by: who makes the histories: a fixed player, the oracle, or the learner, anew each time.
-    labels: what is told outright, "token", "action", both or nothing.
+    played_by: who makes the histories: a fixed player, the oracle, or the learner itself.
+    labels: what is labelled, "token", "action", both or nothing.
     scored_head: what is judged, an "action" or a "token" that was guessed, if anything.
     signal: what saying it earns. baseline: what that is compared with: nothing, a constant (the
         mean of the other episodes), a learned value, or the group's mean at the same step.
-    told: how it comes: as labels, as verdicts step by step, or as one sum an episode.
+    feedback: labels, verdicts step by step, or one sum an episode.
     needs_label: the signal is the oracle's verdict; only positions with a label count.
     entropy: adds tau H(pi), tau = `hyperparams.entropy`.
     pretrain: the rung on which a model learns first that is then the start and the reference, beta
@@ -86,7 +86,7 @@ class Objective:
 
 
 def num_choices(env: Environment, objective: Objective) -> int:
-    """How many words there are to say."""
+    """How many choices the scored head has."""
     if objective.scored_head == "token":
         return target_of(env).sizes[0]
     return env.action_space.num_values
@@ -102,21 +102,21 @@ def read(
 def choice_logits(
     env: Environment, objective: Objective, logits: Array, policy: Array
 ) -> Float[Array, "T B K"]:
-    """Log-probabilities of all that may be said."""
+    """Log-probabilities of all choices of the scored head."""
     if objective.scored_head == "token":
         return jax.nn.log_softmax(logits)
     return log_probs(sizes_of(env), policy)
 
 
 def counts(objective: Objective, batch: Batch) -> Array:
-    """`[T, B]` bool: the positions at which what is said is judged."""
+    """`[T, B]` bool: the positions at which a choice is judged."""
     return batch.labelled if objective.needs_label else batch.valid
 
 
 def advantage(
     env: Environment, objective: Objective, batch: Batch, value: Array, beta: Any = 0.0
 ) -> tuple[Float[Array, "T B"], Float[Array, "T B"]]:
-    """The weight of what was said, and the signal that a critic learns to foresee."""
+    """The weight of each choice, and the signal that a critic learns to predict."""
     signal = objective.signal(batch, objective.terms(env, beta))
     where = counts(objective, batch)
     baseline = {
@@ -159,8 +159,8 @@ def loss(
         if objective.needs_label or objective.scored_head == "token":
             metrics["accuracy"] = mean(was_right(objective, batch), where)
     total = sum(terms)
-    told = jax.lax.stop_gradient((logits, policy))
-    return total, {"loss": total, **metrics, **supervision_metrics(env, objective, batch, *told)}
+    outputs = jax.lax.stop_gradient((logits, policy))
+    return total, {"loss": total, **metrics, **supervision_metrics(env, objective, batch, *outputs)}
 
 
 def mean(values: Array, where: Array) -> Float[Array, ""]:
@@ -169,8 +169,8 @@ def mean(values: Array, where: Array) -> Float[Array, ""]:
 
 
 def was_right(objective: Objective, batch: Batch) -> Array:
-    """`[T, B]` bool: what was said is the token that came, or the oracle's action; where no oracle
-    was asked, the environment paid for it, which is the same where its rewards are verdicts."""
+    """`[T, B]` bool: the choice is the next token, or the oracle's action; where there is no
+    oracle, the environment paid for it, which is the same where its rewards are verdicts."""
     if objective.scored_head == "token":
         return batch.sampled == batch.token[..., 0]
     return batch.sampled == batch.label if objective.needs_label else batch.reward > 0
@@ -182,22 +182,22 @@ def supervision_metrics(
     """The three axes on which a learning curve can be drawn: tokens seen, tokens that made a
     gradient, and nats of supervision, expected (`supervision_nats`) and realised (`realised_nats`).
 
-    Where the environment's rewards are no verdicts on the oracle's action, what they tell is not
-    known, and the nats are not-a-number.
+    Where the environment's rewards are no verdicts on the oracle's action, their information is
+    not known, and the nats are not-a-number.
     """
     seen = jnp.sum(batch.valid)
-    tokens, expected, told = 0, 0.0, 0.0
+    tokens, expected, realised = 0, 0.0, 0.0
     if "token" in objective.labels:
         tokens += seen
         sizes = target_of(env).sizes
         expected += jnp.sum(jnp.where(batch.valid, expected_nats(sizes, logits), 0.0))
         log_prob, _ = token_log_probs(sizes, logits, batch.token)
-        told -= jnp.sum(jnp.where(batch.valid, log_prob, 0.0))
+        realised -= jnp.sum(jnp.where(batch.valid, log_prob, 0.0))
     if "action" in objective.labels:
         pi = log_probs(sizes_of(env), policy)
         tokens += jnp.sum(batch.labelled)
         expected += jnp.sum(jnp.where(batch.labelled, label_nats(pi), 0.0))
-        told -= jnp.sum(jnp.where(batch.labelled, take_along_last(pi, batch.label), 0.0))
+        realised -= jnp.sum(jnp.where(batch.labelled, take_along_last(pi, batch.label), 0.0))
     if objective.scored_head:
         tokens += jnp.sum(counts(objective, batch))
         known = (
@@ -206,12 +206,12 @@ def supervision_metrics(
             or env.name in REWARDS_ARE_VERDICTS
         )
         nats = judged_nats(env, objective, batch, logits, policy) if known else (jnp.nan, jnp.nan)
-        expected, told = expected + nats[0], told + nats[1]
+        expected, realised = expected + nats[0], realised + nats[1]
     return {
         "environment_tokens": seen,
         "gradient_tokens": tokens,
         "supervision_nats": expected,
-        "realised_nats": told,
+        "realised_nats": realised,
     }
 
 
@@ -224,5 +224,5 @@ def judged_nats(env, objective: Objective, batch: Batch, logits, policy) -> tupl
         expected = supervision.sum_nats(p, judged)
         return jnp.sum(expected), jnp.sum(supervision.realised_sum_nats(p, judged, right))
     expected = jnp.where(judged, supervision.verdict_nats(pi), 0.0)
-    told = jnp.where(judged, supervision.realised_verdict_nats(p, right), 0.0)
-    return jnp.sum(expected), jnp.sum(told)
+    realised = jnp.where(judged, supervision.realised_verdict_nats(p, right), 0.0)
+    return jnp.sum(expected), jnp.sum(realised)

@@ -1,7 +1,7 @@
 """Training on any rung: fresh whole episodes at every update, one gradient each.
 
 Histories, batch shape, optimiser and network are the same on all of them, so that two rungs differ
-in what their names say and in nothing else.
+in what their names say and nothing else.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from popjax.tokens.corpora import in_parts, players_of
 
 
 class Critic(nn.Module):
-    """What will be earned, foreseen by a backbone of its own; it is no part of the learner."""
+    """The signal to come, predicted by a backbone of its own; it is no part of the learner."""
 
     backbone: Backbone
     head_features: int = 128
@@ -171,7 +171,7 @@ def make_train(
     def init(
         key: Key[Array, ""], hyperparams: Hyperparams, num_updates: Any, params: Any = None
     ) -> TrainState:
-        """params: where to begin, instead of anew or after pre-training."""
+        """params: where to begin, instead of fresh parameters or after pre-training."""
         key_params, key_critic, key_before, key_train = jax.random.split(key, 4)
         if params is None:
             params = init_params(env, network, key_params, inputs)
