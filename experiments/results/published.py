@@ -24,7 +24,7 @@ from experiments.results.errors import UserError
 from experiments.results.files import read_json, write_atomically
 from experiments.results.lock import lock
 from experiments.results.seeds import REPORTING_SEEDS
-from experiments.results.spec import CellSpec, NetworkConfig, Settings
+from experiments.results.spec import DEFAULT_HYPERPARAMS, CellSpec, NetworkConfig, Settings
 from experiments.results.study import Row, read_study
 from popjax.words import nearest
 
@@ -112,15 +112,19 @@ class Result:
 
 
 def comparable(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings without the seeds.
+    """Settings without the seeds, and with the defaults of what they do not say.
 
     >>> one, other = Settings(seeds=3).plain("ppo"), Settings(seeds=5, first_seed=3).plain("ppo")
     >>> comparable(one) == comparable(other)
     True
     """
-    hyperparams = {k: float(v) for k, v in settings["hyperparams"].items()}
-    same = settings | {"hyperparams": hyperparams, "seeds": None, "first_seed": None}
-    return json.loads(json.dumps(same))  # as a file has it: lists for tuples
+    whole = Settings(hyperparams=DEFAULT_HYPERPARAMS).plain("ppo")
+    for name, value in settings.items():
+        is_part = isinstance(value, dict) and isinstance(whole.get(name), dict)
+        whole[name] = whole[name] | value if is_part else value
+    hyperparams = {k: float(v) for k, v in whole["hyperparams"].items()}
+    whole |= {"hyperparams": hyperparams, "seeds": None, "first_seed": None}
+    return json.loads(json.dumps(whole))  # as a file has it: lists for tuples
 
 
 def run_of(row: Row, commit: str | None = None, cpu: str | None = None) -> Run:
