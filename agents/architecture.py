@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from agents.cells import EquivariantActorCritic, EquivariantBackbone
 from agents.memory import MEMORIES
-from agents.networks import ActorCritic, Backbone, HeadStart
-from agents.places import PlaceActorCritic, PlaceBackbone
+from agents.networks import ActorCritic, Backbone, HeadInit
 from agents.published import PaperBackbone, PopjaxrlBackbone
 from popjax.spaces import Box, Discrete
 
 KINDS: dict[str, type] = MEMORIES | {
     kind.__name__: kind
     for kind in (
-        *(ActorCritic, Backbone, HeadStart, PlaceActorCritic, PlaceBackbone),
+        *(ActorCritic, Backbone, HeadInit, EquivariantActorCritic, EquivariantBackbone),
         *(PaperBackbone, PopjaxrlBackbone, Discrete, Box),
     )
 }

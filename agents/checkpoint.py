@@ -106,7 +106,7 @@ def _damaged(folder: Path, what: str, error: Exception) -> CheckpointError:
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return CheckpointError(
         f"{what} in {folder} is damaged or of another run "
-        f"({first_line[:120]}): delete that folder to start this cell anew"
+        f"({first_line[:120]}): delete that folder to start this cell again"
     )
 
 

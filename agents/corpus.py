@@ -8,34 +8,33 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Key
 
-from agents.evaluate import play_on
-from agents.networks import ActorCritic
-from agents.rollout import Inputs, begin
+from agents.agent import Agent
+from agents.evaluate import step_without_reset
+from agents.rollout import reset_actors
 from popjax.core import Environment
 from popjax.players import Episodes
 
 
 def agent_corpus(
     env: Environment,
-    network: ActorCritic,
+    agent: Agent,
     params: Any,
     key: Key[Array, ""],
     num_episodes: int,
-    inputs: Inputs = "obs+action",
     greedy: Bool[Array, ""] | bool = False,
 ) -> Episodes:
     """`num_episodes` whole episodes of an agent, `[env.max_steps, num_episodes]`: a pure function
     of its arguments, jittable. The key is consumed.
 
-    greedy: the likeliest action instead of a sample; may be traced. The agent acts upon what it
-    saw, so the source is "history" (`popjax.tokens.source`).
+    greedy: the likeliest action instead of a sample; may be traced. The agent acts upon its
+    observations, so the source is "history" (`popjax.tokens.source`).
     """
-    key_begin, key_steps = jax.random.split(key)
-    actor = begin(env, network, key_begin, num_episodes)
+    key_reset, key_steps = jax.random.split(key)
+    actor = reset_actors(env, agent, key_reset, num_episodes)
 
     def one_step(carry, key):
         actor, over = carry
-        after, timesteps = play_on(env, network, params, key, actor, greedy, inputs)
+        after, timesteps = step_without_reset(env, agent, params, key, actor, greedy)
         record = Episodes.record(actor.obs, after.previous_action, timesteps, over)
         return (after, over | timesteps.last), record
 

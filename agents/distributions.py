@@ -42,8 +42,8 @@ def distribution(
     combinations where there are as many outputs as those. Reals: a diagonal Gaussian,
     whose samples the environment clips to the box (probabilities are those before the clipping),
     or with `squash` one that tanh brings into the box, which must be finite; its mean is bounded
-    softly (`MEAN_BOUND`), else one far outside could not be told from its samples' actions, whose
-    probabilities would then overflow.
+    softly (`MEAN_BOUND`), else the actions would not identify one far outside, whose probabilities
+    would then overflow.
     """
     import distrax  # takes a third as long as all other imports; what was compiled needs it not
 
@@ -192,14 +192,15 @@ def choose(
     outputs: Array,
     greedy: Bool[Array, ""] | bool = False,
     squash: bool = False,
-) -> Array:
+) -> tuple[Array, Array]:
     """The action `[..., *space.shape]` of a policy that acts, as the environment takes it: a sample
-    or the likeliest, and of reals the nearest in the box. The key is consumed. (Who needs the
-    sample itself, for its probability, draws from `distribution`.)
+    or the likeliest, and of reals the nearest in the box; and the sample itself, whose probability
+    `distribution` knows. The key is consumed.
 
     >>> far = jnp.array([[38.0, 0.0]])  # a torque of mean 38, deviation 1
-    >>> choose(jax.random.key(0), Box((-2.0,), (2.0,)), far).tolist()
+    >>> choose(jax.random.key(0), Box((-2.0,), (2.0,)), far)[0].tolist()
     [[2.0]]
     """
     sample = distribution(space, outputs, squash).sample(seed=key)
-    return space.nearest(jnp.where(greedy, likeliest(space, outputs, squash), sample))
+    chosen = jnp.where(greedy, likeliest(space, outputs, squash), sample)
+    return space.nearest(chosen), sample

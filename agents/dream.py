@@ -15,8 +15,8 @@ from flax import struct
 from jaxtyping import Array, Float, Int, Key
 
 from agents.distributions import choose
+from agents.inputs import Inputs, agent_input
 from agents.networks import LanguageModel
-from agents.rollout import Inputs, agent_input
 from popjax import batch
 from popjax.core import Environment
 from popjax.players import Player
@@ -53,7 +53,7 @@ def dream(
     def act(key, memory, obs, features):
         if player is None:
             raw = network.apply(params, features, method=lambda model, x: model.policy(x))
-            return memory, choose(key, space, raw)
+            return memory, choose(key, space, raw)[0]
         keys = jax.random.split(key, num_episodes)
         return jax.vmap(player.act, (0, 0, 0, None))(keys, memory, obs, None)
 

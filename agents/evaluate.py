@@ -8,29 +8,27 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from agents.distributions import choose
-from agents.networks import ActorCritic
-from agents.rollout import Actor, Inputs, begin, think
+from agents.agent import Agent
+from agents.rollout import Actor, reset_actors
 from popjax import batch
 from popjax.core import Environment, TimeStep
 
 
 def evaluate(
     env: Environment,
-    network: ActorCritic,
+    agent: Agent,
     params: Any,
     key: Key[Array, ""],
     num_episodes: int = 256,
     greedy: Bool[Array, ""] | bool = False,
-    inputs: Inputs = "obs+action",
 ) -> Float[Array, " num_episodes"]:
     """The undiscounted return of each of `num_episodes` episodes. The key is consumed.
 
     greedy: take the likeliest action instead of a sample; may be traced, so that one program
     serves both.
     """
-    key_begin, key_steps = jax.random.split(key)
-    actor = begin(env, network, key_begin, num_episodes)
+    key_reset, key_steps = jax.random.split(key)
+    actor = reset_actors(env, agent, key_reset, num_episodes)
     over = jnp.zeros((num_episodes,), bool)
 
     def some_left(loop):
@@ -40,7 +38,7 @@ def evaluate(
     def one_step(loop):
         t, actor, over = loop
         key = jax.random.fold_in(key_steps, t)
-        actor, timesteps = play_on(env, network, params, key, actor, greedy, inputs)
+        actor, timesteps = step_without_reset(env, agent, params, key, actor, greedy)
         earned = jnp.where(over, 0.0, timesteps.reward)
         actor = actor.replace(episode_return=actor.episode_return + earned)
         return t + 1, actor, over | timesteps.last
@@ -49,20 +47,19 @@ def evaluate(
     return actor.episode_return
 
 
-def play_on(
+def step_without_reset(
     env: Environment,
-    network: ActorCritic,
+    agent: Agent,
     params: Any,
     key: Key[Array, ""],
     actor: Actor,
-    greedy: Bool[Array, ""] | bool,
-    inputs: Inputs,
+    greedy: Bool[Array, ""] | bool = False,
 ) -> tuple[Actor, TimeStep]:
-    """One step of every agent, past the ends of episodes; `previous_action` is what the
-    environment took. The key is consumed."""
+    """One step of every agent, past the ends of episodes. The key is consumed."""
     key_action, key_step = jax.random.split(key)
-    _, carry, policy, _ = think(env, network, params, actor, inputs)
-    action = choose(key_action, env.action_space, policy, greedy, network.squash)
+    carry, action, _ = agent.act(
+        params, key_action, actor.carry, actor.obs, actor.start, actor.previous_action, greedy
+    )
     states, timesteps = batch.advance(env, key_step, actor.states, action)
     actor = actor.replace(
         states=states,

@@ -16,17 +16,17 @@ from typing import Annotated, Any, Literal
 import jax
 import jax.numpy as jnp
 import optax
-from flax import struct
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from agents.hyperparams import Hyperparams, Schedule, lr_schedule, optimiser, share_of_run
+from agents.hyperparams import Hyperparams, Schedule
+from agents.inputs import Inputs, agent_input, input_size
 from agents.nats import expected_nats, token_log_probs
 from agents.networks import LanguageModel
 from agents.ranges import Count, Seed, Within, check_ranges
 from agents.reader import make_reader
-from agents.rollout import Inputs, agent_input, input_size
 from agents.sharding import shared
+from agents.train_state import TrainState
 from popjax.core import Environment
 from popjax.families import family_of
 from popjax.floors import floor_of
@@ -69,28 +69,17 @@ class LMConfig:
             )
 
 
-class TrainState(struct.PyTreeNode):
-    """All that a run needs to go on. update: `[]` updates made. num_updates: `[]` the run's length
-    (for the schedule)."""
-
-    params: Any
-    opt_state: Any
-    key: Key[Array, ""]
-    update: Int[Array, ""]
-    num_updates: Int[Array, ""]
-
-
 def inputs_of(env: Environment, config: LMConfig) -> Inputs:
     """What the model reads. Where actions never change what is seen, they are left out: a model
     of an expert's transcripts could copy its previous action and need no memory. Real-valued
-    observations are read in the bins that the floor is made of, unless asked for as they are."""
+    observations are read in the bins that the floor is made of, unless `observations` says so."""
     on = {"auto": target_of(env).needs_action, "on": True, "off": False}[config.previous_action]
     if isinstance(env.observation_space, Box) and config.observations == "bins":
         return "bins+action" if on else "bins"
     return "obs+action" if on else "obs"
 
 
-def reading(
+def episode_inputs(
     env: Environment, episodes: Episodes, inputs: Inputs
 ) -> tuple[Float[Array, "T N d"], Bool[Array, "T N"]]:
     """The agent's input at every step of whole episodes, and where they start."""
@@ -102,10 +91,10 @@ def reading(
 def logits_along(
     params: Any, env: Environment, network: LanguageModel, inputs: Inputs, episodes: Episodes
 ) -> tuple[Float[Array, "T N sizes"], Int[Array, "T N m"]]:
-    """What the model predicts at every step of whole episodes, and the tokens that came."""
+    """What the model predicts at every step of whole episodes, and the tokens themselves."""
     token = target_of(env).tokens(episodes)
     action = env.action_space.flatten(env.action_space.nearest(episodes.action))
-    x, start = reading(env, episodes, inputs)
+    x, start = episode_inputs(env, episodes, inputs)
     return outputs_along(params, env, network, x, start, action, token)[0], token
 
 
@@ -134,20 +123,20 @@ def lm_loss(
     """Cross-entropy in nats a loss token over whole episodes.
 
     Beside it: the share of tokens that were the likeliest, and the nats of supervision, expected
-    by the model (`supervision_nats`) and realised (`told_nats`).
+    by the model (`supervision_nats`) and realised (`realised_nats`).
     """
     logits, token = logits_along(params, env, network, inputs, episodes)
     log_prob, correct = token_log_probs(network.sizes, logits, token)
     expected = expected_nats(network.sizes, jax.lax.stop_gradient(logits))
     count = jnp.sum(episodes.valid)
-    told = jnp.sum(jnp.where(episodes.valid, -log_prob, 0.0))
-    return told / count, {
-        "nats": told / count,
+    realised = jnp.sum(jnp.where(episodes.valid, -log_prob, 0.0))
+    return realised / count, {
+        "nats": realised / count,
         "accuracy": jnp.sum(correct & episodes.valid) / count,
         "environment_tokens": count,
         "gradient_tokens": count,
         "supervision_nats": jnp.sum(jnp.where(episodes.valid, expected, 0.0)),
-        "told_nats": told,
+        "realised_nats": realised,
     }
 
 
@@ -190,29 +179,14 @@ def make_train(
     def init(key: Key[Array, ""], hyperparams: Hyperparams, num_updates: Any) -> TrainState:
         key_params, key_train = jax.random.split(key)
         params = init_params(env, network, key_params, inputs)
-        return TrainState(
-            params=params,
-            opt_state=optimiser(hyperparams).init(params),
-            key=key_train,
-            update=jnp.int32(0),
-            num_updates=jnp.asarray(num_updates, jnp.int32),
-        )
+        return TrainState.create(params, key_train, hyperparams, num_updates)
 
     def update(state: TrainState, hyperparams: Hyperparams, corpus: Episodes | None):
         episodes = shared(mesh, read(corpus, state.key, state.update))
         grads, metrics = jax.grad(lm_loss, has_aux=True)(
             state.params, env, network, inputs, episodes
         )
-        share = share_of_run(state.update, state.num_updates)
-        lr_scale = lr_schedule(config.schedule, config.warmup, share)
-        updates, opt_state = optimiser(hyperparams, lr_scale).update(
-            grads, state.opt_state, state.params
-        )
-        state = state.replace(
-            params=optax.apply_updates(state.params, updates),
-            opt_state=opt_state,
-            update=state.update + 1,
-        )
+        state = state.apply_gradients(grads, hyperparams, config.schedule, config.warmup)
         excess = {} if exact is None else {"excess": metrics["nats"] - exact}
         return state, {
             "loss": metrics["nats"],

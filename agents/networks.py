@@ -59,7 +59,7 @@ class Backbone(nn.Module):
 class Head(nn.Module):
     """Two dense layers with LeakyReLU and a linear one that starts close to zero.
 
-    scale: of the last layer. gain: of the dense layers. law: of the last layer's weights,
+    scale: of the last layer. gain: of the dense layers. last_init: of the last layer's weights,
     "orthogonal", or "normal" with the deviation `scale`.
 
     >>> import jax
@@ -73,41 +73,41 @@ class Head(nn.Module):
     features: int
     scale: float
     gain: float = 2**0.5
-    law: str = "orthogonal"
+    last_init: str = "orthogonal"
 
     @nn.compact
     def __call__(self, x):
         for _ in range(2):
             x = nn.leaky_relu(Dense(self.features, kernel_init=orthogonal(self.gain))(x))
-        last = {"orthogonal": orthogonal, "normal": nn.initializers.normal}[self.law]
+        last = {"orthogonal": orthogonal, "normal": nn.initializers.normal}[self.last_init]
         return Dense(self.num_outputs, kernel_init=last(self.scale))(x)
 
 
 @dataclass(frozen=True)
-class HeadStart:
+class HeadInit:
     """What the weights of an agent's two heads begin as, see `Head`.
 
-    >>> HeadStart(policy=0.1)
-    HeadStart(policy=0.1, value=1.0, gain=1.4142135623730951, law='orthogonal')
+    >>> HeadInit(policy=0.1)
+    HeadInit(policy=0.1, value=1.0, gain=1.4142135623730951, init='orthogonal')
     """
 
     policy: float = 0.01
     value: float = 1.0
     gain: float = 2**0.5
-    law: str = "orthogonal"
+    init: str = "orthogonal"
 
 
 class ActorCritic(nn.Module):
     """A policy and a value on one `Backbone`, or each on its own.
 
     num_actions: raw outputs of the policy, see `agents.distributions.num_outputs`.
-    critic: the value's own backbone; None shares the actor's. start: what the heads begin as.
+    critic: the value's own backbone; None shares the actor's. head_init: what the heads begin as.
     squash: reals are drawn from a Gaussian squashed into their box, see `agents.distributions`.
     free: so many of the last outputs are parameters that no input changes (log deviations).
 
     >>> import jax
     >>> from agents.small import small
-    >>> _, network, params = small("RepeatFirstEasy")
+    >>> _, network, params = small()
     >>> x, start = jnp.ones((5, 2, 9)), jnp.zeros((5, 2), bool)
     >>> carry, policy, value = jax.jit(network.apply)(params, network.initial_carry(2), x, start)
     >>> policy.shape, value.shape
@@ -118,7 +118,7 @@ class ActorCritic(nn.Module):
     num_actions: int
     head_features: int = 128
     critic: Backbone | None = None
-    start: HeadStart = HeadStart()
+    head_init: HeadInit = HeadInit()
     squash: bool = False
     free: int = 0
 
@@ -137,8 +137,8 @@ class ActorCritic(nn.Module):
         else:
             critic_carry, critic_features = self.critic(carry[1], x, start)
             carry = (actor_carry, critic_carry)
-        begin = self.start
-        shape = {"features": self.head_features, "gain": begin.gain, "law": begin.law}
+        begin = self.head_init
+        shape = {"features": self.head_features, "gain": begin.gain, "last_init": begin.init}
         depending = self.num_actions - self.free
         policy = Head(depending, scale=begin.policy, **shape, name="policy")(features)
         if self.free:
@@ -150,7 +150,7 @@ class ActorCritic(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """`Backbone`, a head for the next token, and if asked for one for the action.
+    """`Backbone`, a head for the next token, and where requested one for the action.
 
     A token has one or more components (`sizes`), each with a head of its own that reads the
     features, the action and the components before it, so that any joint law can be learned:

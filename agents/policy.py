@@ -19,12 +19,11 @@ import numpy as np
 from flax import struct, traverse_util
 from jaxtyping import Array, Bool, Key
 
+from agents.agent import Agent
 from agents.architecture import from_plain, to_plain
-from agents.distributions import choose
+from agents.cells import EquivariantActorCritic
+from agents.inputs import Inputs
 from agents.networks import ActorCritic
-from agents.places import PlaceActorCritic
-from agents.rollout import Inputs, agent_input, input_size
-from popjax.core import Environment
 from popjax.spaces import Box, Discrete
 
 VERSION = 1
@@ -59,28 +58,23 @@ class Policy(struct.PyTreeNode):
     env: the id of the environment it was trained on. seed: that it was trained with.
 
     >>> from agents.small import small
-    >>> env, network, params = small("RepeatFirstEasy")
-    >>> spaces = env.observation_space, env.action_space
-    >>> policy = Policy(params, network, *spaces, "obs+action", "RepeatFirstEasy", seed=0)
+    >>> env, network, params = small()
+    >>> policy = Policy(params, Agent.of(env, network), "RepeatFirstEasy", seed=0)
     >>> carry, actions = policy.act(jax.random.key(0), policy.initial_carry(2), jnp.array([1, 3]))
     >>> actions.shape, carry.start.tolist()
     ((2,), [False, False])
     """
 
     params: Any
-    network: ActorCritic | PlaceActorCritic = struct.field(pytree_node=False)
-    observation_space: Discrete | Box = struct.field(pytree_node=False)
-    action_space: Discrete | Box = struct.field(pytree_node=False)
-    inputs: Inputs = struct.field(pytree_node=False)
+    agent: Agent = struct.field(pytree_node=False)
     env: str = struct.field(pytree_node=False)
     seed: int = struct.field(pytree_node=False)
 
     def initial_carry(self, batch_size: int = 1) -> PolicyCarry:
         """Before the first observation of so many episodes."""
-        space = self.action_space
         return PolicyCarry(
-            memory=self.network.initial_carry(batch_size),
-            previous_action=jnp.zeros((batch_size, *space.shape), space.dtype),
+            memory=self.agent.initial_carry(batch_size),
+            previous_action=self.agent.first_action(batch_size),
             start=jnp.ones((batch_size,), bool),
         )
 
@@ -100,18 +94,17 @@ class Policy(struct.PyTreeNode):
         the likeliest action, else a sample.
         """
         start = carry.start | start
-        x = agent_input(self, jnp.asarray(obs), carry.previous_action, start, self.inputs)
-        memory, policy, _ = self.network.apply(self.params, carry.memory, x[None], start[None])
-        action = choose(key, self.action_space, policy[0], greedy, self.network.squash)
+        obs, previous = jnp.asarray(obs), carry.previous_action
+        memory, action, _ = self.agent.act(
+            self.params, key, carry.memory, obs, start, previous, greedy
+        )
         return PolicyCarry(memory, action, jnp.zeros_like(start)), action
 
 
 def save(
     path: Path,
-    env: Environment,
-    network: ActorCritic | PlaceActorCritic,
+    agent: Agent,
     params: Any,
-    inputs: Inputs,
     env_id: str,
     seeds: tuple[int, ...],
 ) -> None:
@@ -120,10 +113,10 @@ def save(
         "version": VERSION,
         "env": env_id,
         "seeds": list(seeds),
-        "inputs": inputs,
-        "network": to_plain(network),
-        "observation_space": to_plain(env.observation_space),
-        "action_space": to_plain(env.action_space),
+        "inputs": agent.inputs,
+        "network": to_plain(agent.network),
+        "observation_space": to_plain(agent.observation_space),
+        "action_space": to_plain(agent.action_space),
     }
     arrays = {
         name: np.asarray(leaf) for name, leaf in traverse_util.flatten_dict(params, sep="/").items()
@@ -153,13 +146,13 @@ def load(path: str | Path, seed: int | None = None) -> Policy:
 
     >>> import tempfile
     >>> from agents.small import small
-    >>> env, network, params = small("RepeatFirstEasy")
+    >>> env, network, params = small()
     >>> each_seed = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), params)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "policy.npz"
-    ...     save(path, env, network, each_seed, "obs+action", "RepeatFirstEasy", seeds=(0, 1))
+    ...     save(path, Agent.of(env, network), each_seed, "RepeatFirstEasy", seeds=(0, 1))
     ...     policy = load(folder, seed=1)
-    >>> policy.env, policy.seed, policy.action_space
+    >>> policy.env, policy.seed, policy.agent.action_space
     ('RepeatFirstEasy', 1, Discrete(sizes=4))
     """
     path = Path(path)
@@ -211,10 +204,12 @@ def _policy(about: dict[str, Any], arrays: dict[str, np.ndarray], seed: int) -> 
         params=traverse_util.unflatten_dict(
             {name: jnp.asarray(leaf[lane]) for name, leaf in arrays.items()}, sep="/"
         ),
-        network=from_plain(about["network"]),
-        observation_space=from_plain(about["observation_space"]),
-        action_space=from_plain(about["action_space"]),
-        inputs=about["inputs"],
+        agent=Agent(
+            from_plain(about["network"]),
+            from_plain(about["observation_space"]),
+            from_plain(about["action_space"]),
+            about["inputs"],
+        ),
         env=about["env"],
         seed=seed,
     )
@@ -222,20 +217,15 @@ def _policy(about: dict[str, Any], arrays: dict[str, np.ndarray], seed: int) -> 
 
 def _check(policy: Policy) -> None:
     """A ValueError unless all of it is known, and the parameters are those of the network."""
-    if not isinstance(policy.network, ActorCritic | PlaceActorCritic):
+    agent, network = policy.agent, policy.agent.network
+    if not isinstance(network, ActorCritic | EquivariantActorCritic):
         raise ValueError("its network is none of an agent")
-    for space in (policy.observation_space, policy.action_space):
+    for space in (agent.observation_space, agent.action_space):
         if not isinstance(space, Discrete | Box):
             raise ValueError("its spaces are none")
-    if policy.inputs not in get_args(Inputs):
-        raise ValueError(f"it reads {policy.inputs!r:.40}, which is not known")
-    x = jax.ShapeDtypeStruct((1, 1, input_size(policy, policy.inputs)), jnp.float32)
-    network = policy.network
-
-    def init(x):
-        return network.init(jax.random.key(0), network.initial_carry(1), x, x[..., 0] > 0)
-
-    trees = jax.eval_shape(init, x), policy.params
+    if agent.inputs not in get_args(Inputs):
+        raise ValueError(f"it reads {agent.inputs!r:.40}, which is not known")
+    trees = jax.eval_shape(agent.init, jax.random.key(0)), policy.params
     kinds = [
         {name: (leaf.shape, leaf.dtype) for name, leaf in traverse_util.flatten_dict(tree).items()}
         for tree in trees

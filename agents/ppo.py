@@ -14,17 +14,19 @@ from typing import Annotated, Any, Literal
 import jax
 import jax.numpy as jnp
 import optax
-from flax import struct
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Key
 
+from agents import train_state
+from agents.agent import Agent
 from agents.gae import gae
-from agents.hyperparams import Hyperparams, Schedule, lr_schedule, optimiser, share_of_run
+from agents.hyperparams import Hyperparams, Schedule
+from agents.inputs import Inputs
 from agents.networks import ActorCritic
 from agents.precision import Precision, products
 from agents.ranges import Count, Within, check_ranges
-from agents.rollout import Actor, Inputs, Transition, begin, collect, input_size, think
-from agents.supervision import told_verdict, verdict_nats
-from agents.surrogate import ppo_loss, standardised
+from agents.rollout import Actor, Transition, collect, reset_actors
+from agents.supervision import realised_verdict_nats, verdict_nats
+from agents.surrogate import Batch, ppo_loss, standardised
 from popjax.core import Environment
 from popjax.families import family_of
 
@@ -72,11 +74,9 @@ class PPOConfig:
         return self.num_envs * self.num_steps
 
 
-class TrainState(struct.PyTreeNode):
-    """All that a run needs to go on.
-
-    update: `[]` updates made. num_updates: `[]` the run's length (for annealing).
-    kl: `[]` the present coefficient of the KL penalty.
+class TrainState(train_state.TrainState):
+    """With the agents in their environments, and `kl`, `[]`, the present coefficient of the KL
+    penalty.
 
     >>> from agents.small import small
     >>> env, network, _ = small()
@@ -86,83 +86,73 @@ class TrainState(struct.PyTreeNode):
     ((8,), 'int32')
     """
 
-    params: Any
-    opt_state: Any
     actor: Actor
-    key: Key[Array, ""]
-    update: Int[Array, ""]
-    num_updates: Int[Array, ""]
     kl: Float[Array, ""]
 
 
-def axes(env: Environment, config: PPOConfig, data: Transition) -> dict[str, Array]:
-    """What an update saw and was told, as on the other rungs of `agents.regimes`: environment
+def supervision_metrics(env: Environment, config: PPOConfig, data: Transition) -> dict[str, Array]:
+    """Data and feedback of an update, as of the other objectives (`agents.objectives`): environment
     tokens, gradient tokens, and nats of supervision, expected and realised.
 
-    A reward tells whether the action was right where the environment pays for nothing else, and
+    A reward shows whether the action was right where the environment pays for nothing else, and
     where it pays; in other families the nats are not-a-number.
 
     >>> from types import SimpleNamespace
     >>> from popjax import make
     >>> chance = jnp.log(jnp.full((1, 1), 0.25))
     >>> data = SimpleNamespace(reward=-chance, policy=jnp.zeros((1, 1, 4)), log_prob=chance)
-    >>> seen = axes(make("RepeatFirstEasy"), PPOConfig(num_epochs=4), data)
-    >>> seen["gradient_tokens"].item(), round(seen["told_nats"].item(), 3)  # ln 4
+    >>> seen = supervision_metrics(make("RepeatFirstEasy"), PPOConfig(num_epochs=4), data)
+    >>> seen["gradient_tokens"].item(), round(seen["realised_nats"].item(), 3)  # ln 4
     (4, 1.386)
     """
-    expected = told = jnp.nan
+    expected = realised = jnp.nan
     if family_of(env).rewards_are_verdicts:
         paid = data.reward != 0
         nats = verdict_nats(jax.nn.log_softmax(data.policy))
         expected = jnp.sum(jnp.where(paid, nats, 0.0))
-        realised = told_verdict(jnp.exp(data.log_prob), data.reward > 0)
-        told = jnp.sum(jnp.where(paid, realised, 0.0))
+        nats_realised = realised_verdict_nats(jnp.exp(data.log_prob), data.reward > 0)
+        realised = jnp.sum(jnp.where(paid, nats_realised, 0.0))
     return {
         "environment_tokens": jnp.int32(data.reward.size),
         "gradient_tokens": jnp.int32(data.reward.size * config.num_epochs),
         "supervision_nats": jnp.asarray(expected, jnp.float32),
-        "told_nats": jnp.asarray(told, jnp.float32),
+        "realised_nats": jnp.asarray(realised, jnp.float32),
     }
 
 
-def passes(
-    env: Environment,
-    network: ActorCritic,
+def update_epochs(
+    agent: Agent,
     config: PPOConfig,
     state: TrainState,
     hyperparams: Hyperparams,
-    carry: Any,
-    data: tuple[Transition, Array, Array],
+    batch: Batch,
     key: Key[Array, ""],
 ) -> tuple[tuple[Any, Any], dict[str, Array]]:
     """The gradient steps of one update: new parameters and state of the optimiser, and metrics,
     one row a minibatch. The key is consumed.
 
-    carry: the memory at the first step. data: `[T, B]` transitions, advantages, targets.
-
     >>> from agents.small import small
     >>> env, network, _ = small(memory="mlp")
+    >>> agent = Agent.of(env, network)
     >>> config = PPOConfig(num_envs=4, num_steps=3, num_epochs=2, num_minibatches=2)
     >>> def one_update(key):
     ...     state = make_train(env, network, config)[0](key, Hyperparams(), 1)
-    ...     actor, data, _ = collect(env, network, state.params, state.actor, key, config.num_steps)
-    ...     rows = (data, data.reward, data.value)
-    ...     return passes(env, network, config, state, Hyperparams(), actor.carry, rows, key)
+    ...     actor, data, _ = collect(env, agent, state.params, state.actor, key, config.num_steps)
+    ...     batch = Batch(state.actor.carry, data, advantage=data.reward, target=data.value)
+    ...     return update_epochs(agent, config, state, Hyperparams(), batch, key)
     >>> _, metrics = jax.eval_shape(one_update, jax.random.key(0))
     >>> metrics["loss"].shape
     (4,)
     """
-    share = share_of_run(state.update, state.num_updates)
-    lr_scale = lr_schedule(config.anneal, config.rise, share)
-    step = optimiser(hyperparams, lr_scale).update
+    step = state.optimiser(hyperparams, config.anneal, config.rise).update
+    hyperparams = hyperparams.replace(kl=state.kl)
 
     def minibatch(learner, columns):
         params, opt_state = learner
-        part = jax.tree.map(lambda a: a[:, columns], data)
-        part_carry = jax.tree.map(lambda a: a[columns], carry)
-        grads, metrics = jax.grad(ppo_loss, has_aux=True)(
-            params, env, network, config, hyperparams, state.kl, part_carry, *part
-        )
+        part = batch.columns(columns)
+        if config.normalise_advantages == "minibatch":
+            part = part.replace(advantage=standardised(part.advantage))
+        grads, metrics = jax.grad(ppo_loss, has_aux=True)(params, agent, hyperparams, part)
         updates, opt_state = step(grads, opt_state, params)
         metrics["grad_norm"] = optax.tree.norm(grads)
         return (optax.apply_updates(params, updates), opt_state), metrics
@@ -205,18 +195,16 @@ def make_train(
     (5,)
     """
 
+    agent = Agent.of(env, network, config.inputs)
+
     def init(key: Key[Array, ""], hyperparams: Hyperparams, num_updates: Any) -> TrainState:
         key_params, key_actor, key_train = jax.random.split(key, 3)
-        actor = begin(env, network, key_actor, config.num_envs)
-        x = jnp.zeros((1, 1, input_size(env, config.inputs)))
-        params = network.init(key_params, network.initial_carry(1), x, jnp.ones((1, 1), bool))
-        return TrainState(
-            params=params,
-            opt_state=optimiser(hyperparams).init(params),
-            actor=actor,
-            key=key_train,
-            update=jnp.int32(0),
-            num_updates=jnp.asarray(num_updates, jnp.int32),
+        return TrainState.create(
+            agent.init(key_params),
+            key_train,
+            hyperparams,
+            num_updates,
+            actor=reset_actors(env, agent, key_actor, config.num_envs),
             kl=jnp.asarray(hyperparams.kl, jnp.float32),
         )
 
@@ -225,15 +213,16 @@ def make_train(
         first_carry = state.actor.carry
         actor, data, episodes = collect(
             env,
-            network,
+            agent,
             state.params,
             state.actor,
             key_collect,
             config.num_steps,
-            config.inputs,
             config.bootstrap_truncated,
         )
-        _, _, _, bootstrap = think(env, network, state.params, actor, config.inputs)
+        bootstrap = agent.value(
+            state.params, actor.carry, actor.obs, actor.start, actor.previous_action
+        )
         advantage, target = gae(
             data.reward,
             data.value,
@@ -245,9 +234,9 @@ def make_train(
         )
         if config.normalise_advantages == "batch":
             advantage = standardised(advantage)
-        rows = (data, advantage, target)
-        (params, opt_state), metrics = passes(
-            env, network, config, state, hyperparams, first_carry, rows, key_shuffle
+        batch = Batch(first_carry, data, advantage, target)
+        (params, opt_state), metrics = update_epochs(
+            agent, config, state, hyperparams, batch, key_shuffle
         )
         first_ratio_error = metrics.pop("ratio_error")[0]
         last_pass = jax.tree.map(lambda m: jnp.mean(m[-config.num_minibatches :]), metrics)
@@ -265,7 +254,7 @@ def make_train(
             "episodes": episodes.count,
             "first_ratio_error": first_ratio_error,
             **last_pass,
-            **axes(env, config, data),
+            **supervision_metrics(env, config, data),
         }
 
     def segment(state: TrainState, hyperparams: Hyperparams, num_updates: int):

@@ -16,11 +16,11 @@ from agents.memory import Memory
 from agents.memory.dense import Dense
 from agents.memory.initialisers import orthogonal
 from agents.memory.positions import PositionCode
-from agents.networks import HeadStart
+from agents.networks import HeadInit
 
-HEAD_STARTS = {
-    "paper": HeadStart(gain=1.0, policy=0.01, value=0.01, law="normal"),
-    "popjaxrl": HeadStart(gain=2.0, policy=0.01, value=1.0),
+HEAD_INITS = {
+    "paper": HeadInit(gain=1.0, policy=0.01, value=0.01, init="normal"),
+    "popjaxrl": HeadInit(gain=2.0, policy=0.01, value=1.0),
 }
 
 

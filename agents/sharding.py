@@ -26,7 +26,7 @@ def episode_mesh(num_episodes: int) -> Mesh | None:
     return Mesh(np.array(devices[:most]), (AXIS,)) if most > 1 else None
 
 
-def everywhere(mesh: Mesh) -> NamedSharding:
+def replicated(mesh: Mesh) -> NamedSharding:
     """A whole copy on each device."""
     return NamedSharding(mesh, PartitionSpec())
 
@@ -42,7 +42,7 @@ def lane_mesh(num_lanes: int) -> Mesh | None:
     return Mesh(np.array(devices[:fewest]), (LANES,)) if fewest > 1 else None
 
 
-def dealt(mesh: Mesh) -> NamedSharding:
+def lane_sharding(mesh: Mesh) -> NamedSharding:
     """Lanes, the first axis, dealt out to the devices in equal parts."""
     return NamedSharding(mesh, PartitionSpec(LANES))
 

@@ -72,7 +72,7 @@ panel.spines[["top", "right"]].set_visible(False)
 
 # %%
 policy = agents.load(study / spec.id / "policy.npz")
-print(policy.env, policy.network)
+print(policy.env, policy.agent.network)
 
 # %% [markdown]
 # Does it remember? Show it the same deck twice, with one card changed, and see how long the
@@ -87,7 +87,7 @@ start = jnp.zeros((T, 1), bool).at[0].set(True)
 
 
 def policy_along(obs):
-    from agents.rollout import agent_input
+    from agents.inputs import agent_input
 
     previous = jnp.zeros((T, 1), jnp.int32)
     x = agent_input(env, obs[:, None], previous, start, "obs+action")

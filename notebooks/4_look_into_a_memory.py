@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import agents
-from agents.rollout import agent_input
+from agents.inputs import agent_input
 from experiments.bridge.measures.probes import ask, probe
 from experiments.train.build import build
 from experiments.train.cell import cell

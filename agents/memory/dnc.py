@@ -29,7 +29,7 @@ class Rows(struct.PyTreeNode):
 
 
 class Interface(struct.PyTreeNode):
-    """What the controller tells the memory to do at one step."""
+    """What the controller has the memory do at one step."""
 
     read_key: Float[Array, "B R W"]
     read_strength: Float[Array, "B R"]

@@ -11,7 +11,7 @@ from agents.memory.positions import PositionCode
 
 
 class PosMLP(Memory):
-    """Two dense layers with LeakyReLU that are told the time (POPGym's MLP, arXiv 2303.01859).
+    """Two dense layers with LeakyReLU that read the time (POPGym's MLP, arXiv 2303.01859).
 
         y = f(W f(V ((1 - s) x + s e(t)) + a) + b)
 

@@ -42,7 +42,7 @@ class SHM(Memory):
     1e6 to 1e12 after 1,000 equal inputs and infinity before 8,192. That is the model as
     published, with no other form in the paper. A start ends it.
 
-    The row is a fixed hash of the number of steps since the start: were it drawn anew when a
+    The row is a fixed hash of the number of steps since the start: were it drawn again when a
     rollout is replayed, a policy would differ from itself. (The authors' code draws no rows either:
     it rounds a number below 1 to an integer, so that l is always 0.)
 

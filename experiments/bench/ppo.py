@@ -18,11 +18,13 @@ from rich.console import Console
 from rich.table import Table
 
 from agents import ppo
+from agents.agent import Agent
 from agents.gae import gae
 from agents.hyperparams import Hyperparams
 from agents.networks import ActorCritic
 from agents.ppo import PPOConfig
-from agents.rollout import collect, think
+from agents.rollout import collect
+from agents.surrogate import Batch
 from experiments.bench import baseline_ppo
 from experiments.bench.envs import (
     both_clocks,
@@ -210,26 +212,25 @@ def gradient_steps(env: Environment, network: ActorCritic, config: PPOConfig) ->
     """PPO's gradient steps on one rollout, as a call of a key, and their matrix products in
     floating-point operations."""
     init, _ = ppo.make_train(env, network, config)
-    hyperparams = Hyperparams()
+    agent, hyperparams = Agent.of(env, network, config.inputs), Hyperparams()
 
     @jax.jit
     def data(key):
         state = init(key, hyperparams, num_updates=1000)
-        actor, rows, _ = collect(
-            env, network, state.params, state.actor, key, config.num_steps, config.inputs
+        actor, rows, _ = collect(env, agent, state.params, state.actor, key, config.num_steps)
+        bootstrap = agent.value(
+            state.params, actor.carry, actor.obs, actor.start, actor.previous_action
         )
-        _, _, _, bootstrap = think(env, network, state.params, actor, config.inputs)
         targets = gae(rows.reward, rows.value, rows.last, bootstrap, 0.99, 0.95)
-        return state, (rows, *targets)
+        return state, Batch(state.actor.carry, rows, *targets)
 
-    def update(key, state, data):
-        carry = state.actor.carry
-        return ppo.passes(env, network, config, state, hyperparams, carry, data, key)
+    def update(key, state, batch):
+        return ppo.update_epochs(agent, config, state, hyperparams, batch, key)
 
-    state, rows = data(jax.random.key(0))
-    args = jax.random.key(0), state, rows
+    state, batch = data(jax.random.key(0))
+    args = jax.random.key(0), state, batch
     program, _ = compiled(jax.jit(update), *args)
-    return lambda key: program(key, state, rows), product_flops(update, *args)
+    return lambda key: program(key, state, batch), product_flops(update, *args)
 
 
 def product() -> Call:

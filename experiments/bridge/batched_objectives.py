@@ -4,7 +4,7 @@ The gradient of every rung that judges or labels actions is that of a weighted s
 log-probabilities, of the label or of what the learner did, so rungs differ in words and weights
 alone, and which of them is a traced number: what compiles once trains them all. Who acts is one as
 well: the learner, or its teacher in its place (Ross et al. 2011, the mixture of DAgger at its two
-ends). Each step is the one of `agents.regimes`, which a test holds.
+ends). Each step is the one of `agents.objectives`, which a test holds.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Int, Key
 
-from agents.hyperparams import Hyperparams, optimiser
-from agents.lm import LMConfig, inputs_of, lr_schedule
+from agents.hyperparams import Hyperparams
+from agents.lm import LMConfig, inputs_of
 from agents.networks import LanguageModel
-from agents.regimes import REGIMES, Regime, advantage, make_train
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.data import Batch, Chooser, by_policy, histories
-from agents.regimes.oracles import oracle_of
-from agents.regimes.rungs import axes, read
-from agents.regimes.train import TrainState, make_batch
+from agents.objectives import OBJECTIVES, Objective, advantage, make_train
+from agents.objectives.action_head import language_agent
+from agents.objectives.choices import log_probs, sizes_of, take_along_last
+from agents.objectives.histories import Batch, Chooser, by_agent, histories
+from agents.objectives.objective import read, supervision_metrics
+from agents.objectives.oracles import oracle_of
+from agents.objectives.train import TrainState, make_batch
 from popjax.core import Environment
 from popjax.players import Player
 from popjax.players.follow import follow
@@ -35,19 +35,19 @@ AXES = ("environment_tokens", "gradient_tokens", "supervision_nats")
 
 
 def terms(
-    env: Environment, regime: Regime, batch: Batch
+    env: Environment, regime: Objective, batch: Batch
 ) -> tuple[Int[Array, "T B"], Float[Array, "T B"]]:
     """Words and weights of a rung: its gradient is that of the mean over episodes of
     `- sum_t weight_t ln p(word_t)`."""
-    if not regime.says:
+    if not regime.scored_head:
         return batch.label, batch.labelled / jnp.sum(batch.labelled)
     where = batch.labelled if regime.needs_label else batch.valid
     weight = advantage(env, regime, batch, 0.0)[0]
-    return batch.said, jnp.where(where, weight, 0.0) / jnp.sum(where)
+    return batch.sampled, jnp.where(where, weight, 0.0) / jnp.sum(where)
 
 
 def pairs(
-    env: Environment, rungs: dict[str, Regime], batch: Batch
+    env: Environment, rungs: dict[str, Objective], batch: Batch
 ) -> tuple[Int[Array, "R T B"], Float[Array, "R T B"]]:
     """Words and weights of all rungs."""
     words, weights = zip(*(terms(env, rung, batch) for rung in rungs.values()), strict=True)
@@ -77,11 +77,12 @@ def make_reads(
     """`(params, key, update, share) ->` a batch of new episodes, in which the teacher acts with
     probability `share`, and all that a rung may be told of them. The key is the run's."""
     teacher, inputs, N = oracle_of(env, oracle), inputs_of(env, config), config.num_episodes
-    make = make_batch(env, network, config, REGIMES["bandit"])
+    agent = language_agent(env, network, inputs)
+    make = make_batch(env, network, config, OBJECTIVES["bandit"])
 
     def reads(params, key, update, share):
         key_read, key_say = jax.random.split(key)
-        chooser = led(by_policy(env, network, params, N, inputs), env, teacher, N, share)
+        chooser = led(by_agent(agent, params, N), env, teacher, N, share)
         key = jax.random.fold_in(key_read, update)
         found = histories(env, chooser, key, N, (teacher, follow(env)))
         return make(params, jax.random.fold_in(key_say, update), *found)
@@ -93,13 +94,13 @@ def make_told(
     env: Environment,
     network: LanguageModel,
     config: LMConfig,
-    rungs: dict[str, Regime],
+    rungs: dict[str, Objective],
     oracle: Player | None = None,
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
     """`init(key, hyperparams, num_updates) -> state` and `step(state, hyperparams, told, share) ->
-    (state, axes)`, both pure: one update of the rung of number `told`, on histories in which the
+    (state, metrics)`, both pure: one update of the rung of number `told`, on histories in which the
     teacher acts with probability `share`."""
-    init = make_train(env, network, config, REGIMES["dagger"], oracle)[0]
+    init = make_train(env, network, config, OBJECTIVES["dagger"], oracle)[0]
     reads, names = make_reads(env, network, config, oracle), list(rungs)
 
     def step(state: TrainState, hyperparams: Hyperparams, told, share):
@@ -108,20 +109,11 @@ def make_told(
 
         def loss(params):
             out = read(params, env, network, batch)
-            return -jnp.sum(weight * of(log_probs(sizes_of(env), out[1]), word)), out
+            return -jnp.sum(weight * take_along_last(log_probs(sizes_of(env), out[1]), word)), out
 
         grads, out = jax.grad(loss, has_aux=True)(state.params)
-        share_done = (state.update + 1) / (state.num_updates + 1)
-        lr_scale = lr_schedule(config.schedule, config.warmup, share_done)
-        updates, opt_state = optimiser(hyperparams, lr_scale).update(
-            grads, state.opt_state, state.params
-        )
-        seen = [axes(env, rungs[name], batch, *out) for name in names]
-        state = state.replace(
-            params=optax.apply_updates(state.params, updates),
-            opt_state=opt_state,
-            update=state.update + 1,
-        )
+        seen = [supervision_metrics(env, rungs[name], batch, *out) for name in names]
+        state = state.apply_gradients(grads, hyperparams, config.schedule, config.warmup)
         return state, {
             axis: jnp.stack([jnp.float32(one[axis]) for one in seen])[told] for axis in AXES
         }
@@ -132,7 +124,7 @@ def make_told(
 def make_advance(
     step: Callable[..., tuple[TrainState, dict[str, Array]]], hyperparams: Hyperparams
 ) -> Callable[..., tuple[TrainState, dict[str, Array]]]:
-    """`(states, told, share, number, rate) -> (states, sums of the axes)` of all lanes, compiled
+    """`(states, told, share, number, rate) -> (states, sums of the metrics)` of all lanes, compiled
     once for all rungs, teachers and numbers of updates. rate: `[lanes]` learning rates, instead of
     the one of `hyperparams`. The states are given away."""
 

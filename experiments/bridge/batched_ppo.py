@@ -19,12 +19,12 @@ from agents.hyperparams import Hyperparams, optimiser
 from agents.lm import LMConfig
 from agents.nats import label_nats
 from agents.networks import LanguageModel
-from agents.regimes import REGIMES, make_train
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.data import Batch
-from agents.regimes.rungs import axes, mean, read
-from agents.regimes.signals import over_group
-from agents.regimes.train import Critic, TrainState
+from agents.objectives import OBJECTIVES, make_train
+from agents.objectives.choices import log_probs, sizes_of, take_along_last
+from agents.objectives.histories import Batch
+from agents.objectives.objective import mean, read, supervision_metrics
+from agents.objectives.signals import over_group
+from agents.objectives.train import Critic, TrainState
 from agents.surrogate import standardised
 from experiments.bridge.batched_objectives import make_reads
 from popjax.core import Environment
@@ -60,7 +60,7 @@ def surrogate(
 ) -> Float[Array, ""]:
     """The clipped objective of Schulman et al. 2017 (arXiv 1707.06347) with its entropy bonus."""
     pi = log_probs(sizes_of(env), read(params, env, network, batch)[1])
-    ratio = jnp.exp(of(pi, batch.said) - batch.log_prob)
+    ratio = jnp.exp(take_along_last(pi, batch.sampled) - batch.log_prob)
     clipped = jnp.clip(ratio, 1 - hyperparams.clip, 1 + hyperparams.clip)
     gain = jnp.minimum(ratio * advantage, clipped * advantage)
     return -mean(gain + hyperparams.entropy * label_nats(pi), batch.valid)
@@ -80,9 +80,9 @@ def first_gradient(
 def make_ppo(
     env: Environment, network: LanguageModel, config: LMConfig, oracle: Player | None = None
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
-    """`init(key, hyperparams, num_updates)` and `step(state, hyperparams) -> (state, axes)`: one
+    """`init(key, hyperparams, num_updates)` and `step(state, hyperparams) -> (state, metrics)`: one
     batch, `PASSES` gradients."""
-    rung = REGIMES["sum_to_end"]  # which has a critic, and says the rewards are verdicts
+    rung = OBJECTIVES["sum_to_end"]  # which has a critic, and says the rewards are verdicts
     init = make_train(env, network, config, rung, oracle)[0]
     reads = make_reads(env, network, config, oracle)
     critic = Critic(network.backbone, network.head_features)
@@ -92,7 +92,9 @@ def make_ppo(
         value = critic.apply(state.critic, batch.x, batch.start)
         advantage, target = advantages(batch, value, hyperparams)
         turn = optimiser(hyperparams).update
-        told = axes(env, REGIMES["bandit"], batch, *read(state.params, env, network, batch))
+        told = supervision_metrics(
+            env, OBJECTIVES["bandit"], batch, *read(state.params, env, network, batch)
+        )
 
         def one_pass(run, _):
             params, opt_state, critic_params, critic_opt_state = run

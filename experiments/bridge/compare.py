@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from agents import checkpoint
-from agents.lm import inputs_of, reading
+from agents.lm import episode_inputs, inputs_of
 from experiments.bridge.measures import beliefs, similarity
 from experiments.bridge.measures.interventions import explained, ridge, rotation, through
 from experiments.bridge.measures.nulls import compare, ns_in_words
@@ -84,7 +84,7 @@ class Run:
 
     def states(self, params: Any, episodes: Episodes) -> np.ndarray:
         """`[seeds, T, N, d]` what the heads read of the histories."""
-        x, start = reading(self.trainer.env, episodes, self.inputs)
+        x, start = episode_inputs(self.trainer.env, episodes, self.inputs)
         along = partial(features_along, self.trainer.network, x=x, start=start)
         return np.asarray(jax.jit(jax.vmap(lambda params: along(params)))(params))
 

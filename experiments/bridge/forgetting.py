@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int
 from matplotlib.figure import Figure
 
 from agents import checkpoint
-from agents.lm import LMConfig, inputs_of, reading
+from agents.lm import LMConfig, episode_inputs, inputs_of
 from agents.ppo import PPOConfig
 from agents.sharding import placed_like
 from experiments.bridge.measures.retention import (
@@ -151,7 +151,7 @@ def histories_of(env_id: str, config: LMConfig, longest: int, rows: int) -> Hist
     t = int(min(lengths[int((1 - ALIVE) * rows)] - 1, 2 * longest))
     alive = np.asarray(episodes.valid[t])
     episodes = jax.tree.map(lambda leaf: leaf[: t + 1, alive], episodes)
-    x, start = reading(env, episodes, inputs_of(env, config))
+    x, start = episode_inputs(env, episodes, inputs_of(env, config))
     token, classes = coarse(np.asarray(target_of(env).tokens(episodes)), target_of(env).sizes)
     newest_first = token[t - 1 :: -1][:longest]
     return Histories(np.asarray(x), np.asarray(start), newest_first.swapaxes(0, 1), classes)

@@ -19,8 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from agents.regimes import REGIMES
-from agents.regimes import Regime as Rung
+from agents.objectives import OBJECTIVES, Objective
 from experiments.bridge.reported import fill
 from experiments.explorer.gears import gears, sentences
 from experiments.results.files import read_json
@@ -132,7 +131,7 @@ def ladder() -> list[dict[str, str]]:
     >>> [rung["rung"] for rung in ladder()][:4]
     ['R0', 'R1', "R1'", 'R-all']
     """
-    rungs = {name: _factors(name, rung) for name, rung in REGIMES.items()}
+    rungs = {name: _factors(name, rung) for name, rung in OBJECTIVES.items()}
     rungs["next_obs"]["name"] = "lm"
     ordered = {}
     for name, rung in rungs.items():
@@ -163,14 +162,14 @@ TOLD = {
 }
 
 
-def _factors(name: str, rung: Rung) -> dict[str, str]:
-    paid = not rung.labels and not rung.needs_label and rung.says == "action"
+def _factors(name: str, rung: Objective) -> dict[str, str]:
+    paid = not rung.labels and not rung.needs_label and rung.scored_head == "action"
     aims = {"token": "the next observation", "action": "the oracle's action"}
-    words = rung.labels or (rung.says,)
-    told = TOLD[rung.told]
+    words = rung.labels or (rung.scored_head,)
+    told = TOLD[rung.feedback]
     if paid:
         told = {"verdicts": "a reward for one's own action", "sum": "the sum of all rewards"}[
-            rung.told
+            rung.feedback
         ]
     return {
         "name": name,
@@ -179,7 +178,7 @@ def _factors(name: str, rung: Rung) -> dict[str, str]:
         "target": "the most reward" if paid else " and ".join(aims[word] for word in words),
         "histories": PLAYED[rung.played_by],
         "feedback": told,
-        "density": "once an episode" if rung.told == "sum" else "every step",
+        "density": "once an episode" if rung.feedback == "sum" else "every step",
         "designer": "the environment's reward"
         if paid
         else " and ".join({"token": "the data", "action": "an oracle"}[word] for word in words),

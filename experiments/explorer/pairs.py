@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents import checkpoint, lm
-from agents.distributions import choose
+from agents.agent import Agent
+from agents.inputs import Inputs
 from agents.networks import ActorCritic
-from agents.rollout import Inputs, agent_input
 from agents.sharding import placed_like
 from experiments.results.errors import UserError
 from experiments.results.store import Cell
@@ -105,18 +105,14 @@ def _rounded(value: Any) -> float:
 
 def agent_player(agent: TrainedModel) -> Player:
     """The agent as a player, so that whatever plays players plays it too: it samples."""
-    env, network, params = agent.env, agent.network, agent.params
-    space = env.action_space
+    own = Agent.of(agent.env, agent.network, agent.inputs)
 
     def begin():
-        carry = network.initial_carry(1)
-        return carry, jnp.zeros((1, *space.shape), space.dtype), jnp.ones((1,), bool)
+        return own.initial_carry(1), own.first_action(1), jnp.ones((1,), bool)
 
     def act(key, memory, obs, state):
         carry, previous, start = memory
-        x = agent_input(env, obs[None], previous, start, agent.inputs)
-        carry, policy, _ = network.apply(params, carry, x[None], start[None])
-        action = choose(key, space, policy[0], squash=network.squash)
+        carry, action, _ = own.act(agent.params, key, carry, obs[None], start, previous)
         return (carry, action, jnp.zeros_like(start)), action[0]
 
     return Player("a trained agent", "history", "baseline", begin, act)

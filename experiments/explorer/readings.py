@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from agents.lm import reading
+from agents.lm import episode_inputs
 from agents.positions import answerable
 from experiments.bridge.measures import probes
 from experiments.bridge.measures.retention import features_along
@@ -95,7 +95,7 @@ def _law(env, episodes, key):
 
 
 def _features(costume, episodes):
-    x, start = reading(costume.env, episodes, costume.inputs)
+    x, start = episode_inputs(costume.env, episodes, costume.inputs)
     along = jax.jit(partial(features_along, costume.network))
     return np.asarray(along(costume.params, x, start))
 

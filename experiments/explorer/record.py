@@ -15,9 +15,9 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 from agents.distributions import shares
-from agents.lm import logits_along, reading
+from agents.lm import episode_inputs, logits_along
+from agents.objectives.choices import log_probs, sizes_of
 from agents.positions import answerable
-from agents.regimes.choices import log_probs, sizes_of
 from experiments.explorer.pairs import Pair, TrainedModel, agent_player, policy_along
 from popjax import ENVS, floors, render
 from popjax.core import Environment, TimeStep
@@ -152,7 +152,7 @@ def torques(env: Environment, episodes: Episodes) -> dict[str, list[float]]:
 
 def acting(agent: TrainedModel, episodes: Episodes) -> dict[str, Any]:
     """The agent's probabilities of all actions at every step, and the facts of its training."""
-    outputs = policy_along(agent, *reading(agent.env, episodes, agent.inputs))[:, 0]
+    outputs = policy_along(agent, *episode_inputs(agent.env, episodes, agent.inputs))[:, 0]
     return {"policy": thousandths(chances(agent.env, outputs, agent.network.squash)), **agent.facts}
 
 

@@ -31,7 +31,6 @@ from popjax.words import nearest
 FOLDER = Path(__file__).with_name("published")
 GOALS = FOLDER / "goals.json"
 MACHINE = ("versions", "device", "cpu", "cores")
-CELLS = ("cells", "places")  # styles of network that treat all places of a board alike
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ class Result:
     @property
     def network(self) -> str:
         """cells if the same network stands at every cell, card or arm; else plain."""
-        return "cells" if self.runs[-1].settings["network"]["style"] in CELLS else "plain"
+        return "cells" if self.runs[-1].settings["network"]["style"] == "cells" else "plain"
 
 
 def comparable(settings: dict[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,7 @@ from agents.ppo import PPOConfig
 from agents.ranges import Count, Within
 from experiments.results.errors import UserError
 from experiments.results.ranges import check, check_hyperparams
-from popjax.registry import ENVS, make
-from popjax.spaces import Box
+from popjax.registry import make
 from popjax.words import nearest
 
 LAST_SEED = 2**31 - 1
@@ -54,9 +53,10 @@ class NetworkConfig:
     """Width of the feed-forward block after each memory; 0 for none."""
     head_features: Width = 128
     """Width of the two layers of each head, and of a published network's encoder."""
-    style: Literal["residual", "places", "paper", "popjaxrl"] = "residual"
-    """Residual blocks with norms; places: the same blocks at every place of a board or arm of a
-    bandit, one for each action; or an agent's network as the paper or popjaxrl has it."""
+    style: Literal["residual", "cells", "paper", "popjaxrl", "places"] = "residual"
+    """Residual blocks with norms; cells: the same blocks at every cell of a board or arm of a
+    bandit, one for each action (places: its former name); or an agent's network as the paper or
+    popjaxrl has it."""
     squash: bool = False
     """Squash the Gaussian of continuous actions into their box with tanh; else they are clipped."""
     joint: bool = False
@@ -67,6 +67,8 @@ class NetworkConfig:
 
     def __post_init__(self):
         check(self)
+        if self.style == "places":
+            object.__setattr__(self, "style", "cells")
 
 
 @dataclass(frozen=True)
@@ -187,47 +189,6 @@ class CellSpec:
         return id_of(self.resolved())
 
 
-SILENT = {  # what settings say that came after the first cells were written, where not asked for
-    "network": {"options": {}, "style": "residual", "squash": False, "joint": False},
-    "ppo": {"rise": 0.0, "precision": "default"},
-    "lm": {"observations": "reals"},
-    "hyperparams": {"value_clip": "inf"},
-}
-WORDS = {  # and what others said before they were words
-    "anneal": {"linear": True, "constant": False},
-    "normalise_advantages": {"minibatch": True, "no": False},
-}
-
-
-def as_before(resolved: dict[str, Any]) -> dict[str, Any]:
-    """A resolved spec as it was written before there were settings that it does not use: cells of
-    older versions are found again.
-
-    >>> spec = {"settings": {"ppo": {"num_envs": 64, "anneal": "linear", "rise": 0.0}}}
-    >>> as_before(spec)
-    {'settings': {'ppo': {'num_envs': 64, 'anneal': True}}}
-    """
-    settings = dict(resolved["settings"])
-    if "lm" in settings and not sees_reals(resolved["env"]):
-        settings["lm"] = settings["lm"] | {"observations": "reals"}  # either way it reads integers
-    for part in SILENT.keys() & settings.keys():
-        said = {k: v for k, v in settings[part].items() if SILENT[part].get(k, ...) != v}
-        settings[part] = {
-            k: WORDS[k].get(v, v) if k in WORDS and isinstance(v, str) else v
-            for k, v in said.items()
-        }
-    return resolved | {"settings": settings}
-
-
-def sees_reals(env_id: str) -> bool:
-    """Whether the observations of an environment, if it is known, are real numbers.
-
-    >>> sees_reals("PositionOnlyPendulumEasy"), sees_reals("RepeatFirstEasy")
-    (True, False)
-    """
-    return env_id in ENVS and isinstance(ENVS[env_id].observation_space, Box)
-
-
 def id_of(resolved: dict[str, Any]) -> str:
     """`<env>-<memory>-<hash of the resolved spec>`. The regime stands before the hash if it is not
     PPO.
@@ -237,7 +198,7 @@ def id_of(resolved: dict[str, Any]) -> str:
     >>> id_of(spec.resolved()) == spec.id, len(spec.id.split("-")[-1])
     (True, 10)
     """
-    text = json.dumps(as_before(resolved), sort_keys=True)
+    text = json.dumps(resolved, sort_keys=True)
     regime = "" if resolved["regime"] == "ppo" else f"{resolved['regime']}-"
     code = hashlib.sha256(text.encode()).hexdigest()[:10]
     return f"{resolved['env']}-{resolved['memory']}-{regime}{code}"

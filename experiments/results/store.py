@@ -43,7 +43,7 @@ from experiments.results.files import (
 )
 from experiments.results.lock import Hold, lock
 from experiments.results.provenance import commit, cpu_model
-from experiments.results.spec import CellSpec, as_before
+from experiments.results.spec import CellSpec
 
 
 def open_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
@@ -142,11 +142,9 @@ class Cell:
         path = self.folder / "spec.json"
         if path.exists():
             there = read_record(self.folder)["spec"]
-            try:
-                same = as_before(there) == as_before(json.loads(json.dumps(self.spec.resolved())))
-            except (AttributeError, KeyError, TypeError):
-                raise DamagedError(path, "no spec", RESTORED) from None
-            if not same:
+            if not isinstance(there, dict) or "settings" not in there:
+                raise DamagedError(path, "no spec", RESTORED)
+            if there != json.loads(json.dumps(self.spec.resolved())):
                 raise UserError(
                     f"{self.folder} holds another spec: choose another --study or --out"
                 )

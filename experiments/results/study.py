@@ -13,11 +13,11 @@ import numpy as np
 from agents.held_out import per_token
 from agents.lm import LMConfig
 from agents.memory import MEMORIES
+from agents.objectives import OBJECTIVES
 from agents.ppo import PPOConfig
-from agents.regimes import REGIMES
 from experiments.results.errors import UserError
 from experiments.results.files import DamagedError, Table
-from experiments.results.spec import SILENT, CellSpec, NetworkConfig, Settings, id_of
+from experiments.results.spec import CellSpec, NetworkConfig, Settings, id_of
 from experiments.results.store import RESTORED, again, failure_in, read_record, read_results
 from popjax import scores
 from popjax.registry import ENVS
@@ -66,8 +66,6 @@ class Row:
 
 def read_study(folder: Path) -> list[Row]:
     """All finished cells of a study, in the order of `ENVS` and of the memories' names.
-
-    Those of older versions too, whose specs lack settings that came later.
 
     >>> import tempfile
     >>> from experiments.results.store import open_study
@@ -219,13 +217,13 @@ def read_spec(folder: Path) -> CellSpec:
         settings = plain.pop("settings")
         for name, kind in (("network", NetworkConfig), ("ppo", PPOConfig), ("lm", LMConfig)):
             if name in settings:
-                settings[name] = kind(**{**SILENT.get(name, {}), **settings[name]})
+                settings[name] = kind(**settings[name])
         settings["hyperparams"] = {k: float(v) for k, v in settings["hyperparams"].items()}
         spec = CellSpec(**plain, settings=Settings(**settings))
         for name, known in (
             (spec.env, ENVS),
             (spec.memory, MEMORIES),
-            (spec.regime, ("ppo", "lm", *REGIMES)),
+            (spec.regime, ("ppo", "lm", *OBJECTIVES)),
         ):
             if name not in known:
                 raise ValueError(f"nothing is called {name!r:.40}")

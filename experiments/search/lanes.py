@@ -15,7 +15,7 @@ import numpy as np
 
 from agents import checkpoint
 from agents.hyperparams import Hyperparams
-from agents.sharding import dealt, lane_mesh, over_lanes, padded, placed, placed_like
+from agents.sharding import lane_mesh, lane_sharding, over_lanes, padded, placed, placed_like
 from experiments.results.errors import UserError
 from experiments.results.spec import DEFAULT_HYPERPARAMS
 from experiments.results.store import Table
@@ -49,7 +49,7 @@ def compile_lanes(trainer: Trainer, plan: Plan) -> Program:
     """Compiles a program once for all heats of a plan."""
     clock = time.perf_counter()
     mesh = lane_mesh(plan.lanes)
-    place = dealt(mesh) if mesh else None
+    place = lane_sharding(mesh) if mesh else None
     out = {"out_shardings": place} if place else {}
     values = (
         lane_keys(tuple(range(plan.lanes)))[0],

@@ -6,11 +6,11 @@ import dataclasses
 from functools import partial
 from typing import Any
 
+from agents.cells import EquivariantActorCritic, EquivariantBackbone
 from agents.distributions import num_outputs
 from agents.memory import MEMORIES, Memory
-from agents.networks import ActorCritic, Backbone, HeadStart
-from agents.places import PlaceActorCritic, PlaceBackbone
-from agents.published import HEAD_STARTS, PopjaxrlBackbone, paper_backbone
+from agents.networks import ActorCritic, Backbone, HeadInit
+from agents.published import HEAD_INITS, PopjaxrlBackbone, paper_backbone
 from agents.ranges import MANY, Within, complaint
 from experiments.results.errors import UserError
 from experiments.results.spec import (
@@ -109,8 +109,8 @@ def backbone_of(spec: CellSpec) -> Backbone:
     32
     """
     size, blocks = spec.settings.network, blocks_of(spec)
-    if size.style == "places":
-        raise UserError("a network of places is for agents trained with PPO")
+    if size.style == "cells":
+        raise UserError("a network of cells is for agents trained with PPO")
     if size.style == "residual":
         return Backbone(blocks, feed_forward=size.feed_forward)
     if size.feed_forward:
@@ -122,32 +122,32 @@ def backbone_of(spec: CellSpec) -> Backbone:
     return PopjaxrlBackbone(blocks, dense=size.head_features, residual=spec.memory == "s5")
 
 
-def place_backbone(spec: CellSpec) -> PlaceBackbone:
-    """The blocks at every place; a UserError unless each action is a place and can be read.
+def equivariant_backbone(spec: CellSpec) -> EquivariantBackbone:
+    """The blocks at every cell; a UserError unless each action is a cell and can be read.
 
     >>> from experiments.train.cell import cell
-    >>> settings = Settings(network=NetworkConfig(features=8, style="places"))
-    >>> place_backbone(cell("ConcentrationEasy", "gru", settings)).places
+    >>> settings = Settings(network=NetworkConfig(features=8, style="cells"))
+    >>> equivariant_backbone(cell("ConcentrationEasy", "gru", settings)).cells
     52
     """
     env, size = make(spec.env), spec.settings.network
     for name in ("feed_forward", "separate_critic", "squash"):
         if getattr(size, name):
-            raise UserError(f"a network of places has no {name.replace('_', ' ')}")
+            raise UserError(f"a network of cells has no {name.replace('_', ' ')}")
     inputs, action, seen = spec.settings.ppo.inputs, env.action_space, env.observation_space
     if not isinstance(action, Discrete) or (action.shape and not size.joint):
-        raise UserError("a network of places needs one integer as action, or several with --joint")
+        raise UserError("a network of cells needs one integer as action, or several with --joint")
     wanted = "obs+joint" if action.shape else "obs+action"
     if inputs != wanted:
-        raise UserError(f"a network of places reads which was acted upon last: --inputs {wanted}")
-    places = action.num_values
-    by_place = isinstance(seen, Discrete) and seen.shape == (places,) and len(set(seen.sizes)) == 1
-    own = seen.flat_size // places if by_place else 0
+        raise UserError(f"a network of cells reads which was acted upon last: --inputs {wanted}")
+    cells = action.num_values
+    by_cell = isinstance(seen, Discrete) and seen.shape == (cells,) and len(set(seen.sizes)) == 1
+    own = seen.flat_size // cells if by_cell else 0
     rows = action.sizes[0] if action.shape == (2,) else 0
-    return PlaceBackbone(blocks_of(spec), places, own, rows)
+    return EquivariantBackbone(blocks_of(spec), cells, own, rows)
 
 
-def build(spec: CellSpec) -> tuple[Any, ActorCritic | PlaceActorCritic]:
+def build(spec: CellSpec) -> tuple[Any, ActorCritic | EquivariantActorCritic]:
     """The environment and the agent of a cell.
 
     >>> from experiments.train.cell import cell
@@ -159,8 +159,10 @@ def build(spec: CellSpec) -> tuple[Any, ActorCritic | PlaceActorCritic]:
     size = spec.settings.network
     if size.joint and not getattr(env.action_space, "shape", ()):
         raise UserError(f"joint is for actions of several integers: one of {spec.env} is not")
-    if size.style == "places":
-        return env, PlaceActorCritic(place_backbone(spec), head_features=size.head_features)
+    if size.style == "cells":
+        return env, EquivariantActorCritic(
+            equivariant_backbone(spec), head_features=size.head_features
+        )
     outputs = num_outputs(env.action_space, size.joint)
     free = size.style == "popjaxrl" and isinstance(env.action_space, Box)
     network = ActorCritic(
@@ -168,7 +170,7 @@ def build(spec: CellSpec) -> tuple[Any, ActorCritic | PlaceActorCritic]:
         num_actions=outputs,
         head_features=size.head_features,
         critic=backbone_of(spec) if size.separate_critic else None,
-        start=HEAD_STARTS.get(size.style, HeadStart()),
+        head_init=HEAD_INITS.get(size.style, HeadInit()),
         squash=size.squash,
         free=outputs // 2 if free else 0,
     )

@@ -20,7 +20,7 @@ from jax.sharding import Sharding
 from jaxtyping import Int
 
 from agents.hyperparams import Hyperparams
-from agents.sharding import dealt, everywhere, over_lanes, padded, placed, placed_like
+from agents.sharding import lane_sharding, over_lanes, padded, placed, placed_like, replicated
 from experiments.results.spec import CellSpec
 from experiments.train import executable_cache
 from experiments.train.objectives import REGIMES, Trainer
@@ -112,8 +112,8 @@ def compile_program(
 
 def _place(trainer: Trainer) -> Sharding | None:
     if trainer.lanes:
-        return dealt(trainer.lanes)
-    return everywhere(trainer.mesh) if trainer.mesh else None
+        return lane_sharding(trainer.lanes)
+    return replicated(trainer.mesh) if trainer.mesh else None
 
 
 def _made(

@@ -10,20 +10,21 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from agents import lm, policy, ppo, regimes
+from agents import lm, objectives, policy, ppo
+from agents.agent import Agent
 from agents.evaluate import evaluate
 from agents.held_out import held_out
 from agents.networks import LanguageModel
+from agents.objectives.action_head import language_agent
+from agents.objectives.choices import sizes_of
 from agents.precision import products
-from agents.regimes.choices import sizes_of
-from agents.regimes.data import policy_outputs
 from agents.sharding import episode_mesh, lane_mesh, over_lanes
 from experiments.results.errors import UserError
 from experiments.results.spec import CellSpec, Settings
@@ -64,7 +65,7 @@ class Trainer:
 
 
 @dataclass(frozen=True)
-class Regime:
+class Training:
     """A way to train, and what it sets where the user is silent."""
 
     about: str
@@ -79,10 +80,11 @@ def as_agent(spec: CellSpec) -> Trainer:
     init, segment = ppo.make_train(env, network, spec.settings.ppo)
 
     lanes = lane_mesh(len(spec.seeds))
-    returns, ahead = returns_of(spec, env, network, spec.settings.ppo.inputs, lanes)
+    agent = Agent.of(env, network, spec.settings.ppo.inputs)
+    returns, ahead = returns_of(spec, env, agent, lanes)
 
     def export(path, params, seeds):
-        policy.save(path, env, network, params, spec.settings.ppo.inputs, spec.env, seeds)
+        policy.save(path, agent, params, spec.env, seeds)
 
     return Trainer(env, network, init, segment, returns, lanes=lanes, ahead=ahead, export=export)
 
@@ -102,8 +104,8 @@ def as_language_model(spec: CellSpec) -> Trainer:
 
 
 def as_rung(spec: CellSpec) -> Trainer:
-    """One rung of `agents.regimes`: the same network learns from labels, verdicts or sums."""
-    env, config, rung = make(spec.env), spec.settings.lm, regimes.REGIMES[spec.regime]
+    """One rung of `agents.objectives`: the same network learns from labels, verdicts or sums."""
+    env, config, rung = make(spec.env), spec.settings.lm, objectives.OBJECTIVES[spec.regime]
     try:
         network = LanguageModel(
             backbone_of(spec),
@@ -111,13 +113,14 @@ def as_rung(spec: CellSpec) -> Trainer:
             sum(sizes_of(env)),
             spec.settings.network.head_features,
         )
-        init, segment = regimes.make_train(env, network, config, rung)
+        init, segment = objectives.make_train(env, network, config, rung)
     except ValueError as error:
         raise UserError(str(error)) from None
-    acts = rung.says == "action" or "action" in rung.labels
-    predicts = rung.says == "token" or "token" in rung.labels
-    inputs, lanes = lm.inputs_of(env, config), lane_mesh(len(spec.seeds))
-    returns, ahead = returns_of(spec, env, Acting(env, network), inputs, lanes)
+    acts = rung.scored_head == "action" or "action" in rung.labels
+    predicts = rung.scored_head == "token" or "token" in rung.labels
+    lanes = lane_mesh(len(spec.seeds))
+    agent = language_agent(env, network, lm.inputs_of(env, config))
+    returns, ahead = returns_of(spec, env, agent, lanes)
 
     def judged(params, keys, seeds):
         tables = []
@@ -132,42 +135,27 @@ def as_rung(spec: CellSpec) -> Trainer:
     return Trainer(env, network, init, segment, judged, headline, lanes=lanes, ahead=ahead)
 
 
-class Acting(NamedTuple):
-    """A language model's action head in an agent's place; of values it knows none."""
-
-    env: Any
-    network: LanguageModel
-    squash: bool = False
-
-    def initial_carry(self, batch_size: int) -> Any:
-        return self.network.initial_carry(batch_size)
-
-    def apply(self, params, carry, x, start):
-        carry, policy = policy_outputs(self.env, self.network, params, carry, x, start)
-        return carry, policy, policy[..., 0]
-
-
 FROM_HISTORIES = {"learning_rate": 4e-3, "max_grad_norm": 1.0}
 OWN_HYPERPARAMS = {
     "log_likelihood": {"entropy": 1.0},  # with which the divergence from the oracle is minimised
     "rlhf": {"kl": 0.01},
 }
-REGIMES: dict[str, Regime] = {
-    "ppo": Regime("PPO on the rewards", as_agent),
-    "lm": Regime(
+REGIMES: dict[str, Training] = {
+    "ppo": Training("PPO on the rewards", as_agent),
+    "lm": Training(
         "cross-entropy on the next observation",
         as_language_model,
         total_steps=12_000_000,
         hyperparams=FROM_HISTORIES,
     ),
 } | {
-    name: Regime(
+    name: Training(
         rung.about,
         as_rung,
         total_steps=4_000_000,
         hyperparams=FROM_HISTORIES | OWN_HYPERPARAMS.get(name, {}),
     )
-    for name, rung in regimes.REGIMES.items()
+    for name, rung in objectives.OBJECTIVES.items()
     if name != "next_obs"
 }
 OTHER_NAMES = {"next_obs": "lm"}
@@ -189,7 +177,7 @@ def with_objective_defaults(settings: Settings, regime: str) -> Settings:
     return dataclasses.replace(settings, total_steps=total_steps, hyperparams=hyperparams)
 
 
-def returns_of(spec: CellSpec, env, network, inputs, mesh: Mesh | None = None):
+def returns_of(spec: CellSpec, env, agent: Agent, mesh: Mesh | None = None):
     """Two functions: `(params, keys, seeds) -> Table` of returns of whole episodes under the
     sampled and the greedy policy, on the same keys; and one that compiles the first ahead."""
 
@@ -197,7 +185,7 @@ def returns_of(spec: CellSpec, env, network, inputs, mesh: Mesh | None = None):
         def under(greedy):
             episodes = spec.settings.eval_episodes
             with products(spec.settings.ppo.precision):
-                return evaluate(env, network, params, key, episodes, greedy, inputs)
+                return evaluate(env, agent, params, key, episodes, greedy)
 
         return jax.lax.map(under, jnp.array([False, True]))
 

@@ -11,7 +11,7 @@ from flax import struct
 
 from agents import checkpoint
 from agents.checkpoint import CheckpointError
-from tests.experiments.damage import cut, empty, flip
+from tests.support.damage import cut, empty, flip
 
 
 class State(struct.PyTreeNode):

@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 
 import popjax
+from agents.agent import Agent
 from agents.corpus import agent_corpus
 from agents.distributions import num_outputs
 from agents.evaluate import evaluate
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone
+from agents.objectives.histories import by_player, histories
 from agents.policy import Policy
-from agents.regimes.data import by_player, histories
-from agents.rollout import input_size
 from popjax.floors import code_lengths
 from popjax.players import Player
 from popjax.players import play as play_player
@@ -22,13 +22,12 @@ from popjax.tokens import Vocabulary, corpus, decode, encode
 
 ENV = popjax.ENVS["MineSweeperEasy"]
 NETWORK = ActorCritic(Backbone((MEMORIES["gru"](features=8),)), num_outputs(ENV.action_space))
-play = jax.jit(partial(agent_corpus, ENV, NETWORK), static_argnames="num_episodes")
+AGENT = Agent.of(ENV, NETWORK)
+play = jax.jit(partial(agent_corpus, ENV, AGENT), static_argnames="num_episodes")
 
 
 def fresh_params(seed=0):
-    x = np.zeros((1, 1, input_size(ENV, "obs+action")), np.float32)
-    start = np.ones((1, 1), bool)
-    return jax.jit(NETWORK.init)(jax.random.key(seed), NETWORK.initial_carry(1), x, start)
+    return jax.jit(AGENT.init)(jax.random.key(seed))
 
 
 def test_the_same_form_as_a_players_corpus_and_a_pure_function():
@@ -59,7 +58,7 @@ def test_the_returns_are_those_of_evaluation():
     """In the mean, for the keys are used in another order."""
     params = fresh_params()
     episodes = play(params, jax.random.key(0), num_episodes=2048)
-    measured = evaluate(ENV, NETWORK, params, jax.random.key(1), 2048)
+    measured = evaluate(ENV, AGENT, params, jax.random.key(1), 2048)
     spread = np.std(episodes.returns) * np.sqrt(2 / 2048)
     assert abs(np.mean(episodes.returns) - np.mean(measured)) < 4 * spread
 
@@ -79,9 +78,9 @@ def test_an_agents_torques_are_those_that_the_motor_gave():
     network = ActorCritic(
         Backbone((MEMORIES["gru"](features=8),)), num_outputs(PENDULUM.action_space)
     )
-    x = np.zeros((1, 1, input_size(PENDULUM, "obs+action")), np.float32)
-    params = network.init(jax.random.key(0), network.initial_carry(1), x, x[..., 0] > 0)
-    episodes = jax.jit(partial(agent_corpus, PENDULUM, network), static_argnames="num_episodes")(
+    agent = Agent.of(PENDULUM, network)
+    params = agent.init(jax.random.key(0))
+    episodes = jax.jit(partial(agent_corpus, PENDULUM, agent), static_argnames="num_episodes")(
         params, jax.random.key(0), num_episodes=4
     )
     torque = np.asarray(episodes.action)
@@ -90,8 +89,7 @@ def test_an_agents_torques_are_those_that_the_motor_gave():
     assert nats < np.log(64)
     said = episodes.replace(action=np.where(torque == 2.0, 38.0, torque))
     assert code_lengths(PENDULUM, said).sum() / said.lengths.sum() == nats, "as the motor would"
-    spaces = PENDULUM.observation_space, PENDULUM.action_space
-    policy = Policy(params, network, *spaces, "obs+action", "PositionOnlyPendulumEasy", seed=0)
+    policy = Policy(params, agent, "PositionOnlyPendulumEasy", seed=0)
     obs = jnp.tile(jnp.array([1.0, 0.0]), (256, 1))
     carry, action = policy.act(jax.random.key(1), policy.initial_carry(256), obs, greedy=False)
     assert jnp.abs(action).max() == 2.0 and (carry.previous_action == action).all()

@@ -4,8 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from agents.agent import Agent
 from agents.gae import gae
-from agents.rollout import agent_input, begin, collect, input_size
+from agents.inputs import agent_input, input_size
+from agents.rollout import collect, reset_actors
 from tests.support.probes import Cut, any_parameters, quick, small_network
 
 
@@ -51,9 +53,10 @@ def test_values_beyond_a_time_limit():
     env = Cut(delay=2)
     network = small_network(env, "gru", 8)
     params = any_parameters(network, input_size(env, "obs+action"))
-    actor = begin(env, network, jax.random.key(0), 3)
+    agent = Agent.of(env, network)
+    actor = reset_actors(env, agent, jax.random.key(0), 3)
     _, data, _ = quick(
-        lambda p: collect(env, network, p, actor, jax.random.key(1), 7, with_final_value=True)
+        lambda p: collect(env, agent, p, actor, jax.random.key(1), 7, with_final_value=True)
     )(params)
     cut = data.truncated
     assert cut.sum() == 2 * 3 and not data.terminated.any()

@@ -14,7 +14,7 @@ from scipy.integrate import solve_ivp
 
 import popjax
 from agents.nats import label_nats
-from agents.regimes import REGIMES, signals
+from agents.objectives import OBJECTIVES, signals
 from agents.supervision import verdict_nats
 from tests.support.enumerate_all import expected_gradient, expected_return, problem
 
@@ -63,19 +63,19 @@ def test_a_verdict_is_a_label_weighted_by_its_probability(task):
     """E[1[a = a*] grad ln pi(a)] = pi(a*) grad ln pi(a*), whatever the baseline; twice that if a
     wrong word costs as much as the right one earns."""
     label = of_steps(task, "action", task.label, weighted_surprise)
-    same(expected_gradient(task, REGIMES["bandit"]), label)
-    same(expected_gradient(task, REGIMES["bandit"], value=0.3), label)
+    same(expected_gradient(task, OBJECTIVES["bandit"]), label)
+    same(expected_gradient(task, OBJECTIVES["bandit"], value=0.3), label)
 
     def plus_or_minus(batch, terms):
         return 2 * signals.verdict(batch, terms) - 1
 
-    both = dataclasses.replace(REGIMES["bandit"], signal=plus_or_minus)
+    both = dataclasses.replace(OBJECTIVES["bandit"], signal=plus_or_minus)
     same(expected_gradient(task, both), scaled(label, 2))
 
 
 def test_a_weighted_verdict_has_the_gradient_of_a_label(task):
     same(
-        expected_gradient(task, REGIMES["bandit_ce"]),
+        expected_gradient(task, OBJECTIVES["bandit_ce"]),
         of_steps(task, "action", task.label, lambda log_pi, right: -log_pi[right]),
     )
 
@@ -84,10 +84,10 @@ def test_log_likelihood_and_verdict_are_one_rung(task):
     """The smoothed oracle's log-likelihood takes two values, `span` apart: so it is the verdict
     with `span` times the step and a share of the entropy bonus. With tau = 1 it is minus the
     divergence of pi from the oracle."""
-    rung = REGIMES["log_likelihood"]
+    rung = OBJECTIVES["log_likelihood"]
     K = task.num_actions
     span = np.log(1 + K * (1 - rung.epsilon) / rung.epsilon)
-    verdict = dataclasses.replace(REGIMES["bandit"], entropy=True)
+    verdict = dataclasses.replace(OBJECTIVES["bandit"], entropy=True)
     same(
         expected_gradient(task, rung, tau=TAU),
         scaled(expected_gradient(task, verdict, tau=TAU / span), span),
@@ -103,12 +103,15 @@ def test_log_likelihood_and_verdict_are_one_rung(task):
 
 def test_a_guess_is_a_verdict_on_the_next_token(task):
     label = of_steps(task, "token", task.token, weighted_surprise)
-    same(expected_gradient(task, REGIMES["guess"]), label)
+    same(expected_gradient(task, OBJECTIVES["guess"]), label)
 
 
 def test_a_sum_of_guesses_points_the_same_way(task):
     """What is summed at the end is the same in expectation, since no guess changes a later one."""
-    same(expected_gradient(task, REGIMES["guess_sum"]), expected_gradient(task, REGIMES["guess"]))
+    same(
+        expected_gradient(task, OBJECTIVES["guess_sum"]),
+        expected_gradient(task, OBJECTIVES["guess"]),
+    )
 
 
 SMALL = [("HigherLowerEasy", 3), ("RepeatFirstEasy", 2)]
@@ -127,14 +130,14 @@ def of_return(task, *tilt):
 
 
 def test_rewards_to_go_and_their_sum_at_the_end_are_one_objective(paid):
-    alone = dataclasses.replace(REGIMES["grpo_step"], group=1, baseline="value")
+    alone = dataclasses.replace(OBJECTIVES["grpo_step"], group=1, baseline="value")
     same(expected_gradient(paid, alone), of_return(paid))
-    same(expected_gradient(paid, REGIMES["sum_to_end"]), of_return(paid))
+    same(expected_gradient(paid, OBJECTIVES["sum_to_end"]), of_return(paid))
 
 
 def test_tuning_near_a_reference_maximises_reward_less_divergence(paid):
     reference = problem(paid.env, len(paid.x), seed=2).params
-    found = expected_gradient(paid, REGIMES["rlhf"], beta=0.3, reference=reference)
+    found = expected_gradient(paid, OBJECTIVES["rlhf"], beta=0.3, reference=reference)
     same(found, of_return(paid, 0.3, reference))
 
 
@@ -146,7 +149,7 @@ def test_the_optimum_near_a_reference_is_tilted():
     tilt = jnp.outer(x, reward / beta) / (x @ x)  # adds Q / beta to the logits at x
     best = task.params | {"action": task.params["action"] + tilt}
     there = task._replace(params=best)
-    left = expected_gradient(there, REGIMES["rlhf"], beta=beta, reference=task.params)
+    left = expected_gradient(there, OBJECTIVES["rlhf"], beta=beta, reference=task.params)
     np.testing.assert_allclose(left["action"], 0, atol=1e-12)
 
 
@@ -156,7 +159,7 @@ def test_the_mean_of_the_others_of_a_group_leaves_the_gradient_as_it_is(name):
     correlated with the action that it is compared with."""
     for G, T in ((2, 2), (3, 1)):
         task = problem(popjax.make("HigherLowerEasy"), T, seed=3)
-        regime = dataclasses.replace(REGIMES[name], group=G)
+        regime = dataclasses.replace(OBJECTIVES[name], group=G)
         same(expected_gradient(task, regime), of_return(task))
 
 

@@ -8,10 +8,10 @@ import pytest
 
 import popjax
 from agents.held_out import held_out, per_token
+from agents.inputs import input_size
 from agents.lm import LMConfig, init_params, inputs_of, lm_loss, logits_along
 from agents.memory import MEMORIES
 from agents.nats import expected_nats, token_log_probs
-from agents.rollout import input_size
 from popjax.floors import code_lengths, floor, log_probs_along, make_law
 from popjax.players import make_player, play
 from popjax.tokens import target_of
@@ -81,7 +81,7 @@ def test_the_loss_is_the_cross_entropy(env_id):
         count += 1
     assert 0 < count == episodes.lengths.sum() == metrics["gradient_tokens"]
     np.testing.assert_allclose(loss, total / count, rtol=1e-5)
-    np.testing.assert_allclose(metrics["told_nats"], total, rtol=1e-5)
+    np.testing.assert_allclose(metrics["realised_nats"], total, rtol=1e-5)
     np.testing.assert_allclose(metrics["supervision_nats"], surprising, rtol=1e-5)
     np.testing.assert_allclose(metrics["accuracy"], right / count, rtol=1e-6)
 

@@ -9,9 +9,9 @@ import pytest
 import popjax
 from agents.held_out import held_out, per_token
 from agents.hyperparams import Hyperparams, lr_schedule
+from agents.inputs import agent_input, input_size
 from agents.lm import LMConfig, init_params, inputs_of, make_train
 from agents.reader import turn
-from agents.rollout import agent_input, input_size
 from popjax.bins import Bins
 from popjax.core import then
 from popjax.floors.control import FilterLaw
@@ -98,10 +98,10 @@ def test_a_finite_corpus_is_read_again_and_again():
     still = Hyperparams(learning_rate=0.0)
     network = small_model(env)
     _, metrics = train(env, network, LMConfig(num_episodes=4, corpus=8), 6, hyperparams=still)
-    passes = metrics["told_nats"].reshape(3, 2).sum(1)
+    passes = metrics["realised_nats"].reshape(3, 2).sum(1)
     np.testing.assert_allclose(passes, passes[0], rtol=1e-6)
     _, metrics = train(env, network, LMConfig(num_episodes=4), 6, hyperparams=still)
-    assert np.unique(metrics["told_nats"].round(5)).size == 6
+    assert np.unique(metrics["realised_nats"].round(5)).size == 6
     orders = np.array([turn(jax.random.key(0), u, 12, 3) for u in range(8)]).reshape(2, 12)
     assert (np.sort(orders) == np.arange(12)).all()
     assert (orders[0] != orders[1]).any()
@@ -117,7 +117,7 @@ def test_a_corpus_belongs_to_its_seed_and_not_to_the_run():
         config = LMConfig(num_episodes=4, corpus=8, corpus_seed=corpus_seed)
         init, segment = make_train(env, network, config)
         state = init(jax.random.key(seed), still, 2).replace(params=params)
-        return np.sum(jax.jit(lambda state: segment(state, still, 2)[1])(state)["told_nats"])
+        return np.sum(jax.jit(lambda state: segment(state, still, 2)[1])(state)["realised_nats"])
 
     np.testing.assert_allclose(cost(0, 0), cost(1, 0), rtol=1e-6)
     assert abs(cost(0, 0) - cost(0, 1)) > 1e-4

@@ -12,10 +12,19 @@ import pytest
 import scipy.stats
 
 import popjax
+from agents.agent import Agent
 from agents.hyperparams import Hyperparams, optimiser
-from agents.ppo import PPOConfig, TrainState, adapted, axes, make_train, passes
-from agents.rollout import Transition, begin, collect, input_size
-from agents.surrogate import ppo_loss
+from agents.inputs import input_size
+from agents.ppo import (
+    PPOConfig,
+    TrainState,
+    adapted,
+    make_train,
+    supervision_metrics,
+    update_epochs,
+)
+from agents.rollout import Transition, collect, reset_actors
+from agents.surrogate import Batch, ppo_loss
 from tests.support.probes import Recall, any_parameters, quick, small_network, train
 
 SMALL = PPOConfig(num_envs=8, num_steps=16, num_epochs=2, num_minibatches=2)
@@ -68,17 +77,16 @@ def test_without_clipping_and_future_the_gradient_is_reinforce():
     `-mean(reward * log pi)`."""
     env = popjax.make("HigherLowerEasy")
     network = small_network(env, "gru")
-    config = PPOConfig(num_envs=4, num_steps=12, num_minibatches=1, normalise_advantages="no")
+    agent = Agent.of(env, network)
     hyperparams = Hyperparams(clip=jnp.inf, entropy=0.0, value=0.0)
     key_actor, key_steps = jax.random.split(jax.random.key(0))
-    actor = begin(env, network, key_actor, 4)
+    actor = reset_actors(env, agent, key_actor, 4)
     params = any_parameters(network, input_size(env, "obs+action"))
-    _, data, _ = quick(lambda p: collect(env, network, p, actor, key_steps, 12))(params)
+    _, data, _ = quick(lambda p: collect(env, agent, p, actor, key_steps, 12))(params)
 
     def surrogate(params):
-        return ppo_loss(
-            params, env, network, config, hyperparams, 0.0, actor.carry, data, data.reward, 0.0
-        )[0]
+        batch = Batch(actor.carry, data, data.reward, jnp.zeros_like(data.reward))
+        return ppo_loss(params, agent, hyperparams, batch)[0]
 
     def reinforce(params):
         _, policy, _ = network.apply(params, actor.carry, data.x, data.start)
@@ -112,16 +120,17 @@ def test_the_axes_of_supervision():
     thinks all four suits alike is told 0.562 nats wherever the environment pays."""
     config = PPOConfig(num_envs=8, num_steps=52, num_epochs=4, num_minibatches=2)
     env = popjax.make("RepeatPreviousEasy")
-    actor = begin(env, Undecided(4), jax.random.key(0), 8)
-    _, data, _ = quick(lambda actor: collect(env, Undecided(4), (), actor, jax.random.key(1), 52))(
-        actor
-    )
-    told = axes(env, config, data)
+    agent = Agent.of(env, Undecided(4))
+    actor = reset_actors(env, agent, jax.random.key(0), 8)
+    _, data, _ = quick(lambda actor: collect(env, agent, (), actor, jax.random.key(1), 52))(actor)
+    told = supervision_metrics(env, config, data)
     assert told["environment_tokens"] == 8 * 52 and told["gradient_tokens"] == 4 * 8 * 52
     unpaid = 3 + 1  # before the first card to be named, and one that begins the next episode
     np.testing.assert_allclose(told["supervision_nats"], 0.562 * 8 * (52 - unpaid), rtol=0.01)
-    assert 0.1 < told["told_nats"] / told["supervision_nats"] < 3
-    assert np.isnan(axes(popjax.make("HigherLowerEasy"), config, data)["supervision_nats"])
+    assert 0.1 < told["realised_nats"] / told["supervision_nats"] < 3
+    assert np.isnan(
+        supervision_metrics(popjax.make("HigherLowerEasy"), config, data)["supervision_nats"]
+    )
 
 
 class Undecided(NamedTuple):
@@ -166,12 +175,14 @@ def test_the_loss_by_hand():
         policy=logits(old),
         value=jnp.float32(old_value)[None],
     )
-    hyperparams = Hyperparams(clip=0.2, value=0.7, entropy=0.1, value_cut=10.0, value_clip=0.5)
+    hyperparams = Hyperparams(
+        clip=0.2, value=0.7, entropy=0.1, value_cut=10.0, value_clip=0.5, kl=0.3
+    )
     loss, told = ppo_loss(
         (logits(new), jnp.float32(value)[None]),
-        *(env, Says(), PPOConfig(normalise_advantages="no"), hyperparams, 0.3, (), data),
-        jnp.float32(advantage)[None],
-        jnp.float32(target)[None],
+        Agent.of(env, Says()),
+        hyperparams,
+        Batch((), data, jnp.float32(advantage)[None], jnp.float32(target)[None]),
     )
     surrogate = np.mean([1.2 * 1.0, 1.0 * -2.0, 0.8 * -1.0, 0.8 * 3.0])
     error = np.mean([1.5**2, 0.5**2, 0.3**2, 10.0])  # the first is held at 0.5, the last is cut
@@ -221,8 +232,9 @@ def test_the_learning_rate_follows_its_schedule(options, half_way):
         num_updates=jnp.int32(11),
         kl=jnp.float32(0),
     )
-    (after, _), _ = passes(
-        env, Says(), config, state, hyperparams, (), (data, zeros, zeros), jax.random.key(0)
+    batch = Batch((), data, advantage=zeros, target=zeros)
+    (after, _), _ = update_epochs(
+        Agent.of(env, Says()), config, state, hyperparams, batch, jax.random.key(0)
     )
     np.testing.assert_allclose(params[1] - after[1], 0.01 * half_way, rtol=1e-4)
 

@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import pytest
 
+from agents.agent import Agent
 from agents.distributions import num_outputs
 from agents.evaluate import evaluate
 from agents.memory import MEMORIES
@@ -15,7 +16,7 @@ from tests.support.probes import Aim, Recall, quick, small_network, train
 
 @partial(quick, static_argnums=(0, 1, 4))
 def greedy_returns(env, network, params, key, inputs="obs+action"):
-    return evaluate(env, network, params, key, 256, True, inputs)
+    return evaluate(env, Agent.of(env, network, inputs), params, key, 256, True)
 
 
 @pytest.mark.parametrize(

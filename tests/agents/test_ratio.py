@@ -6,15 +6,16 @@ import jax.numpy as jnp
 import pytest
 
 import popjax
+from agents.agent import Agent
+from agents.cells import EquivariantActorCritic, EquivariantBackbone
 from agents.distributions import num_outputs
 from agents.hyperparams import Hyperparams
+from agents.inputs import input_size
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone
-from agents.places import PlaceActorCritic, PlaceBackbone
-from agents.ppo import PPOConfig
 from agents.published import PopjaxrlBackbone, paper_backbone
-from agents.rollout import begin, collect, input_size
-from agents.surrogate import ppo_loss
+from agents.rollout import collect, reset_actors
+from agents.surrogate import Batch, ppo_loss
 from tests.support.probes import any_parameters, quick, small_network
 
 
@@ -22,26 +23,22 @@ def ratio_errors(env, network):
     """How far the replay of a rollout is from the rollout, for two in a row between which
     episodes go on; and how many ended inside. The loss is that of a minibatch, two of four
     columns."""
-    config, columns = PPOConfig(normalise_advantages="no"), jnp.array([2, 0])
+    agent, columns = Agent.of(env, network), jnp.array([2, 0])
 
     @quick
     def replayed(params, actor):
         def roll(actor, key):
-            after, data, _ = collect(env, network, params, actor, key, 40)
-            return after, (actor.carry, data)
+            after, data, _ = collect(env, agent, params, actor, key, 40)
+            return after, Batch(actor.carry, data, data.reward, data.reward)
 
-        def replay(carry, data):
-            carry = jax.tree.map(lambda a: a[columns], carry)
-            data = jax.tree.map(lambda a: a[:, columns], data)
-            return ppo_loss(
-                params, env, network, config, Hyperparams(), 0.0, carry, data, data.reward, 0.0
-            )[1]["ratio_error"]
+        def replay(batch):
+            return ppo_loss(params, agent, Hyperparams(), batch.columns(columns))[1]["ratio_error"]
 
-        _, (carries, data) = jax.lax.scan(roll, actor, jax.random.split(jax.random.key(1)))
-        return jax.lax.map(lambda row: replay(*row), (carries, data)), data.last.sum()
+        _, batches = jax.lax.scan(roll, actor, jax.random.split(jax.random.key(1)))
+        return jax.lax.map(replay, batches), batches.data.last.sum()
 
     params = any_parameters(network, input_size(env, "obs+action"))
-    return replayed(params, begin(env, network, jax.random.key(0), 4))
+    return replayed(params, reset_actors(env, agent, jax.random.key(0), 4))
 
 
 @pytest.mark.parametrize("memory", MEMORIES)
@@ -90,6 +87,8 @@ def test_the_first_ratio_is_one_with_every_option(env, options):
 @pytest.mark.parametrize("memory", ["gru", "transformer", "s5"])
 def test_the_first_ratio_is_one_with_a_memory_at_every_place(memory):
     env = popjax.make("ConcentrationEasy")
-    network = PlaceActorCritic(PlaceBackbone((MEMORIES[memory](features=8),), 52, own=3), 8)
+    network = EquivariantActorCritic(
+        EquivariantBackbone((MEMORIES[memory](features=8),), 52, own=3), 8
+    )
     errors, _ = ratio_errors(env, network)
     assert (errors < 2e-5).all()

@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import popjax
+from agents.agent import Agent
 from agents.evaluate import evaluate
-from agents.rollout import agent_input, begin, collect, input_size
+from agents.inputs import agent_input, input_size
+from agents.rollout import collect, reset_actors
 from tests.support.probes import Recall, small_network
 
 KEY = jax.random.key(0)
@@ -37,11 +39,10 @@ def test_row_and_column_can_be_read_as_one_cell():
 
 def rollout(env, num_steps, memory="gru", num_envs=5):
     network = small_network(env, memory)
-    actor = begin(env, network, KEY, num_envs)
-    x = jnp.zeros((1, 1, input_size(env, "obs+action")))
-    params = network.init(KEY, network.initial_carry(1), x, jnp.ones((1, 1), bool))
-    run = jax.jit(lambda params: collect(env, network, params, actor, KEY, num_steps))
-    return network, params, run(params)
+    agent = Agent.of(env, network)
+    actor, params = reset_actors(env, agent, KEY, num_envs), agent.init(KEY)
+    run = jax.jit(lambda params: collect(env, agent, params, actor, KEY, num_steps))
+    return agent, params, run(params)
 
 
 def test_start_follows_the_last_step_of_an_episode():
@@ -64,6 +65,6 @@ def test_statistics_are_those_of_whole_episodes():
 def test_evaluation_plays_whole_episodes_once():
     """A player who always says 0 to `Recall` is right half of the time: returns are +-1."""
     env = Recall(delay=2)
-    network, params, _ = rollout(env, 2)
-    returns = jax.jit(lambda p: evaluate(env, network, p, KEY, 200, greedy=True))(params)
+    agent, params, _ = rollout(env, 2)
+    returns = jax.jit(lambda p: evaluate(env, agent, p, KEY, 200, greedy=True))(params)
     assert set(returns.tolist()) == {1.0, -1.0}

@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.regimes import advantage, loss
-from agents.regimes.choices import sizes_of
-from agents.regimes.data import Batch
+from agents.objectives import advantage, loss
+from agents.objectives.choices import sizes_of
+from agents.objectives.histories import Batch
 from popjax.tokens import target_of
 
 FEATURES = 3
@@ -80,8 +80,8 @@ def sequences(num_words, num_steps):
 
 
 def expected_gradient(problem, regime, value=0.0, beta=0.0, tau=0.0, reference=None):
-    """The gradient of `agents.regimes.loss`, averaged over all that a group could say."""
-    head = regime.says
+    """The gradient of `agents.objectives.loss`, averaged over all that a group could say."""
+    head = regime.scored_head
     G, T, env = regime.group, len(problem.x), problem.env
     words = problem.params[head].shape[1]
     alone = sequences(words, T)
@@ -106,7 +106,7 @@ def expected_gradient(problem, regime, value=0.0, beta=0.0, tau=0.0, reference=N
             token=shared(problem.token)[..., None],
             label=shared(problem.label),
             labelled=everywhere,
-            said=said,
+            sampled=said,
             log_prob=log_prob,
             reward=reward,
             reference=reference,

@@ -30,12 +30,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from agents.hyperparams import Hyperparams
-from agents.lm import LMConfig, reading
+from agents.lm import LMConfig, episode_inputs
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
-from agents.regimes import REGIMES, Regime, make_train
-from agents.regimes.choices import of
-from agents.regimes.data import own_labels
+from agents.objectives import OBJECTIVES, Objective, make_train
+from agents.objectives.choices import take_along_last
+from agents.objectives.histories import own_labels
 from experiments.bridge.decks import SUITS, TINY, best_guess, best_without_memory
 from experiments.results.store import Table
 from experiments.train.compile import lane_keys
@@ -131,20 +131,20 @@ def exam(setup: FactorialConfig, target: str) -> Exam:
     else:
         label, counts = own_labels(env, decks)
         law, best = jax.nn.one_hot(label, SUITS), 1.0
-    return Exam(*reading(env, decks, "obs"), law, counts, best - best_without_memory(env))
+    return Exam(*episode_inputs(env, decks, "obs"), law, counts, best - best_without_memory(env))
 
 
 def competence(exam: Exam, outputs: Float[Array, "T N K"]) -> Float[Array, ""]:
     """1 for the best answers there are, 0 for the best without memory: what the likeliest answers
     lose against the best, in the chance to be right, as a share of what memory is worth."""
-    regret = jnp.max(exam.law, axis=-1) - of(exam.law, jnp.argmax(outputs, axis=-1))
+    regret = jnp.max(exam.law, axis=-1) - take_along_last(exam.law, jnp.argmax(outputs, axis=-1))
     return 1 - jnp.mean(regret, where=exam.counts) / exam.worth
 
 
-def rung(target: str, feedback: str) -> Regime:
+def rung(target: str, feedback: str) -> Objective:
     """Of the ladder, without a critic."""
-    regime = REGIMES[CELLS[target, feedback]]
-    return replace(regime, baseline="constant") if regime.says else regime
+    regime = OBJECTIVES[CELLS[target, feedback]]
+    return replace(regime, baseline="constant") if regime.scored_head else regime
 
 
 def run_cell(

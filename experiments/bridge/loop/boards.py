@@ -17,12 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
-from agents.lm import outputs_along, reading
+from agents.lm import episode_inputs, outputs_along
 from agents.networks import LanguageModel
-from agents.regimes import REGIMES
-from agents.regimes.choices import log_probs, sizes_of
-from agents.regimes.data import Chooser, by_player, by_policy, histories
-from agents.regimes.oracles import oracle_of
+from agents.objectives import OBJECTIVES
+from agents.objectives.action_head import language_agent
+from agents.objectives.choices import log_probs, sizes_of
+from agents.objectives.histories import Chooser, by_agent, by_player, histories
+from agents.objectives.oracles import oracle_of
 from experiments.bridge.loop.config import BOARD_WAYS, TUNED, LoopConfig
 from experiments.bridge.loop.train import Tuning
 from experiments.bridge.measures.exposure_bias import label_log_probs
@@ -84,7 +85,7 @@ def judge_board(
     expert = oracle_of(env)
     players = {"open": expert, "strayed": slipping(env, expert, SLIPS)}
     choosers = {name: by_player(player, num_episodes) for name, player in players.items()}
-    choosers["closed"] = by_policy(env, network, params, num_episodes, READS)
+    choosers["closed"] = by_agent(language_agent(env, network, READS), params, num_episodes)
     found: dict[str, Array] = {}
     for name, chooser in choosers.items():
         episodes, log_right, counts = foretold(env, network, params, chooser, key, num_episodes)
@@ -140,14 +141,14 @@ def tuned(setup: LoopConfig, env: Environment) -> list[tuple[dict[str, Any], str
     """
     before, after = setup.board_updates[1:]
     mediocre = slipping(env, oracle_of(env), SLIPS)
-    first = Tuning(setup, env, REGIMES["all"], before, mediocre, previous_action="on")
+    first = Tuning(setup, env, OBJECTIVES["all"], before, mediocre, previous_action="on")
     begun = first.on(before)
     dealt = play(env, oracle_of(env), jax.random.key(2**31), watched(setup))
     look = look_at(setup, env, first.network, dealt)
     looks = np.unique(np.geomspace(1, after, LOOKS).round().astype(int))
     ways = {
-        "beta": (REGIMES["rlhf"], setup.betas),
-        "transcripts": (REGIMES["clone"], (0.0,)),
+        "beta": (OBJECTIVES["rlhf"], setup.betas),
+        "transcripts": (OBJECTIVES["clone"], (0.0,)),
     }
     rows = []
     for name, (regime, betas) in ways.items():
@@ -185,7 +186,7 @@ def look_at(
     num_episodes = len(dealt.reward[0])
 
     def outputs(params, episodes):
-        x, start = reading(env, episodes, READS)
+        x, start = episode_inputs(env, episodes, READS)
         action = env.action_space.flatten(episodes.action)
         token = target_of(env).tokens(episodes)
         logits, policy = outputs_along(params, env, network, x, start, action, token)
@@ -200,7 +201,7 @@ def look_at(
     known = log_probs_along(law, dealt)[0]
 
     def one(params, reference, key):
-        chooser = by_policy(env, network, params, num_episodes, READS)
+        chooser = by_agent(language_agent(env, network, READS), params, num_episodes)
         own = histories(env, chooser, key, num_episodes)[0]
         log_model, pi = outputs(params, own)
         old = outputs(reference, own)[1]

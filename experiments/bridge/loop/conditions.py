@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.lm import reading
-from agents.regimes import REGIMES
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.oracles import oracle_of
+from agents.lm import episode_inputs
+from agents.objectives import OBJECTIVES
+from agents.objectives.choices import log_probs, sizes_of, take_along_last
+from agents.objectives.oracles import oracle_of
 from experiments.bridge.loop.boards import on_board
 from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
 from experiments.bridge.loop.copycat import CRITERION, STOPS
@@ -137,7 +137,7 @@ def dreams(setup: LoopConfig, deck: str) -> Table:
     """What a language model of a deck dreams, and its excess on decks that were dealt."""
     env, updates = setup.deck(deck), setup.updates[2]
     each = env.num_cards // 4
-    run = Tuning(setup, env, REGIMES["next_obs"], updates)
+    run = Tuning(setup, env, OBJECTIVES["next_obs"], updates)
     params = run.on(updates)
     dealt = play(env, make_player(env, "random"), jax.random.key(2**31), setup.judged)
     cards = jnp.concatenate([dealt.obs, dealt.next_obs[-1:]])
@@ -162,16 +162,16 @@ def frontier(setup: LoopConfig) -> Table:
     env = setup.deck("tiny")
     before, after = setup.updates[3:]
     mediocre = slipping(env, oracle_of(env), SLIPS)
-    first = Tuning(setup, env, REGIMES["all"], before, mediocre)
+    first = Tuning(setup, env, OBJECTIVES["all"], before, mediocre)
     begun = first.on(before)
     dealt = play(env, make_player(env, "reference"), jax.random.key(2**31), setup.judged)
-    x, start = reading(env, dealt, "obs")
+    x, start = episode_inputs(env, dealt, "obs")
     label = env.action_space.to_number(dealt.action)
 
     def laws(params):
         carry = first.network.initial_carry(x.shape[1])
         _, logits, policy = first.network.apply(params, carry, x, start)
-        cost = -of(jax.nn.log_softmax(logits), dealt.next_obs)
+        cost = -take_along_last(jax.nn.log_softmax(logits), dealt.next_obs)
         return jnp.mean(cost), log_probs(sizes_of(env), policy)
 
     @jax.jit
@@ -179,15 +179,15 @@ def frontier(setup: LoopConfig) -> Table:
     def look(params, reference):
         (cost, pi), (paid, old) = laws(params), laws(reference)
         return {
-            "return": 2 * jnp.mean(jnp.exp(of(pi, label))) - 1,
+            "return": 2 * jnp.mean(jnp.exp(take_along_last(pi, label))) - 1,
             "forgotten": cost - paid,
             "kl": jnp.mean(jnp.sum(jnp.exp(pi) * (pi - old), axis=-1)),
         }
 
     looks = np.unique(np.geomspace(1, after, 16).round().astype(int))
     ways = {
-        "beta": (REGIMES["rlhf"], setup.betas),
-        "transcripts": (REGIMES["clone"], (0.0,)),
+        "beta": (OBJECTIVES["rlhf"], setup.betas),
+        "transcripts": (OBJECTIVES["clone"], (0.0,)),
     }
     tables = []
     for name, (regime, betas) in ways.items():

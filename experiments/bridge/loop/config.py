@@ -14,8 +14,8 @@ from math import gcd
 
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
-from agents.regimes import REGIMES, Regime, signals
-from agents.regimes.choices import sizes_of
+from agents.objectives import OBJECTIVES, Objective, signals
+from agents.objectives.choices import sizes_of
 from experiments.bridge.decks import TINY
 from experiments.bridge.measures.closed_loop import best_arm
 from popjax import make as make_env
@@ -25,11 +25,11 @@ from popjax.players import Player
 from popjax.tokens import target_of
 
 REWARDS = replace(
-    REGIMES["sum_to_end"],
+    OBJECTIVES["sum_to_end"],
     rung="R4",
     about="the environment's rewards to come, step by step",
     signal=signals.rewards,
-    told="verdicts",
+    feedback="verdicts",
 )
 """PPO with one pass over each batch, which never leaves its own gradient; with a critic."""
 
@@ -39,20 +39,20 @@ class BoardCondition:
     """One rung of the ladder. player: who makes the histories that a fixed player makes."""
 
     title: str
-    regime: Regime
+    regime: Objective
     player: str = "reference"
 
-    def sized(self, num_episodes: int) -> Regime:
+    def sized(self, num_episodes: int) -> Objective:
         """The rung with groups that fill a batch of so many episodes."""
         return replace(self.regime, group=gcd(self.regime.group, num_episodes))
 
 
 BOARD_WAYS = {
-    "clone": BoardCondition("clone (R1)", REGIMES["clone"]),
-    "any": BoardCondition("labels on any history (R1')", REGIMES["clone_any"], "mixture"),
-    "dagger": BoardCondition("DAgger (R2)", REGIMES["dagger"]),
+    "clone": BoardCondition("clone (R1)", OBJECTIVES["clone"]),
+    "any": BoardCondition("labels on any history (R1')", OBJECTIVES["clone_any"], "mixture"),
+    "dagger": BoardCondition("DAgger (R2)", OBJECTIVES["dagger"]),
     "rewards": BoardCondition("rewards (R4)", REWARDS),
-    "group": BoardCondition("returns beside a group's (R7)", REGIMES["grpo"]),
+    "group": BoardCondition("returns beside a group's (R7)", OBJECTIVES["grpo"]),
 }
 TUNED = "tuned"
 """The part in which a model of mediocre play is tuned for reward near itself (R6)."""
@@ -95,12 +95,12 @@ BANDIT_WAYS = {
 """The expert of the last is not asked; it is named so that one program trains three of them."""
 
 
-def rungs(gamma: float, num_episodes: int) -> dict[str, Regime]:
+def rungs(gamma: float, num_episodes: int) -> dict[str, Objective]:
     """What may be told: the label, or the environment's rewards, beside the mean of the batch at
     the same step. The latter is PPO with one pass over each batch, which never leaves its own
     gradient, so that no ratio is clipped."""
-    rewards = replace(REGIMES["grpo_step"], rung="R4", group=num_episodes, gamma=gamma)
-    return {"label": REGIMES["dagger"], "rewards": rewards}
+    rewards = replace(OBJECTIVES["grpo_step"], rung="R4", group=num_episodes, gamma=gamma)
+    return {"label": OBJECTIVES["dagger"], "rewards": rewards}
 
 
 @dataclass(frozen=True)

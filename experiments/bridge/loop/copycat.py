@@ -19,8 +19,8 @@ from jaxtyping import Array, Float, Key
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from agents.inputs import Inputs
 from agents.lm import LMConfig, inputs_of
-from agents.rollout import Inputs
 from experiments.bridge.measures.closed_loop import copied, excess_error, expected_return, steady
 from experiments.bridge.measures.exposure_bias import judge, open_right
 from experiments.bridge.page import Grid, Picture, Section, Shown

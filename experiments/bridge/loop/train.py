@@ -12,7 +12,7 @@ import numpy as np
 
 from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig, inputs_of
-from agents.regimes import Regime, make_train
+from agents.objectives import Objective, make_train
 from experiments.bridge.batched_objectives import make_advance, make_told
 from experiments.bridge.loop.config import LoopConfig, rungs
 from experiments.bridge.measures.closed_loop import best_arm, habits
@@ -59,7 +59,7 @@ class Tuning:
         self,
         setup: LoopConfig,
         env: Environment,
-        regime: Regime,
+        regime: Objective,
         num_updates: int,
         expert: Player | None = None,
         begin_with: Any = None,

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from agents.dream import dream
+from agents.inputs import agent_input
 from agents.networks import LanguageModel
-from agents.rollout import agent_input
 from popjax.core import Environment
 from popjax.envs.multiarmed_bandit import MultiarmedBandit
 from popjax.players import Episodes, Player, random_player

@@ -17,10 +17,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from agents.inputs import agent_input
 from agents.networks import LanguageModel
-from agents.regimes.choices import log_probs, sizes_of
-from agents.regimes.data import policy_outputs
-from agents.rollout import agent_input
+from agents.objectives.action_head import policy_outputs
+from agents.objectives.choices import log_probs, sizes_of
 from popjax import cards as decks
 from popjax.core import Environment
 

@@ -15,12 +15,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from agents.lm import reading
+from agents.inputs import Inputs
+from agents.lm import episode_inputs
 from agents.networks import LanguageModel
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.data import Chooser, by_player, by_policy, histories, policy_outputs
-from agents.regimes.oracles import oracle_of
-from agents.rollout import Inputs
+from agents.objectives.action_head import language_agent, policy_outputs
+from agents.objectives.choices import log_probs, sizes_of, take_along_last
+from agents.objectives.histories import Chooser, by_agent, by_player, histories
+from agents.objectives.oracles import oracle_of
 from popjax.core import Environment
 from popjax.players import Episodes, Player
 from popjax.players.follow import follow
@@ -35,10 +36,10 @@ def label_log_probs(
     label: Int[Array, "T N"],
 ) -> Float[Array, "T N"]:
     """What the policy gives to the labels along histories."""
-    x, start = reading(env, episodes, inputs)
+    x, start = episode_inputs(env, episodes, inputs)
     carry = network.initial_carry(x.shape[1])
     _, policy = policy_outputs(env, network, params, carry, x, start)
-    return of(log_probs(sizes_of(env), policy), label)
+    return take_along_last(log_probs(sizes_of(env), policy), label)
 
 
 def judge(
@@ -64,7 +65,7 @@ def judge(
     """
     key_episodes, key_slip = jax.random.split(key)
     foretold = partial(label_log_probs, env, network, inputs, params)
-    chooser = by_policy(env, network, params, num_episodes, inputs)
+    chooser = by_agent(language_agent(env, network, inputs), params, num_episodes)
     own, own_label = labelled(env, chooser, key_episodes, num_episodes, oracle)
     experts, label = experts_own(env, key_episodes, num_episodes, oracle)
     closed, opened = foretold(own, own_label), foretold(experts, label)

@@ -26,7 +26,7 @@ import numpy as np
 from agents.lm import LMConfig
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
-from agents.regimes import REGIMES, Regime
+from agents.objectives import OBJECTIVES, Objective
 from experiments.bridge.decks import TINY
 from experiments.bridge.measures.overlap import CAUSAL, deck_of
 from experiments.bridge.rates import FEW, MANY
@@ -40,7 +40,7 @@ from popjax.tokens.corpora import corpus
 class Condition:
     """A rung of the ladder, and which heads it trains: of the next "token", of the "action"."""
 
-    rung: Regime
+    rung: Objective
     says: tuple[str, ...]
 
     @property
@@ -50,14 +50,14 @@ class Condition:
 
 
 KINDS: dict[str, Condition] = {
-    "LM": Condition(REGIMES["next_obs"], ("token",)),
-    "label": Condition(REGIMES["clone"], ("action",)),
-    "verdict": Condition(REGIMES["bandit"], ("action",)),
-    "both": Condition(REGIMES["all"], ("token", "action")),
+    "LM": Condition(OBJECTIVES["next_obs"], ("token",)),
+    "label": Condition(OBJECTIVES["clone"], ("action",)),
+    "verdict": Condition(OBJECTIVES["bandit"], ("action",)),
+    "both": Condition(OBJECTIVES["all"], ("token", "action")),
     "rewards": Condition(
-        replace(REGIMES["grpo_step"], rung="R4", group=1, baseline="value"), ("action",)
+        replace(OBJECTIVES["grpo_step"], rung="R4", group=1, baseline="value"), ("action",)
     ),
-    "sum": Condition(REGIMES["sum_to_end"], ("action",)),
+    "sum": Condition(OBJECTIVES["sum_to_end"], ("action",)),
 }
 UNTRAINED = "untrained"
 THREE = ("LM", "label", "verdict")

@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from agents.lm import outputs_along, reading
+from agents.inputs import Inputs
+from agents.lm import episode_inputs, outputs_along
 from agents.nats import token_log_probs
 from agents.networks import LanguageModel
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.data import Chooser, by_player, histories, own_labels, policy_outputs
-from agents.rollout import Inputs, agent_input
+from agents.objectives.action_head import language_agent
+from agents.objectives.choices import take_along_last
+from agents.objectives.histories import by_agent, by_player, histories, own_labels
 from experiments.bridge.measures.overlap import CAUSAL
 from experiments.bridge.same_deck.config import KINDS
 from popjax.core import Environment
@@ -71,13 +72,13 @@ def exam(env: Environment, num_episodes: int, inputs: Inputs = "obs") -> Exam:
             reactive, make_player(env)))  # fmt: skip
     if env.name in CAUSAL:
         law, _ = log_probs_along(make_law(env), read)
-        floor = -float(jnp.mean(of(law, number(env, token)), where=read.valid))
+        floor = -float(jnp.mean(take_along_last(law, number(env, token)), where=read.valid))
         worth = marginal(env, token, read.valid) - floor
     else:
         floor = floors.nats_per_episode(env) / env.max_steps
         worth = floors.without_memory(env) / env.max_steps - floor
     return Exam(
-        *reading(env, read, inputs),
+        *episode_inputs(env, read, inputs),
         env.action_space.flatten(read.action),
         token,
         read.valid,
@@ -111,20 +112,6 @@ def earned(env: Environment, player: Player, key: Key[Array, ""], num_episodes: 
     )
 
 
-def greedy(
-    env: Environment, network: LanguageModel, params: Any, num_episodes: int, inputs: Inputs
-) -> Chooser:
-    """The likeliest action of a network."""
-
-    def act(key, carry, obs, states, previous, start):
-        x = agent_input(env, obs, previous, start, inputs)[None]
-        carry, policy = policy_outputs(env, network, params, carry, x, start[None])
-        best = jnp.argmax(log_probs(sizes_of(env), policy[0]), axis=-1)
-        return carry, env.action_space.from_number(best)
-
-    return Chooser(lambda: network.initial_carry(num_episodes), act)
-
-
 def judged(
     env: Environment, network: LanguageModel, kind: str, exam: Exam, params: Any, inputs: Inputs
 ) -> dict[str, Array]:
@@ -139,10 +126,11 @@ def judged(
     if "action" in says:
         if family_of(env).rewards_are_verdicts:
             guess = jax.nn.one_hot(jnp.argmax(policy, axis=-1), policy.shape[-1])
-            raw = jnp.mean(of(guess, exam.label), where=exam.labelled)
+            raw = jnp.mean(take_along_last(guess, exam.label), where=exam.labelled)
         else:
             N = exam.x.shape[1]
-            chooser = greedy(env, network, params, N, inputs)
+            agent = language_agent(env, network, inputs)
+            chooser = by_agent(agent, params, N, greedy=True)
             raw = jnp.mean(histories(env, chooser, exam.key, N)[0].returns)
         found = {"competence": (raw - exam.without) / (exam.best - exam.without), "raw": raw}
     if "token" in says:

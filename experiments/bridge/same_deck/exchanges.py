@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.nats import token_log_probs
-from agents.regimes.data import own_labels
+from agents.objectives.histories import own_labels
 from experiments.bridge.measures import planted
 from experiments.bridge.measures.interventions import (
     flat,

@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from agents.lm import reading
-from agents.regimes.data import by_policy, histories
-from agents.rollout import agent_input
+from agents.inputs import agent_input
+from agents.lm import episode_inputs
+from agents.objectives.action_head import language_agent
+from agents.objectives.histories import by_agent, histories
 from experiments.bridge.measures import beliefs, controls, edits, retention, similarity
 from experiments.bridge.measures.interventions import explained, ridge, through
 from experiments.bridge.measures.probes import probe
@@ -269,7 +270,7 @@ def own_play(nets: Networks) -> Table:
 
         @jax.jit
         def plays(params, key):
-            chooser = by_policy(nets.env, nets.network, params, each, nets.inputs)
+            chooser = by_agent(language_agent(nets.env, nets.network, nets.inputs), params, each)
             return histories(nets.env, chooser, key, each)[0]
 
         keys = jax.random.split(jax.random.key(2**31 + 9), seeds)
@@ -281,7 +282,7 @@ def own_play(nets: Networks) -> Table:
         if alive.sum() < 8:
             continue
         played = jax.tree.map(partial(_kept, alive), played)
-        states = nets.reads(*reading(nets.env, played, nets.inputs), tuple(times))
+        states = nets.reads(*episode_inputs(nets.env, played, nets.inputs), tuple(times))
         token, matrices = tokens_of(nets.env, played), []
         for i, t in enumerate(times):
             left = [

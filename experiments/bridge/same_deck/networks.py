@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from agents.lm import inputs_of, reading
+from agents.lm import episode_inputs, inputs_of
 from experiments.bridge.measures.overlap import CAUSAL, Deck, deck_of
 from experiments.bridge.measures.probes import Question
 from experiments.bridge.measures.retention import features_along
@@ -41,7 +41,7 @@ class Networks:
         self.inputs = inputs_of(self.env, setup.config(task))
         every = shared_histories(self.env, jax.random.key(2**31 + 7), setup.num_decks)
         self.episodes = self.lasting(every)
-        self.x, self.start = reading(self.env, self.episodes, self.inputs)
+        self.x, self.start = episode_inputs(self.env, self.episodes, self.inputs)
         self.action = self.env.action_space.flatten(self.episodes.action)
         self.token = target_of(self.env).tokens(self.episodes)
 

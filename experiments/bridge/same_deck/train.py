@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from agents import checkpoint
 from agents.hyperparams import Hyperparams
 from agents.lm import inputs_of
-from agents.regimes import make_train
+from agents.objectives import make_train
 from experiments.bridge import rates
 from experiments.bridge.same_deck.config import KINDS, UNTRAINED, SameDeckConfig
 from experiments.bridge.same_deck.exam import exam, judged

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.hyperparams import Hyperparams
-from agents.lm import LMConfig, reading
-from agents.regimes import REGIMES, make_train
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.data import own_labels
+from agents.lm import LMConfig, episode_inputs
+from agents.objectives import OBJECTIVES, make_train
+from agents.objectives.choices import log_probs, sizes_of, take_along_last
+from agents.objectives.histories import own_labels
 from experiments.bridge import rates
 from experiments.bridge.batched_objectives import AXES, make_advance, make_told
 from experiments.bridge.batched_ppo import make_ppo
@@ -68,15 +68,15 @@ def programs_of(
         init, one = make_ppo(env, network, config, oracle)
         step = ignoring(one)
     else:
-        init, segment = make_train(env, network, config, REGIMES[BESIDE[beside]], oracle)
+        init, segment = make_train(env, network, config, OBJECTIVES[BESIDE[beside]], oracle)
         step = ignoring(partial(first_row, segment))
     decks = play(env, oracle, jax.random.key(2**31), setup.num_decks)
-    x, start = reading(env, decks, "obs")
+    x, start = episode_inputs(env, decks, "obs")
     label, judged = own_labels(env, decks)
 
     def examine(params):
         policy = network.apply(params, network.initial_carry(setup.num_decks), x, start)[2]
-        right = jnp.exp(of(log_probs(sizes_of(env), policy), label))
+        right = jnp.exp(take_along_last(log_probs(sizes_of(env), policy), label))
         return jnp.mean(right, where=judged)
 
     longest = setup.looks(batch)[-1]

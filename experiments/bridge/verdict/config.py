@@ -19,7 +19,7 @@ import numpy as np
 
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
-from agents.regimes import REGIMES, Regime
+from agents.objectives import OBJECTIVES, Objective
 from experiments.bridge.rates import FEW, MANY
 from popjax import Deck, make
 from popjax.core import Environment
@@ -194,9 +194,9 @@ PRESETS = {
 }
 
 
-def rung(told: str) -> Regime:
+def rung(told: str) -> Objective:
     """Of the ladder, without a critic, which would partly share a sum out among the steps."""
-    regime = REGIMES[RUNGS[told]]
+    regime = OBJECTIVES[RUNGS[told]]
     return replace(regime, baseline="constant") if regime.baseline == "value" else regime
 
 

@@ -23,10 +23,10 @@ from jaxtyping import Array, Float, Int, Key
 from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig
 from agents.networks import LanguageModel
-from agents.regimes import Regime
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.data import Batch
-from agents.regimes.rungs import mean, read
+from agents.objectives import Objective
+from agents.objectives.choices import log_probs, sizes_of, take_along_last
+from agents.objectives.histories import Batch
+from agents.objectives.objective import mean, read
 from experiments.bridge.batched_objectives import make_reads, pairs
 from experiments.bridge.batched_ppo import first_gradient
 from popjax.core import Environment
@@ -48,7 +48,7 @@ def gradients(
     def loss(params, episode, word, weight):
         alone = jax.tree.map(lambda leaf: leaf[:, None], episode)
         pi = log_probs(sizes_of(env), read(params, env, network, alone)[1][:, 0])
-        return -jnp.sum(weight * of(pi, word))
+        return -jnp.sum(weight * take_along_last(pi, word))
 
     def one(episode, word, weight):
         return ravel_pytree(jax.grad(loss)(params, episode, word, weight))[0]
@@ -63,7 +63,7 @@ def cosine(a: Float[Array, " P"], b: Float[Array, " P"]) -> Float[Array, ""]:
 def make_measure(
     env: Environment,
     network: LanguageModel,
-    rungs: dict[str, Regime],
+    rungs: dict[str, Objective],
     oracle: Player,
     num_episodes: int,
 ) -> Callable[[Any, Key[Array, ""], Any], dict[str, Float[Array, ""]]]:
@@ -83,7 +83,7 @@ def make_measure(
 
         def labels(params, weighted):
             pi = log_probs(sizes_of(env), read(params, env, network, batch)[1])
-            right = of(pi, batch.label)
+            right = take_along_last(pi, batch.label)
             weight = jax.lax.stop_gradient(jnp.exp(right)) if weighted else 1.0
             return -mean(weight * right, batch.labelled)
 

@@ -60,8 +60,8 @@ def test_competence_is_one_for_the_best_and_zero_without_memory(target):
 
 def test_cells_differ_in_target_and_feedback_alone():
     rungs = {cell: rung(*cell) for cell in CELLS}
-    assert {r.baseline for r in rungs.values() if r.says} == {"constant"}, "no critic"
-    assert {r.told for r in rungs.values()} == {"labels", "verdicts", "sum"}
+    assert {r.baseline for r in rungs.values() if r.scored_head} == {"constant"}, "no critic"
+    assert {r.feedback for r in rungs.values()} == {"labels", "verdicts", "sum"}
     assert [r.rung for r in rungs.values()] == ["R0", "R8", "R8-sum", "R1", "R3b", "R5"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from agents.lm import LMConfig
-from agents.regimes import REGIMES, make_train
+from agents.objectives import OBJECTIVES, make_train
 from experiments.bridge import forgetting
 from experiments.bridge.batched_objectives import AXES
 from experiments.bridge.batched_ppo import PASSES
@@ -199,7 +199,7 @@ def test_the_loop_plan_holds_what_was_asked():
     assert {"RepeatFirstEasy", "RepeatFirstMedium"} <= set(setup.decks)
     assert setup.boards == ("ConcentrationEasy", "MineSweeperEasy")
     assert {way.regime.rung for way in BOARD_WAYS.values()} == {"R1", "R1'", "R2", "R4", "R7"}
-    assert REGIMES["rlhf"].rung == "R6" and len(setup.betas) > 3 and 0.0 in setup.betas
+    assert OBJECTIVES["rlhf"].rung == "R6" and len(setup.betas) > 3 and 0.0 in setup.betas
     for board in setup.boards:
         assert {(f"board {board}", way) for way in (*BOARD_WAYS, TUNED)} <= set(setup.parts)
     assert BOARD_WAYS["group"].sized(setup.num_episodes).group == 8
@@ -220,7 +220,7 @@ def test_every_way_of_the_loop_plan_fits_every_board(memory):
         network = setup.network(env)
         regimes = {name: way.sized(setup.num_episodes) for name, way in BOARD_WAYS.items()}
         params = None
-        for name, regime in (regimes | {TUNED: REGIMES["rlhf"]}).items():
+        for name, regime in (regimes | {TUNED: OBJECTIVES["rlhf"]}).items():
             player = BOARD_WAYS[name].player if name in BOARD_WAYS else "reference"
             config = LMConfig(setup.num_episodes, player=player, previous_action="on")
             init, _ = make_train(env, network, config, regime)

@@ -10,9 +10,9 @@ import pytest
 from agents.lm import LMConfig, init_params
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
-from agents.regimes import REGIMES, advantage, loss
-from agents.regimes.choices import log_probs, of
-from agents.regimes.rungs import read
+from agents.objectives import OBJECTIVES, advantage, loss
+from agents.objectives.choices import log_probs, take_along_last
+from agents.objectives.objective import read
 from experiments.bridge.batched_objectives import make_reads, pairs, terms
 from experiments.bridge.decks import TINY
 from experiments.bridge.loop.config import rungs
@@ -67,10 +67,10 @@ def test_words_and_weights_give_the_gradient_of_each_rung(made):
 
             def told(params, word=word, weight=weight):
                 pi = log_probs((8,), read(params, ENV, network, batch)[1])
-                return -jnp.sum(weight * of(pi, word))
+                return -jnp.sum(weight * take_along_last(pi, word))
 
             full = batch
-            if rung.says:
+            if rung.scored_head:
                 full = batch.replace(weight=advantage(ENV, rung, batch, 0.0)[0])
             own.append(jax.grad(told)(params))
             theirs.append(
@@ -85,18 +85,18 @@ def test_words_and_weights_give_the_gradient_of_each_rung(made):
 def test_a_teacher_acts_in_the_learners_place(made):
     _, params, reads, own = made
     led = reads(params, jax.random.key(1), 3, 1.0)
-    assert (led.said == led.label).all() and not (own.said == own.label).all()
+    assert (led.sampled == led.label).all() and not (own.sampled == own.label).all()
     first = np.asarray(led.label)[2:]
     assert (first == np.asarray(jnp.argmax(led.x[:-2, :, :8], axis=-1))).all()
 
 
 def test_gradients_of_episodes_average_to_that_of_the_batch(made):
     network, params, _, batch = made
-    words, weights = pairs(ENV, {"label": REGIMES["dagger"]}, batch)
+    words, weights = pairs(ENV, {"label": OBJECTIVES["dagger"]}, batch)
     each = jax.jit(partial(gradients, ENV, network))(params, batch, words[0], 6 * weights[0])
 
     def whole(params):
-        return loss(params, ENV, network, REGIMES["dagger"], batch)[0]
+        return loss(params, ENV, network, OBJECTIVES["dagger"], batch)[0]
 
     flat, _ = jax.flatten_util.ravel_pytree(jax.jit(jax.grad(whole))(params))
     np.testing.assert_allclose(each.mean(axis=0), flat, atol=1e-6)

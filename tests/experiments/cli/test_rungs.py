@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents import regimes
+from agents import objectives
 from experiments.results.store import read_parquet
 from tests.support.command import run
 
@@ -13,7 +13,7 @@ TINY = (
 )
 
 
-@pytest.mark.parametrize("name", [name for name in regimes.REGIMES if name != "next_obs"])
+@pytest.mark.parametrize("name", [name for name in objectives.OBJECTIVES if name != "next_obs"])
 def test_a_rung_learns_and_tells_its_three_axes(capsys, tmp_path, name):
     code, out, err = run(
         capsys, f"train RepeatPreviousEasy --regime {name} --out {tmp_path} {TINY}"
@@ -23,14 +23,14 @@ def test_a_rung_learns_and_tells_its_three_axes(capsys, tmp_path, name):
     [folder] = (tmp_path / "train").glob(f"*-{name}-*")
     table = read_parquet(folder / "metrics.parquet")
     assert len(table["loss"]) == 2
-    for column in ("loss", "grad_norm", "told_nats"):
+    for column in ("loss", "grad_norm", "realised_nats"):
         assert np.isfinite(table[column]).all()
-    rung = regimes.REGIMES[name]
+    rung = objectives.OBJECTIVES[name]
     answers = 51 - 3  # the card of three steps before can be named from the fourth step on
     judged = answers if rung.needs_label or "action" in rung.labels else 51
     tokens = judged + 51 * (len(rung.labels) == 2)
     assert (table["environment_tokens"] == 8 * 51).all()
     assert (table["gradient_tokens"] == 8 * tokens).all()
-    most = {"labels": np.log(4) * tokens, "verdicts": 0.57 * 51, "sum": np.log(52)}[rung.told]
+    most = {"labels": np.log(4) * tokens, "verdicts": 0.57 * 51, "sum": np.log(52)}[rung.feedback]
     assert (table["supervision_nats"] > 0).all()
     assert (table["supervision_nats"] < 8 * most * 1.001).all()

@@ -8,9 +8,9 @@ import pytest
 import popjax
 from agents import lm
 from agents.distributions import distribution, num_outputs
+from agents.inputs import input_size
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone, LanguageModel
-from agents.rollout import input_size
 from experiments.explorer import page as explorer_page
 from experiments.explorer import readings
 from experiments.explorer.pairs import Pair, TrainedModel, agent_player

@@ -10,6 +10,7 @@ from experiments.cli import published as published_commands
 from experiments.reports.published import best_sheet, paper_sheet, records
 from experiments.results import published
 from experiments.results.errors import UserError
+from experiments.results.files import read_json, write_json
 from experiments.results.provenance import commit
 from experiments.results.spec import NetworkConfig, Settings
 from experiments.results.store import Cell, open_study
@@ -29,9 +30,8 @@ def study(
     spec = cell(env, "gru", Settings(seeds=len(returns), first_seed=first, **changed))
     store = Cell(folder, spec)
     store.open()
-    record = json.loads((store.folder / "spec.json").read_text())
-    record |= {"commit": sources, "cpu": "Z80", "cores": 3}
-    (store.folder / "spec.json").write_text(json.dumps(record))
+    path = store.folder / "spec.json"
+    write_json(path, read_json(path) | {"commit": sources, "cpu": "Z80", "cores": 3})
     finish(store, returns, diverged)
     return folder
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import popjax
-from agents.lm import init_params, reading
+from agents.inputs import agent_input
+from agents.lm import episode_inputs, init_params
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
-from agents.rollout import agent_input
 from popjax.floors import make_law, surprise
 from popjax.tokens import corpus, pack, target_of, unpack
 from popjax.tokens.packing import places
@@ -105,7 +105,7 @@ def test_packed_rows_give_the_logits_of_separate_episodes(name):
         return np.asarray(unpack(rows, packed_logits, NUM_EPISODES, ENV.max_steps))[valid]
 
     valid = np.asarray(episodes.valid)
-    x, start = reading(ENV, episodes, "obs+action")
+    x, start = episode_inputs(ENV, episodes, "obs+action")
     alone = np.asarray(logits(x, episodes.action, start))[valid]
     assert np.abs(alone).max() > 0.5, "the heads do say something"
     x = agent_input(ENV, rows.obs, rows.previous_action, rows.start, "obs+action")

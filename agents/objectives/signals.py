@@ -1,4 +1,4 @@
-"""What the learner's own words earn: from verdicts and rewards to the signal of each position,
+"""What the learner's own choices earn: from verdicts and rewards to the signal of each position,
 and the baseline it is compared with."""
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from agents.regimes.data import Batch
+from agents.objectives.histories import Batch
 
 
 class Terms(NamedTuple):
-    """The numbers in the definitions. num_choices: how many words there are. gamma: the discount.
+    """The numbers in the definitions. num_choices: how many choices there are. gamma: the discount.
     beta: the price of the divergence from the frozen model. epsilon: how much of the smoothed
     oracle is uniform. group: episodes that share a deck or a board. divide_std, divide_length: of
     GRPO's advantage."""
@@ -47,33 +47,33 @@ def sum_to_end(reward: Float[Array, "T B"], valid: Bool[Array, "T B"]) -> Float[
 
 
 def verdict(batch: Batch, terms: Terms) -> Float[Array, "T B"]:
-    """1 where the oracle's action was said, else 0; and nothing later counts."""
-    return (batch.said == batch.label).astype(batch.log_prob.dtype)
+    """1 where the choice is the oracle's action, else 0; and nothing later counts."""
+    return (batch.sampled == batch.label).astype(batch.log_prob.dtype)
 
 
 def guessed(batch: Batch, terms: Terms) -> Float[Array, "T B"]:
-    """1 where the token that came was said, else 0."""
-    return (batch.said == batch.token[..., 0]).astype(batch.log_prob.dtype)
+    """1 where the choice is the next token, else 0."""
+    return (batch.sampled == batch.token[..., 0]).astype(batch.log_prob.dtype)
 
 
 def guessed_in_all(batch: Batch, terms: Terms) -> Float[Array, "T B"]:
-    """The right guesses of the whole episode, told at its end."""
+    """The right guesses of the whole episode, given at its end."""
     right = jnp.where(batch.valid, guessed(batch, terms), 0.0)
     return to_go(sum_to_end(right, batch.valid))
 
 
 def surprise_of_right(batch: Batch, terms: Terms) -> Float[Array, "T B"]:
-    """1 / pi where the oracle's action was said, else 0: with the score function it has the
+    """1 / pi where the choice is the oracle's action, else 0: with the score function it has the
     gradient of cross-entropy in expectation."""
-    return jnp.where(batch.said == batch.label, jnp.exp(-batch.log_prob), 0.0)
+    return jnp.where(batch.sampled == batch.label, jnp.exp(-batch.log_prob), 0.0)
 
 
 def log_likelihood(batch: Batch, terms: Terms) -> Float[Array, "T B"]:
-    """`ln q(said)` for `q = (1 - epsilon) [said = label] + epsilon / K`: a deterministic oracle
-    must be smoothed, or a wrong word costs infinitely much."""
+    """`ln q(a)` for `q(a) = (1 - epsilon) [a = label] + epsilon / K`: a deterministic oracle
+    must be smoothed, or a wrong choice costs infinitely much."""
     wrong = terms.epsilon / terms.num_choices
     right = 1 - terms.epsilon + wrong
-    likelihood = jnp.where(batch.said == batch.label, right, wrong)
+    likelihood = jnp.where(batch.sampled == batch.label, right, wrong)
     return jnp.log(likelihood).astype(batch.log_prob.dtype)
 
 

@@ -1,4 +1,4 @@
-"""A network that treats all places alike: it knows no place from another but by what happened."""
+"""A network that treats all cells alike: it knows no cell from another but by what happened."""
 
 import json
 
@@ -9,9 +9,9 @@ import pytest
 
 import popjax
 from agents.architecture import from_plain, to_plain
+from agents.cells import EquivariantActorCritic, EquivariantBackbone, Layout
+from agents.inputs import agent_input
 from agents.memory import MEMORIES
-from agents.places import Layout, PlaceActorCritic, PlaceBackbone
-from agents.rollout import agent_input
 from experiments.results.errors import UserError
 from experiments.results.spec import NetworkConfig, PPOConfig, Settings
 from experiments.train.build import build
@@ -19,7 +19,7 @@ from experiments.train.cell import cell
 from popjax.spaces import Discrete
 from tests.support.probes import any_parameters, quick
 
-PLACES, T, BATCH = 5, 12, 3
+CELLS, T, BATCH = 5, 12, 3
 KINDS = ("mlp", "gru", "transformer", "s5", "frame_stack", "shm")
 
 
@@ -27,12 +27,14 @@ class Board:
     """The spaces of a board, without the game."""
 
     def __init__(self, own):
-        self.observation_space = Discrete((3,) * PLACES if own else (2, 4))
-        self.action_space = Discrete(PLACES)
+        self.observation_space = Discrete((3,) * CELLS if own else (2, 4))
+        self.action_space = Discrete(CELLS)
 
 
 def network_of(memory, own):
-    return PlaceActorCritic(PlaceBackbone((MEMORIES[memory](8),) * 2, PLACES, 3 * own), 8)
+    return EquivariantActorCritic(
+        EquivariantBackbone((MEMORIES[memory](8),) * 2, CELLS, 3 * own), 8
+    )
 
 
 def played(board, key):
@@ -40,7 +42,7 @@ def played(board, key):
     space = board.observation_space
     shape = (T, BATCH, len(space.sizes))
     obs = jax.random.randint(key, shape, 0, jnp.array(space.sizes))
-    action = jax.random.randint(jax.random.fold_in(key, 1), (T, BATCH), 0, PLACES)
+    action = jax.random.randint(jax.random.fold_in(key, 1), (T, BATCH), 0, CELLS)
     start = jax.random.bernoulli(jax.random.fold_in(key, 2), 0.2, (T, BATCH)).at[0].set(True)
     return obs, action, start
 
@@ -52,7 +54,7 @@ def test_who_lays_the_board_out_differently_is_played_alike(memory, own):
     value."""
     board, network = Board(own), network_of(memory, own)
     obs, action, start = played(board, jax.random.key(0))
-    order = jnp.array([3, 0, 4, 1, 2])  # place i shows what place order[i] showed
+    order = jnp.array([3, 0, 4, 1, 2])  # cell i shows what cell order[i] showed
     x = agent_input(board, obs, action, start, "obs+action")
     moved = agent_input(
         board, obs[..., order] if own else obs, jnp.argsort(order)[action], start, "obs+action"
@@ -63,15 +65,15 @@ def test_who_lays_the_board_out_differently_is_played_alike(memory, own):
     policy_moved, value_moved = run(moved)
     np.testing.assert_allclose(policy_moved, policy[..., order], atol=2e-5)
     np.testing.assert_allclose(value_moved, value, atol=2e-5)
-    assert np.ptp(policy, axis=-1).max() > 2e-4, "places with different pasts are told apart"
+    assert np.ptp(policy, axis=-1).max() > 2e-4, "cells with different pasts are told apart"
 
 
 def test_it_is_as_large_on_a_larger_board():
-    """What is learned at one place is known at all: the parameters do not grow with the board."""
+    """What is learned at one cell is known at all: the parameters do not grow with the board."""
     sizes = [
         sum(leaf.size for leaf in jax.tree.leaves(any_parameters(network, width)))
         for network, width in (
-            (PlaceActorCritic(PlaceBackbone((MEMORIES["gru"](8),), n, 3), 8), 4 * n + 1)
+            (EquivariantActorCritic(EquivariantBackbone((MEMORIES["gru"](8),), n, 3), 8), 4 * n + 1)
             for n in (5, 52)
         )
     ]
@@ -85,7 +87,7 @@ def test_a_network_of_places_is_plain_data():
 
 def built(env, inputs="obs+action", **network):
     settings = Settings(
-        network=NetworkConfig(features=8, style="places", **network), ppo=PPOConfig(inputs=inputs)
+        network=NetworkConfig(features=8, style="cells", **network), ppo=PPOConfig(inputs=inputs)
     )
     return build(cell(env, "gru", settings))[1]
 
@@ -100,9 +102,9 @@ def built(env, inputs="obs+action", **network):
 )
 def test_every_action_is_a_place(env, options, shape):
     backbone = built(env, **options).backbone
-    places, own, rows = shape
-    assert (backbone.places, backbone.own, backbone.rows) == (places, own, rows)
-    assert popjax.make(env).action_space.num_values == places
+    cells, own, rows = shape
+    assert (backbone.cells, backbone.own, backbone.rows) == (cells, own, rows)
+    assert popjax.make(env).action_space.num_values == cells
 
 
 @pytest.mark.parametrize(
@@ -123,14 +125,14 @@ def test_what_has_no_places_is_refused_in_one_line(env, options, says):
 
 
 def test_on_a_board_it_matters_where_a_place_lies_from_the_one_acted_upon():
-    """Two places see the place acted upon alike if and only if it lies as far up and as far left
+    """Two cells see the cell acted upon alike if and only if it lies as far up and as far left
     of them."""
     rows, columns = 3, 4
     n = rows * columns
-    acted = jnp.eye(n)[:, None]  # place t is acted upon at time t
+    acted = jnp.eye(n)[:, None]  # cell t is acted upon at time t
     codes, _ = Layout(rows, columns, features=2).init_with_output(jax.random.key(0), acted)
     codes = np.asarray(codes)[:, 0]
-    at = [divmod(place, columns) for place in range(n)]
+    at = [divmod(cell, columns) for cell in range(n)]
     by_offset = {}
     for i in range(n):
         for j in range(n):

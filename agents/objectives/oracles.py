@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.regimes.choices import sizes_of
+from agents.objectives.choices import sizes_of
 from popjax.core import Environment
 from popjax.players import Player, make_player
 
@@ -10,8 +10,9 @@ from popjax.players import Player, make_player
 def oracle_of(env: Environment, privileged: Player | None = None) -> Player:
     """The reference player, which knows no more than the history does.
 
-    privileged: a player that sees the hidden state, if one is wanted: its actions tell a reader of
-    its transcripts what the reader's own actions would not (Ortega et al. 2021, arXiv 2110.10819).
+    privileged: a player that sees the hidden state, if one is wanted: its actions reveal to a
+    reader of its transcripts what the reader's own would not (Ortega et al. 2021, arXiv
+    2110.10819).
     """
     sizes_of(env)
     player = privileged or make_player(env, "reference")

@@ -1,4 +1,4 @@
-"""An agent that treats all places of a board, or all arms of a bandit, alike."""
+"""An agent that treats all cells of a board, or all arms of a bandit, alike."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ from agents.memory.dense import Dense
 from agents.networks import Head
 
 
-class PlaceBackbone(nn.Module):
-    """The same encoder and the same memory at every place, each place with a state of its own.
+class EquivariantBackbone(nn.Module):
+    """The same encoder and the same memory at every cell, each cell with a state of its own.
 
-    What is seen at a place and whether it was acted upon last goes to it alone; all else that is
-    seen, and what is seen at all places together (their mean and maximum), goes to every place.
-    So a permutation of the places permutes what comes out (Deep Sets, Zaheer et al. 2017,
-    arXiv 1703.06114), and what is learned at one place is known at all.
+    What is seen at a cell and whether it was acted upon last goes to it alone; all else that is
+    seen, and what is seen at all cells together (their mean and maximum), goes to every cell.
+    So a permutation of the cells permutes what comes out (Deep Sets, Zaheer et al. 2017,
+    arXiv 1703.06114), and what is learned at one cell is known at all.
 
         u_j = W [own_j, acted_j]    x_j = u_j + V [others, mean_j relu(u_j), max_j relu(u_j)]
         then for each memory x_j + memory(norm(x_j)), and a last norm
 
-    With `rows`, places that lie row by row are told apart as on a board: u_j also learns a code of
-    where j lies, and one of where the place acted upon last lies as seen from j.
+    With `rows`, cells that lie row by row are told apart as on a board: u_j also learns a code of
+    where j lies, and one of where the cell acted upon last lies as seen from j.
 
-    places: how many, one for each action. own: width of what is seen of one place, 0 if the
-    observation is not one of places. rows: of the board, 0 if places have no order. The last
-    `places + 1` inputs are the code of the previous action and the flag of a start.
+    cells: how many, one for each action. own: width of what is seen of one cell, 0 if the
+    observation is not one of cells. rows: of the board, 0 if cells have no order. The last
+    `cells + 1` inputs are the code of the previous action and the flag of a start.
 
     >>> from agents.memory import MEMORIES
-    >>> backbone = PlaceBackbone((MEMORIES["gru"](8),), places=4, own=3)
+    >>> backbone = EquivariantBackbone((MEMORIES["gru"](8),), cells=4, own=3)
     >>> backbone.state_size()
     32
     """
 
     memories: tuple[Memory, ...]
-    places: int
+    cells: int
     own: int = 0
     rows: int = 0
 
     @nn.nowrap
     def initial_carry(self, batch_size: int) -> tuple[Any, ...]:
         def split(leaf):
-            return leaf.reshape(batch_size, self.places, *leaf.shape[1:])
+            return leaf.reshape(batch_size, self.cells, *leaf.shape[1:])
 
-        carries = (memory.initial_carry(batch_size * self.places) for memory in self.memories)
+        carries = (memory.initial_carry(batch_size * self.cells) for memory in self.memories)
         return tuple(jax.tree.map(split, carry) for carry in carries)
 
     @nn.nowrap
     def state_size(self) -> int:
         """Numbers remembered for each sequence."""
-        return self.places * sum(memory.state_size() for memory in self.memories)
+        return self.cells * sum(memory.state_size() for memory in self.memories)
 
     @nn.compact
     def __call__(
         self, carry: tuple[Any, ...], x: Float[Array, "T B d"], start: Bool[Array, "T B"]
-    ) -> tuple[tuple[Any, ...], Float[Array, "T B places features"]]:
-        n, features = self.places, self.memories[0].features
+    ) -> tuple[tuple[Any, ...], Float[Array, "T B cells features"]]:
+        n, features = self.cells, self.memories[0].features
         own, others, acted, flag = jnp.split(
             x, (n * self.own, x.shape[-1] - n - 1, x.shape[-1] - 1), axis=-1
         )
@@ -86,9 +86,9 @@ class PlaceBackbone(nn.Module):
 
 
 class Layout(nn.Module):
-    """Codes of where each place of a board lies, and of where from it was acted last.
+    """Codes of where each cell of a board lies, and of where from it was acted last.
 
-    acted: which place was acted upon, one-hot, or zeros. Places are counted row by row; the second
+    acted: which cell was acted upon, one-hot, or zeros. Cells are counted row by row; the second
     code is one for all pairs that lie as far apart in the same direction.
 
     >>> layout = Layout(rows=2, columns=3, features=4)
@@ -101,30 +101,31 @@ class Layout(nn.Module):
     features: int
 
     @nn.compact
-    def __call__(self, acted: Float[Array, "T B places"]) -> Float[Array, "T B places features"]:
-        places = self.rows * self.columns
-        down, right = (at[:, None] - at for at in np.divmod(np.arange(places), self.columns))
+    def __call__(self, acted: Float[Array, "T B cells"]) -> Float[Array, "T B cells features"]:
+        cells = self.rows * self.columns
+        down, right = (at[:, None] - at for at in np.divmod(np.arange(cells), self.columns))
         width = 2 * self.columns - 1
         offset = (down + self.rows - 1) * width + right + self.columns - 1  # [acted, seen from]
-        here = self.param("here", nn.initializers.zeros, (places, self.features))
+        here = self.param("here", nn.initializers.zeros, (cells, self.features))
         shape = ((2 * self.rows - 1) * width, self.features)
         away = self.param("away", nn.initializers.normal(1.0), shape)
-        from_here = acted @ away[offset].reshape(places, -1)
+        from_here = acted @ away[offset].reshape(cells, -1)
         return here + from_here.reshape(*acted.shape, self.features)
 
 
 def summary(x: Float[Array, "... n d"]) -> Float[Array, "... 2d"]:
-    """Mean and maximum over the places, which no permutation changes."""
+    """Mean and maximum over the cells, which no permutation changes."""
     return jnp.concatenate([x.mean(axis=-2), x.max(axis=-2)], axis=-1)
 
 
-class PlaceActorCritic(nn.Module):
-    """A policy and a value on a `PlaceBackbone`, with the interface of
-    `agents.networks.ActorCritic`: the logit of an action is read from its place and from the
-    summary of all places, the value from the summary.
+class EquivariantActorCritic(nn.Module):
+    """A policy and a value on a `EquivariantBackbone`, with the interface of
+    `agents.networks.ActorCritic`: the logit of an action is read from its cell and from the
+    summary of all cells, the value from the summary.
 
     >>> from agents.memory import MEMORIES
-    >>> network = PlaceActorCritic(PlaceBackbone((MEMORIES["gru"](8),), places=4, own=3), 16)
+    >>> backbone = EquivariantBackbone((MEMORIES["gru"](8),), cells=4, own=3)
+    >>> network = EquivariantActorCritic(backbone, head_features=16)
     >>> x, start = jnp.ones((5, 2, 4 * 3 + 4 + 1)), jnp.zeros((5, 2), bool)
     >>> carry = network.initial_carry(2)
     >>> (carry, policy, value), _ = jax.jit(network.init_with_output)(
@@ -134,13 +135,13 @@ class PlaceActorCritic(nn.Module):
     ((5, 2, 4), (5, 2))
     """
 
-    backbone: PlaceBackbone
+    backbone: EquivariantBackbone
     head_features: int = 128
     squash: bool = False
 
     @property
     def num_actions(self) -> int:
-        return self.backbone.places
+        return self.backbone.cells
 
     @nn.nowrap
     def initial_carry(self, batch_size: int) -> Any:
@@ -149,7 +150,7 @@ class PlaceActorCritic(nn.Module):
     @nn.compact
     def __call__(
         self, carry: Any, x: Float[Array, "T B d"], start: Bool[Array, "T B"]
-    ) -> tuple[Any, Float[Array, "T B places"], Float[Array, "T B"]]:
+    ) -> tuple[Any, Float[Array, "T B cells"], Float[Array, "T B"]]:
         carry, features = self.backbone(carry, x, start)
         whole = summary(features)
         shape = (*features.shape[:-1], whole.shape[-1])

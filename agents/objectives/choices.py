@@ -1,7 +1,7 @@
 """One choice of K: an action, or a guess of the next token, as one integer.
 
 Actions of several components (a row and a column) are counted as `Discrete.to_number` counts
-them, so that every regime sees K things to say, one probability each.
+them, so that every objective sees K choices, one probability each.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ def log_probs(
     return joint
 
 
-def of(table: Float[Array, "*batch K"], choice: Int[Array, "*batch"]) -> Float[Array, "*batch"]:
+def take_along_last(
+    table: Float[Array, "*batch K"], choice: Int[Array, "*batch"]
+) -> Float[Array, "*batch"]:
     """The entry of the choice."""
     return jnp.take_along_axis(table, choice[..., None], axis=-1)[..., 0]

@@ -1,10 +1,10 @@
-"""The rungs: which histories, what is told, and the loss that follows from both.
+"""Objectives: which histories, which feedback, and the loss that follows from both.
 
-Two losses are all there is. Where a label is told, cross-entropy; where a word of the learner's
-own is judged, the score function with a weight, whose gradient is the expected signal's:
+Two losses are all there is. Where there is a label, cross-entropy; where a choice of the
+learner is judged, the score function with a weight, whose gradient is the expected signal's:
 
     label:    - mean_t ln p(label_t)
-    verdict:  - mean_t sg(signal_t - baseline_t) ln p(said_t)  [- tau H(p)]
+    verdict:  - mean_t sg(signal_t - baseline_t) ln p(sampled_t)  [- tau H(p)]
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from agents import supervision
 from agents.lm import outputs_along
 from agents.nats import expected_nats, label_nats, token_log_probs
 from agents.networks import LanguageModel
-from agents.regimes.choices import log_probs, of, sizes_of
-from agents.regimes.data import Batch
-from agents.regimes.signals import Terms, over_group, over_others
+from agents.objectives.choices import log_probs, sizes_of, take_along_last
+from agents.objectives.histories import Batch
+from agents.objectives.signals import Terms, over_group, over_others
 from popjax.core import Environment
 from popjax.families import family_of
 from popjax.tokens import target_of
 
 
 @dataclass(frozen=True)
-class Regime:
+class Objective:
     """One rung of the ladder.
 
     rung, about: its name in the literature of this project, and one line.
-    played_by: who makes the histories: a fixed player, the oracle, or the learner, anew each time.
-    labels: what is told outright, "token", "action", both or nothing.
-    says: what is judged, an "action" or a "token" that was guessed, if anything.
+    played_by: who makes the histories: a fixed player, the oracle, or the learner itself.
+    labels: what is labelled, "token", "action", both or nothing.
+    scored_head: what is judged, an "action" or a "token" that was guessed, if anything.
     signal: what saying it earns. baseline: what that is compared with: nothing, a constant (the
         mean of the other episodes), a learned value, or the group's mean at the same step.
-    told: how it comes: as labels, as verdicts step by step, or as one sum an episode.
+    feedback: labels, verdicts step by step, or one sum an episode.
     needs_label: the signal is the oracle's verdict; only positions with a label count.
     entropy: adds tau H(pi), tau = `hyperparams.entropy`.
     pretrain: the rung on which a model learns first that is then the start and the reference, beta
@@ -53,13 +53,13 @@ class Regime:
     about: str
     played_by: Literal["behaviour", "oracle", "policy"]
     labels: tuple[str, ...] = ()
-    says: Literal["action", "token"] | None = None
+    scored_head: Literal["action", "token"] | None = None
     signal: Callable[[Batch, Terms], Array] | None = None
     baseline: Literal["none", "constant", "value", "group"] = "none"
-    told: Literal["labels", "verdicts", "sum"] = "labels"
+    feedback: Literal["labels", "verdicts", "sum"] = "labels"
     needs_label: bool = False
     entropy: bool = False
-    pretrain: Regime | None = None
+    pretrain: Objective | None = None
     pretrain_updates: int = 200
     slips: float = 0.5
     group: int = 1
@@ -85,9 +85,9 @@ class Regime:
         return self.needs_label or "action" in self.labels or self.played_by == "oracle"
 
 
-def num_choices(env: Environment, regime: Regime) -> int:
-    """How many words there are to say."""
-    if regime.says == "token":
+def num_choices(env: Environment, objective: Objective) -> int:
+    """How many choices the scored head has."""
+    if objective.scored_head == "token":
         return target_of(env).sizes[0]
     return env.action_space.num_values
 
@@ -99,30 +99,32 @@ def read(
     return outputs_along(params, env, network, batch.x, batch.start, batch.action, batch.token)
 
 
-def words(env: Environment, regime: Regime, logits: Array, policy: Array) -> Float[Array, "T B K"]:
-    """Log-probabilities of all that may be said."""
-    if regime.says == "token":
+def choice_logits(
+    env: Environment, objective: Objective, logits: Array, policy: Array
+) -> Float[Array, "T B K"]:
+    """Log-probabilities of all choices of the scored head."""
+    if objective.scored_head == "token":
         return jax.nn.log_softmax(logits)
     return log_probs(sizes_of(env), policy)
 
 
-def counts(regime: Regime, batch: Batch) -> Array:
-    """`[T, B]` bool: the positions at which what is said is judged."""
-    return batch.labelled if regime.needs_label else batch.valid
+def counts(objective: Objective, batch: Batch) -> Array:
+    """`[T, B]` bool: the positions at which a choice is judged."""
+    return batch.labelled if objective.needs_label else batch.valid
 
 
 def advantage(
-    env: Environment, regime: Regime, batch: Batch, value: Array, beta: Any = 0.0
+    env: Environment, objective: Objective, batch: Batch, value: Array, beta: Any = 0.0
 ) -> tuple[Float[Array, "T B"], Float[Array, "T B"]]:
-    """The weight of what was said, and the signal that a critic learns to foresee."""
-    signal = regime.signal(batch, regime.terms(env, beta))
-    where = counts(regime, batch)
+    """The weight of each choice, and the signal that a critic learns to predict."""
+    signal = objective.signal(batch, objective.terms(env, beta))
+    where = counts(objective, batch)
     baseline = {
         "none": lambda: 0.0,
         "constant": lambda: over_others(signal, where),
         "value": lambda: value,
-        "group": lambda: over_group(signal, where, regime.group),
-    }[regime.baseline]()
+        "group": lambda: over_group(signal, where, objective.group),
+    }[objective.baseline]()
     return jnp.where(where, signal - baseline, 0.0), signal
 
 
@@ -130,35 +132,35 @@ def loss(
     params: Any,
     env: Environment,
     network: LanguageModel,
-    regime: Regime,
+    objective: Objective,
     batch: Batch,
     tau: Any = 0.0,
 ) -> tuple[Float[Array, ""], dict[str, Array]]:
     """The loss of any rung on whole episodes, each term a mean over its own loss tokens."""
     logits, policy = read(params, env, network, batch)
     terms, metrics = [], {}
-    if "token" in regime.labels:
+    if "token" in objective.labels:
         log_prob, correct = token_log_probs(network.sizes, logits, batch.token)
         terms.append(-mean(log_prob, batch.valid))
         metrics |= {"nats": terms[-1], "accuracy": mean(correct, batch.valid)}
-    if "action" in regime.labels:
+    if "action" in objective.labels:
         pi = log_probs(sizes_of(env), policy)
-        terms.append(-mean(of(pi, batch.label), batch.labelled))
+        terms.append(-mean(take_along_last(pi, batch.label), batch.labelled))
         right = jnp.argmax(pi, axis=-1) == batch.label
         metrics |= {"action_nats": terms[-1], "action_accuracy": mean(right, batch.labelled)}
-    if regime.says:
-        pi, where = words(env, regime, logits, policy), counts(regime, batch)
+    if objective.scored_head:
+        pi, where = choice_logits(env, objective, logits, policy), counts(objective, batch)
         weight = jax.lax.stop_gradient(batch.weight)
-        terms.append(-mean(weight * of(pi, batch.said), where))
+        terms.append(-mean(weight * take_along_last(pi, batch.sampled), where))
         entropy = mean(label_nats(pi), where)
-        if regime.entropy:
+        if objective.entropy:
             terms.append(-tau * entropy)
         metrics["entropy"] = entropy
-        if regime.needs_label or regime.says == "token":
-            metrics["accuracy"] = mean(was_right(regime, batch), where)
+        if objective.needs_label or objective.scored_head == "token":
+            metrics["accuracy"] = mean(was_right(objective, batch), where)
     total = sum(terms)
-    told = jax.lax.stop_gradient((logits, policy))
-    return total, {"loss": total, **metrics, **axes(env, regime, batch, *told)}
+    outputs = jax.lax.stop_gradient((logits, policy))
+    return total, {"loss": total, **metrics, **supervision_metrics(env, objective, batch, *outputs)}
 
 
 def mean(values: Array, where: Array) -> Float[Array, ""]:
@@ -166,58 +168,61 @@ def mean(values: Array, where: Array) -> Float[Array, ""]:
     return jnp.sum(jnp.where(where, values, 0)) / jnp.maximum(jnp.sum(where), 1)
 
 
-def was_right(regime: Regime, batch: Batch) -> Array:
-    """`[T, B]` bool: what was said is the token that came, or the oracle's action; where no oracle
-    was asked, the environment paid for it, which is the same where its rewards are verdicts."""
-    if regime.says == "token":
-        return batch.said == batch.token[..., 0]
-    return batch.said == batch.label if regime.needs_label else batch.reward > 0
+def was_right(objective: Objective, batch: Batch) -> Array:
+    """`[T, B]` bool: the choice is the next token, or the oracle's action; where there is no
+    oracle, the environment paid for it, which is the same where its rewards are verdicts."""
+    if objective.scored_head == "token":
+        return batch.sampled == batch.token[..., 0]
+    return batch.sampled == batch.label if objective.needs_label else batch.reward > 0
 
 
-def axes(
-    env: Environment, regime: Regime, batch: Batch, logits: Array, policy: Array
+def supervision_metrics(
+    env: Environment, objective: Objective, batch: Batch, logits: Array, policy: Array
 ) -> dict[str, Array]:
     """The three axes on which a learning curve can be drawn: tokens seen, tokens that made a
-    gradient, and nats of supervision, expected (`supervision_nats`) and realised (`told_nats`).
+    gradient, and nats of supervision, expected (`supervision_nats`) and realised (`realised_nats`).
 
-    Where the environment's rewards are no verdicts on the oracle's action, what they tell is not
-    known, and the nats are not-a-number.
+    Where the environment's rewards are no verdicts on the oracle's action, their information is
+    not known, and the nats are not-a-number.
     """
     seen = jnp.sum(batch.valid)
-    tokens, expected, told = 0, 0.0, 0.0
-    if "token" in regime.labels:
+    tokens, expected, realised = 0, 0.0, 0.0
+    if "token" in objective.labels:
         tokens += seen
         sizes = target_of(env).sizes
         expected += jnp.sum(jnp.where(batch.valid, expected_nats(sizes, logits), 0.0))
         log_prob, _ = token_log_probs(sizes, logits, batch.token)
-        told -= jnp.sum(jnp.where(batch.valid, log_prob, 0.0))
-    if "action" in regime.labels:
+        realised -= jnp.sum(jnp.where(batch.valid, log_prob, 0.0))
+    if "action" in objective.labels:
         pi = log_probs(sizes_of(env), policy)
         tokens += jnp.sum(batch.labelled)
         expected += jnp.sum(jnp.where(batch.labelled, label_nats(pi), 0.0))
-        told -= jnp.sum(jnp.where(batch.labelled, of(pi, batch.label), 0.0))
-    if regime.says:
-        tokens += jnp.sum(counts(regime, batch))
-        paid = family_of(env).rewards_are_verdicts
-        known = regime.needs_label or regime.says == "token" or paid
-        nats = judged_nats(env, regime, batch, logits, policy) if known else (jnp.nan, jnp.nan)
-        expected, told = expected + nats[0], told + nats[1]
+        realised -= jnp.sum(jnp.where(batch.labelled, take_along_last(pi, batch.label), 0.0))
+    if objective.scored_head:
+        tokens += jnp.sum(counts(objective, batch))
+        known = (
+            objective.needs_label
+            or objective.scored_head == "token"
+            or family_of(env).rewards_are_verdicts
+        )
+        nats = judged_nats(env, objective, batch, logits, policy) if known else (jnp.nan, jnp.nan)
+        expected, realised = expected + nats[0], realised + nats[1]
     return {
         "environment_tokens": seen,
         "gradient_tokens": tokens,
         "supervision_nats": expected,
-        "told_nats": told,
+        "realised_nats": realised,
     }
 
 
-def judged_nats(env, regime: Regime, batch: Batch, logits, policy) -> tuple[Array, Array]:
+def judged_nats(env, objective: Objective, batch: Batch, logits, policy) -> tuple[Array, Array]:
     """Expected and realised nats of all verdicts, or of all sums, of a batch."""
-    pi = words(env, regime, logits, policy)
-    judged = batch.valid if regime.says == "token" else batch.labelled
-    right, p = was_right(regime, batch), jnp.exp(of(pi, batch.said))
-    if regime.told == "sum":
+    pi = choice_logits(env, objective, logits, policy)
+    judged = batch.valid if objective.scored_head == "token" else batch.labelled
+    right, p = was_right(objective, batch), jnp.exp(take_along_last(pi, batch.sampled))
+    if objective.feedback == "sum":
         expected = supervision.sum_nats(p, judged)
-        return jnp.sum(expected), jnp.sum(supervision.told_sum(p, judged, right))
+        return jnp.sum(expected), jnp.sum(supervision.realised_sum_nats(p, judged, right))
     expected = jnp.where(judged, supervision.verdict_nats(pi), 0.0)
-    told = jnp.where(judged, supervision.told_verdict(p, right), 0.0)
-    return jnp.sum(expected), jnp.sum(told)
+    realised = jnp.where(judged, supervision.realised_verdict_nats(p, right), 0.0)
+    return jnp.sum(expected), jnp.sum(realised)

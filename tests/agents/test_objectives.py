@@ -9,6 +9,8 @@ import optax
 import pytest
 
 import popjax
+from agents import surrogate
+from agents.agent import Agent
 from agents.gae import gae
 from agents.held_out import held_out
 from agents.hyperparams import Hyperparams
@@ -16,12 +18,11 @@ from agents.lm import LMConfig, init_params, inputs_of
 from agents.memory import MEMORIES
 from agents.nats import label_nats
 from agents.networks import Backbone, LanguageModel
-from agents.ppo import PPOConfig, ppo_loss
-from agents.regimes import REGIMES, advantage, loss, make_train
-from agents.regimes.choices import log_probs, sizes_of
-from agents.regimes.data import Batch, own_labels
-from agents.regimes.oracles import oracle_of
-from agents.rollout import begin, collect
+from agents.objectives import OBJECTIVES, advantage, loss, make_train
+from agents.objectives.choices import log_probs, sizes_of
+from agents.objectives.histories import Batch, own_labels
+from agents.objectives.oracles import oracle_of
+from agents.rollout import collect, reset_actors
 from agents.supervision import sum_nats, verdict_nats
 from experiments.results.spec import Settings
 from experiments.train.objectives import with_objective_defaults
@@ -69,19 +70,19 @@ def test_supervision_in_nats(row):
 def test_ppo_without_its_extras_is_the_verdict():
     """gamma 0, no clip, one pass, no normalisation, no entropy: where rewards are verdicts, the
     gradient of backbone and policy is that of R3b up to the scale of rewards, step for step."""
-    agent, model = small_network(ENV, "gru", 8), rung_model(ENV)
-    agent = agent.clone(head_features=8)
+    network, model = small_network(ENV, "gru", 8), rung_model(ENV)
+    agent = Agent.of(ENV, network.clone(head_features=8), "obs")
     rewards = 2 / ENV.max_steps  # right less wrong
-    config = PPOConfig(num_epochs=1, num_minibatches=1, normalise_advantages="no")
     plain = Hyperparams(gamma=0.0, clip=jnp.inf, entropy=0.0, value=0.0)
-    regime = REGIMES["bandit"]
+    regime = OBJECTIVES["bandit"]
 
     def of_agent(params, data, carry):
         advantages, targets = gae(
             data.reward, data.value, data.last, jnp.zeros(data.value.shape[1]), 0.0, 0.0
         )
-        arguments = (ENV, agent, config, plain, 0.0, carry, data, advantages, targets)
-        return jax.grad(ppo_loss, has_aux=True)(params, *arguments)[0]["params"]
+        rollout = surrogate.Batch(carry, data, advantages, targets)
+        grads, _ = jax.grad(surrogate.ppo_loss, has_aux=True)(params, agent, plain, rollout)
+        return grads["params"]
 
     def of_rung(params, data):
         suit = jnp.argmax(data.x[0, :, :4], axis=-1)
@@ -94,7 +95,7 @@ def test_ppo_without_its_extras_is_the_verdict():
             token=jnp.zeros((*data.start.shape, 1), jnp.int32),
             label=jnp.broadcast_to(suit, data.action.shape),
             labelled=all_steps,
-            said=data.action,
+            sampled=data.action,
             log_prob=data.log_prob,
             reward=data.reward,
             reference=nothing,
@@ -110,12 +111,12 @@ def test_ppo_without_its_extras_is_the_verdict():
     @jax.jit
     def both(key):
         key_params, key_actor, key = jax.random.split(key, 3)
-        actor = begin(ENV, agent, key_actor, 8)
-        params = agent.init(key_params, actor.carry, jnp.zeros((1, 8, 5)), jnp.ones((1, 8), bool))
+        actor = reset_actors(ENV, agent, key_actor, 8)
+        params = agent.init(key_params)
         first, rows = actor.carry, []
         for _ in range(2):
             key, key_collect = jax.random.split(key)
-            actor, data, _ = collect(ENV, agent, params, actor, key_collect, ENV.max_steps, "obs")
+            actor, data, _ = collect(ENV, agent, params, actor, key_collect, ENV.max_steps)
             heads = {"next_token_0": model_heads, **params["params"]}
             told, verdict = of_rung({"params": heads}, data)
             own = of_agent(params, data, first)
@@ -138,7 +139,7 @@ def test_ppo_without_its_extras_is_the_verdict():
 def test_histories_of_a_mixture_are_read_again_and_again(name):
     """At a rate of zero each pass over a finite corpus shows the same labels and tokens."""
     config = LMConfig(num_episodes=4, corpus=8, player="mixture")
-    init, segment = make_train(ENV, rung_model(ENV), config, REGIMES[name])
+    init, segment = make_train(ENV, rung_model(ENV), config, OBJECTIVES[name])
 
     @jax.jit
     def run(key):
@@ -147,7 +148,7 @@ def test_histories_of_a_mixture_are_read_again_and_again(name):
     metrics = run(jax.random.key(0))
     assert (metrics["environment_tokens"] == 4 * ENV.max_steps).all()
     if name == "clone_any":
-        passes = np.asarray(metrics["told_nats"]).reshape(2, 2).sum(1)
+        passes = np.asarray(metrics["realised_nats"]).reshape(2, 2).sum(1)
         np.testing.assert_allclose(passes[0], passes[1], rtol=1e-5)
     assert np.isfinite(metrics["loss"]).all()
 
@@ -163,7 +164,7 @@ def test_a_model_is_judged_on_the_mixture_that_it_reads():
 
 def test_a_learner_that_plays_reads_no_corpus():
     with pytest.raises(ValueError, match="reads no corpus"):
-        make_train(ENV, rung_model(ENV), LMConfig(4, corpus=8), REGIMES["dagger"])
+        make_train(ENV, rung_model(ENV), LMConfig(4, corpus=8), OBJECTIVES["dagger"])
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_a_learner_that_plays_reads_no_corpus():
 def test_which_rung_comes_before_fine_tuning(first, moved):
     """Its heads have left where they began, the others have not; and it is the reference."""
     model = rung_model(ENV)
-    regime = dataclasses.replace(REGIMES["rlhf"], pretrain=REGIMES[first], pretrain_updates=2)
+    regime = dataclasses.replace(OBJECTIVES["rlhf"], pretrain=OBJECTIVES[first], pretrain_updates=2)
     init, _ = make_train(ENV, model, LMConfig(num_episodes=4), regime)
     state = jax.jit(lambda key: init(key, Hyperparams(), 2))(jax.random.key(0))
     key_params = jax.random.split(jax.random.key(0), 4)[0]
@@ -211,6 +212,6 @@ def test_an_oracle_that_peeks_must_be_asked_for():
 
 def test_a_reference_player_that_peeks_is_no_oracle(monkeypatch):
     peeks = Player("peeks", "privileged", "optimal", tuple, lambda *_: None)
-    monkeypatch.setattr("agents.regimes.oracles.make_player", lambda env, kind: peeks)
+    monkeypatch.setattr("agents.objectives.oracles.make_player", lambda env, kind: peeks)
     with pytest.raises(ValueError, match="sees the hidden state"):
         oracle_of(ENV)

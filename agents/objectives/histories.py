@@ -1,4 +1,4 @@
-"""What a regime learns from: whole episodes, who chose the actions, and what was right."""
+"""What an objective learns from: whole episodes, who chose the actions, and what was right."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from agents.networks import LanguageModel
+from agents.agent import Agent
 from agents.positions import answerable
-from agents.regimes.choices import log_probs, sizes_of
-from agents.rollout import Inputs, agent_input
 from popjax.core import Environment
 from popjax.players import Episodes, Player
 from popjax.players.follow import Follow
-from popjax.tokens import target_of
 
 
 class Batch(struct.PyTreeNode):
@@ -26,10 +23,10 @@ class Batch(struct.PyTreeNode):
     x, start: what the network reads. valid: steps before the end. action: flat code of the action
         taken. token: what answered it.
     label: the oracle's action as one number. labelled: there is one, and it can be right.
-    said, log_prob: what the learner said where it is judged on what it says, an action or a guess,
+    sampled, log_prob: the learner's own choice where it is judged on that, an action or a guess,
         and how likely that was. reward: the environment's.
-    reference: log-probability of what was said under the frozen model, of `rlhf`.
-    weight: what the log-probability of what was said is multiplied by.
+    reference: log-probability of that choice under the frozen model, of `rlhf`.
+    weight: what the log-probability of that choice is multiplied by.
     """
 
     x: Float[Array, "T B d"]
@@ -39,7 +36,7 @@ class Batch(struct.PyTreeNode):
     token: Int[Array, "T B m"]
     label: Int[Array, "T B"]
     labelled: Bool[Array, "T B"]
-    said: Int[Array, "T B"]
+    sampled: Int[Array, "T B"]
     log_prob: Float[Array, "T B"]
     reward: Float[Array, "T B"]
     reference: Float[Array, "T B"]
@@ -63,37 +60,16 @@ def by_player(player: Player, num_episodes: int) -> Chooser:
     return Chooser(lambda: player.begin_all(num_episodes), act)
 
 
-def by_policy(
-    env: Environment, network: LanguageModel, params: Any, num_episodes: int, inputs: Inputs
+def by_agent(
+    agent: Agent, params: Any, num_episodes: int, greedy: Bool[Array, ""] | bool = False
 ) -> Chooser:
-    """The action head of a network, sampled."""
+    """An agent, whose actions are samples or the likeliest."""
 
     def act(key, carry, obs, states, previous, start):
-        x = agent_input(env, obs, previous, start, inputs)[None]
-        carry, policy = policy_outputs(env, network, params, carry, x, start[None])
-        choice = jax.random.categorical(key, log_probs(sizes_of(env), policy[0]))
-        return carry, env.action_space.from_number(choice)
+        carry, action, _ = agent.act(params, key, carry, obs, start, previous, greedy)
+        return carry, action
 
-    return Chooser(lambda: network.initial_carry(num_episodes), act)
-
-
-def policy_outputs(
-    env: Environment,
-    network: LanguageModel,
-    params: Any,
-    carry: Any,
-    x: Float[Array, "T B d"],
-    start: Bool[Array, "T B"],
-) -> tuple[Any, Float[Array, "T B num_actions"]]:
-    """Carry and raw outputs of the action head, where the token that answers is not known yet: the
-    other head reads zeros, and what it says is left."""
-    target = target_of(env)
-    action = jnp.zeros((*x.shape[:2], env.action_space.flat_size), x.dtype)
-    token = jnp.zeros((*x.shape[:2], sum(target.sizes)), x.dtype)
-    action = action if target.needs_action else None
-    token = token if len(target.sizes) > 1 else None
-    carry, _, policy = network.apply(params, carry, x, start, action, token)
-    return carry, policy
+    return Chooser(lambda: agent.initial_carry(num_episodes), act)
 
 
 def histories(

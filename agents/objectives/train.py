@@ -1,7 +1,7 @@
 """Training on any rung: fresh whole episodes at every update, one gradient each.
 
 Histories, batch shape, optimiser and network are the same on all of them, so that two rungs differ
-in what their names say and in nothing else.
+in what their names say and nothing else.
 """
 
 from __future__ import annotations
@@ -16,16 +16,25 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Key
 
-from agents import lm
-from agents.hyperparams import Hyperparams, lr_schedule, optimiser, share_of_run
-from agents.lm import LMConfig, init_params, inputs_of, reading
+from agents import train_state
+from agents.hyperparams import Hyperparams, optimiser
+from agents.inputs import input_size
+from agents.lm import LMConfig, episode_inputs, init_params, inputs_of
 from agents.networks import Backbone, Head, LanguageModel
+from agents.objectives.action_head import language_agent
+from agents.objectives.choices import sizes_of, take_along_last
+from agents.objectives.histories import Batch, by_agent, by_player, histories, own_labels
+from agents.objectives.objective import (
+    Objective,
+    advantage,
+    choice_logits,
+    counts,
+    loss,
+    mean,
+    read,
+)
+from agents.objectives.oracles import oracle_of
 from agents.reader import make_reader
-from agents.regimes.choices import of, sizes_of
-from agents.regimes.data import Batch, by_player, by_policy, histories, own_labels
-from agents.regimes.oracles import oracle_of
-from agents.regimes.rungs import Regime, advantage, counts, loss, mean, read, words
-from agents.rollout import input_size
 from popjax.core import Environment
 from popjax.players import Player, play
 from popjax.players.follow import follow, slipping
@@ -34,7 +43,7 @@ from popjax.tokens.corpora import in_parts, players_of
 
 
 class Critic(nn.Module):
-    """What will be earned, foreseen by a backbone of its own; it is no part of the learner."""
+    """The signal to come, predicted by a backbone of its own; it is no part of the learner."""
 
     backbone: Backbone
     head_features: int = 128
@@ -45,26 +54,25 @@ class Critic(nn.Module):
         return Head(1, self.head_features, 0.01, name="value")(features)[..., 0]
 
 
-class TrainState(lm.TrainState):
-    """A language model's, and parameters of a critic and of a reference, `()` where there are
-    none."""
+class TrainState(train_state.TrainState):
+    """With the parameters of a critic and of a reference model, `()` where there are none."""
 
     critic: Any
     critic_opt_state: Any
     reference: Any
 
 
-def check(env: Environment, regime: Regime, config: LMConfig) -> None:
-    """A ValueError if the regime makes no sense there."""
-    if regime.says == "token" and len(target_of(env).sizes) > 1:
+def check(env: Environment, objective: Objective, config: LMConfig) -> None:
+    """A ValueError if the objective makes no sense there."""
+    if objective.scored_head == "token" and len(target_of(env).sizes) > 1:
         raise ValueError(f"a token of {env.name} has several components: it cannot be guessed")
-    if regime.says == "action" or "action" in regime.labels:
+    if objective.scored_head == "action" or "action" in objective.labels:
         sizes_of(env)
-    if config.num_episodes % regime.group:
+    if config.num_episodes % objective.group:
         raise ValueError(
-            f"num_episodes ({config.num_episodes}) must be whole groups of {regime.group}"
+            f"num_episodes ({config.num_episodes}) must be whole groups of {objective.group}"
         )
-    if config.corpus and regime.played_by == "policy":
+    if config.corpus and objective.played_by == "policy":
         raise ValueError("a learner that plays its own histories reads no corpus: leave it at 0")
 
 
@@ -72,18 +80,18 @@ def make_histories(
     env: Environment,
     network: LanguageModel,
     config: LMConfig,
-    regime: Regime,
+    objective: Objective,
     oracle: Player | None,
 ) -> tuple[Callable[[], Any], Callable[..., Any]]:
     """`library() -> a finite corpus`, None if there is none, and `read(params, library, key,
     update) -> (episodes, label, labelled)`, the key being that of the whole run."""
-    teacher = (oracle, follow(env)) if regime.needs_oracle else None
-    N = config.num_episodes
+    teacher = (oracle, follow(env)) if objective.needs_oracle else None
+    N, agent = config.num_episodes, language_agent(env, network, inputs_of(env, config))
 
     def own(params, library, key, update):
-        chooser = by_policy(env, network, params, N, inputs_of(env, config))
+        chooser = by_agent(agent, params, N)
         key = jax.random.fold_in(key, update)
-        return histories(env, chooser, key, N, teacher, regime.group, regime.coupled)
+        return histories(env, chooser, key, N, teacher, objective.group, objective.coupled)
 
     def one_player(player: Player, key: Key[Array, ""], size: int):
         if teacher and player is not oracle:
@@ -97,21 +105,21 @@ def make_histories(
     def draw(key: Key[Array, ""], size: int):
         return in_parts(players, key, size, one_player)
 
-    if regime.played_by == "policy":
+    if objective.played_by == "policy":
         return lambda: None, own
-    players = (oracle,) if regime.played_by == "oracle" else players_of(env, config.player)
+    players = (oracle,) if objective.played_by == "oracle" else players_of(env, config.player)
     library, read = make_reader(draw, N, config.corpus, config.corpus_seed)
     return library, lambda params, *where: read(*where)
 
 
 def make_batch(
-    env: Environment, network: LanguageModel, config: LMConfig, regime: Regime
+    env: Environment, network: LanguageModel, config: LMConfig, objective: Objective
 ) -> Callable[..., Batch]:
     """`(params, key, episodes, label, labelled) -> Batch`, all of it but the weight and the
     reference. The key is consumed."""
 
     def batch(params, key, episodes, label, labelled) -> Batch:
-        x, start = reading(env, episodes, inputs_of(env, config))
+        x, start = episode_inputs(env, episodes, inputs_of(env, config))
         nothing = jnp.zeros_like(episodes.reward)
         batch = Batch(
             x=x,
@@ -121,19 +129,19 @@ def make_batch(
             token=target_of(env).tokens(episodes),
             label=label,
             labelled=labelled,
-            said=jnp.zeros_like(label),
+            sampled=jnp.zeros_like(label),
             log_prob=nothing,
             reward=jnp.where(episodes.valid, episodes.reward, 0.0),
             reference=nothing,
             weight=nothing,
         )
-        if not regime.says:
+        if not objective.scored_head:
             return batch
-        pi = words(env, regime, *read(params, env, network, batch))
-        guess = regime.says == "token"
+        pi = choice_logits(env, objective, *read(params, env, network, batch))
+        guess = objective.scored_head == "token"
         taken = env.action_space.to_number
         said = jax.random.categorical(key, pi) if guess else taken(episodes.action)
-        return batch.replace(said=said, log_prob=of(pi, said))
+        return batch.replace(sampled=said, log_prob=take_along_last(pi, said))
 
     return batch
 
@@ -142,7 +150,7 @@ def make_train(
     env: Environment,
     network: LanguageModel,
     config: LMConfig,
-    regime: Regime,
+    objective: Objective,
     privileged: Player | None = None,
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
     """`init(key, hyperparams, num_updates) -> TrainState` and
@@ -151,82 +159,76 @@ def make_train(
     `segment`'s `num_updates` is static; each metric has one row an update. privileged: an oracle
     that sees the hidden state, instead of the one that knows the history only.
     """
-    check(env, regime, config)
-    oracle = oracle_of(env, privileged) if regime.needs_oracle else None
-    library, read_histories = make_histories(env, network, config, regime, oracle)
-    make = make_batch(env, network, config, regime)
-    critic = Critic(network.backbone, network.head_features) if regime.baseline == "value" else None
+    check(env, objective, config)
+    oracle = oracle_of(env, privileged) if objective.needs_oracle else None
+    library, read_histories = make_histories(env, network, config, objective, oracle)
+    make = make_batch(env, network, config, objective)
+    critic = (
+        Critic(network.backbone, network.head_features) if objective.baseline == "value" else None
+    )
     inputs = inputs_of(env, config)
 
     def init(
         key: Key[Array, ""], hyperparams: Hyperparams, num_updates: Any, params: Any = None
     ) -> TrainState:
-        """params: where to begin, instead of anew or after pre-training."""
+        """params: where to begin, instead of fresh parameters or after pre-training."""
         key_params, key_critic, key_before, key_train = jax.random.split(key, 4)
         if params is None:
             params = init_params(env, network, key_params, inputs)
-            if regime.pretrain:
+            if objective.pretrain:
                 params = pretrained(params, key_before, hyperparams)
         x, start = jnp.zeros((1, 1, input_size(env, inputs))), jnp.ones((1, 1), bool)
         critic_params = critic.init(key_critic, x, start) if critic else ()
-        return TrainState(
-            params=params,
-            opt_state=optimiser(hyperparams).init(params),
+        return TrainState.create(
+            params,
+            key_train,
+            hyperparams,
+            num_updates,
             critic=critic_params,
             critic_opt_state=optimiser(hyperparams).init(critic_params) if critic else (),
-            reference=params if regime.pretrain else (),
-            key=key_train,
-            update=jnp.int32(0),
-            num_updates=jnp.asarray(num_updates, jnp.int32),
+            reference=params if objective.pretrain else (),
         )
 
     def pretrained(params, key, hyperparams: Hyperparams):
         """The parameters after a model has read a mediocre player."""
-        player = slipping(env, oracle_of(env), regime.slips)
-        rung = dataclasses.replace(regime.pretrain, played_by="oracle")
+        player = slipping(env, oracle_of(env), objective.slips)
+        rung = dataclasses.replace(objective.pretrain, played_by="oracle")
         init, segment = make_train(env, network, config, rung, player)
-        state = init(key, hyperparams, regime.pretrain_updates, params)
-        return segment(state, hyperparams, regime.pretrain_updates)[0].params
+        state = init(key, hyperparams, objective.pretrain_updates, params)
+        return segment(state, hyperparams, objective.pretrain_updates)[0].params
 
     def update(state: TrainState, hyperparams: Hyperparams, corpus: Any):
         key_read, key_say = jax.random.split(state.key)
         found = read_histories(state.params, corpus, key_read, state.update)
         batch = make(state.params, jax.random.fold_in(key_say, state.update), *found)
-        share = share_of_run(state.update, state.num_updates)
-        lr_scale = lr_schedule(config.schedule, config.warmup, share)
-        step = optimiser(hyperparams, lr_scale).update
         metrics = {}
-        if regime.pretrain:
-            pi = words(env, regime, *read(state.reference, env, network, batch))
-            batch = batch.replace(reference=of(pi, batch.said))
+        if objective.pretrain:
+            pi = choice_logits(env, objective, *read(state.reference, env, network, batch))
+            batch = batch.replace(reference=take_along_last(pi, batch.sampled))
             metrics["kl"] = mean(batch.log_prob - batch.reference, batch.valid)
-        if regime.says:
+        if objective.scored_head:
             value = critic.apply(state.critic, batch.x, batch.start) if critic else 0.0
-            weight, signal = advantage(env, regime, batch, value, hyperparams.kl)
+            weight, signal = advantage(env, objective, batch, value, hyperparams.kl)
             batch = batch.replace(weight=weight)
-            metrics["heavy"] = mean(jnp.abs(weight) > 1e3, counts(regime, batch))
+            metrics["heavy"] = mean(jnp.abs(weight) > 1e3, counts(objective, batch))
         if critic:
 
             def critic_loss(params):
                 error = critic.apply(params, batch.x, batch.start) - signal
-                return mean(jnp.square(error), counts(regime, batch))
+                return mean(jnp.square(error), counts(objective, batch))
 
             metrics["value_error"], grads = jax.value_and_grad(critic_loss)(state.critic)
+            step = state.optimiser(hyperparams, config.schedule, config.warmup).update
             updates, critic_opt_state = step(grads, state.critic_opt_state, state.critic)
             state = state.replace(
                 critic=optax.apply_updates(state.critic, updates),
                 critic_opt_state=critic_opt_state,
             )
         grads, learned = jax.grad(loss, has_aux=True)(
-            state.params, env, network, regime, batch, hyperparams.entropy
+            state.params, env, network, objective, batch, hyperparams.entropy
         )
-        updates, opt_state = step(grads, state.opt_state, state.params)
-        state = state.replace(
-            params=optax.apply_updates(state.params, updates),
-            opt_state=opt_state,
-            update=state.update + 1,
-        )
-        own = regime.played_by == "policy"
+        state = state.apply_gradients(grads, hyperparams, config.schedule, config.warmup)
+        own = objective.played_by == "policy"
         returns = jnp.mean(jnp.sum(batch.reward, axis=0)) if own else jnp.nan
         return state, {
             "return": returns,
