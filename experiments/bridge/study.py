@@ -19,11 +19,10 @@ from rich.console import Console
 from rich.progress import track
 
 from experiments.bridge.page import Shown
-from experiments.results.errors import UserError, positive
+from experiments.results.errors import Stopped, UserError, positive
 from experiments.results.files import Table, read_parquet, write_parquet
 from experiments.results.store import open_study
 from experiments.train.build import memory_name
-from experiments.train.process import Stopped
 from popjax.words import nearest
 
 Watch = Callable[[Iterable], Iterable]

@@ -18,8 +18,7 @@ from rich.console import Console
 
 from experiments.cli.errors import one_line, options_in, plain
 from experiments.cli.shorthands import spelled_out
-from experiments.results.errors import UserError
-from experiments.train.process import Stopped
+from experiments.results.errors import Stopped, UserError
 from popjax.words import nearest
 
 COMMANDS = {  # imported when they are asked for: most need JAX, which takes seconds

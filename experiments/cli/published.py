@@ -10,8 +10,10 @@ from typing import Literal
 
 from rich.console import Console
 
+from agents.ranges import Seed
 from experiments.cli.train import DEFAULT_OUT, run_study
 from experiments.results.errors import UserError, positive
+from experiments.results.spec import Seeds
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,9 @@ class Published:
     rerun: str | None = None
     """A kept file, such as CountRecallEasy-s5-fast: train its newest settings again with seeds
     that it does not have yet, and keep the run."""
-    seeds: int = 5
+    seeds: Seeds = 5
     """With --rerun: how many seeds."""
-    first_seed: int | None = None
+    first_seed: Seed | None = None
     """With --rerun: the first seed; the next one that is not kept if not given."""
     out: Path = DEFAULT_OUT
     """With --rerun: folder of all studies."""

@@ -87,11 +87,12 @@ class Search:
         return named_settings(self.named, env_name(self.env), memory_name(self.memory))
 
     def run(self, console: Console) -> None:
+        from experiments.results.errors import Stopped
         from experiments.results.store import open_study
         from experiments.search.report import Progress, print_found, print_plan
         from experiments.search.run import search
         from experiments.search.space import space_of
-        from experiments.train.process import Stopped, interruptible
+        from experiments.train.process import interruptible
         from experiments.train.settings.tuned import read_tuned
 
         if self.settings.first_seed != TUNING_SEEDS.start:

@@ -17,3 +17,7 @@ def positive(name: str, value: float) -> None:
     """A UserError unless the number is above zero."""
     if not value > 0:
         raise UserError(f"{name} must be above zero, not {value}")
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C, where it has been said already how to go on."""

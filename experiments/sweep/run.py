@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from experiments.results.errors import UserError
+from experiments.results.errors import Stopped, UserError
 from experiments.results.lock import owner
 from experiments.results.spec import CellSpec
 from experiments.results.store import Cell, reason
@@ -23,7 +23,7 @@ from experiments.sweep.background_compiler import BackgroundCompiler
 from experiments.sweep.estimate import Plan, make_plan, print_plan
 from experiments.sweep.launch.elsewhere import run_elsewhere
 from experiments.sweep.launch.resources import Launch
-from experiments.train.process import Interrupt, Stopped, interruptible
+from experiments.train.process import Interrupt, interruptible
 from experiments.train.run import run_cell
 
 ATTEMPTS = 2

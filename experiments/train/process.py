@@ -38,10 +38,6 @@ LAST_SEGMENT = "stopping: this segment was the last (Ctrl-C again loses it)"
 SOON = "stopping: as soon as the program at work returns (nothing that was finished is lost)"
 
 
-class Stopped(KeyboardInterrupt):
-    """Ctrl-C, where it has been said already how to go on."""
-
-
 class Interrupt:
     """Whether Ctrl-C was pressed while `running`; when not running, it acts at once."""
 

@@ -137,7 +137,7 @@ def test_parts_are_run_once_and_make_a_page(capsys, tmp_path, monkeypatch):
     code, out, _ = run(capsys, words)
     assert code == 130 and "goes on" in out
     code, out, _ = run(capsys, words)
-    assert code == 0 and "2 finished" in out and len(made) == 1 + len(PRESETS["smoke"].parts)
+    assert code == 0 and "14 finished" in out and len(made) == 1 + len(PRESETS["smoke"].parts)
     out = " ".join(out.split())
     assert "learning rates tried" in out and "0.900*" in out
     assert "H2a*" in out and "counted in nats" in out

@@ -31,7 +31,7 @@ def workshop(tmp_path_factory):
         pytest.skip("npm is not installed")
     folder = tmp_path_factory.mktemp("workshop")
     for name in SOURCES:
-        source = explorer_page.FOLDER / name
+        source = explorer_page.FOLDER / "web" / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
     install = ["npm", "ci", "--no-audit", "--no-fund", "--prefer-offline"]
     done = subprocess.run(install, cwd=folder, capture_output=True, text=True)

@@ -26,6 +26,7 @@ from experiments.reports.style import COLOURS, colour_of, svg_of
 from experiments.reports.tables import agents_of, agents_sheet
 from experiments.reports.terminal import result_sheets
 from experiments.reports.write import write_report
+from experiments.results.files import read_json, write_json
 from experiments.results.spec import id_of
 from experiments.results.study import labels, read_study, unfinished
 from popjax import scores
@@ -104,7 +105,7 @@ def test_a_diverged_seed_counts_as_random_play_in_every_table(tmp_path):
     write_study(tmp_path, "lost", {"s5": 0.5}, ENVS[:1], regime="lm")
     for summary in folder.glob("*-gru-*/summary.json"), folder.glob("*-s5-*/summary.json"):
         [path] = summary
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"diverged": {"1": 5}}))
+        write_json(path, read_json(path) | {"diverged": {"1": 5}})
     rows = read_study(folder)
     gru, s5 = (next(row for row in rows if row.spec.memory == name) for name in ("gru", "s5"))
     random = scores.scores(ENVS[1])["random"]["mean"]
