@@ -15,9 +15,8 @@ def main() -> int:
     before = signal.signal(signal.SIGINT, _leave)
     from experiments.cli.app import main as command
 
-    signal.signal(signal.SIGINT, before)
     try:
-        code = command()
+        code = command(imported=lambda: signal.signal(signal.SIGINT, before))
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # who reads has seen enough, as with `popjax envs | head`

@@ -7,6 +7,7 @@ import dataclasses
 import importlib
 import io
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -117,9 +118,12 @@ def _options(argv: list[str]) -> list[str]:
     return options_in(text.getvalue())
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs one command; 0 if all went well, 1 if a part of it is lost, 2 for a mistake of the
-    caller's, 130 for Ctrl-C."""
+def main(argv: list[str] | None = None, imported: Callable[[], Any] = lambda: None) -> int:
+    """Runs one command. `imported` is called once all is imported, before the command begins.
+
+    Returns 0 if all went well, 1 if a part of it is lost, 2 for a mistake of the caller's, 130 for
+    Ctrl-C.
+    """
     alone = argv is None  # a process of its own
     argv = sys.argv[1:] if alone else argv
     console = plain_console()
@@ -136,6 +140,7 @@ def main(argv: list[str] | None = None) -> int:
         command = parse(argv or ["--help"])
         check_names(command)
         _prepare(argv[0], alone)
+        imported()
         command.run(console)
     except UserError as error:
         print(f"popjax: {printable(str(error))}", file=sys.stderr)

@@ -5,6 +5,7 @@ import pytest
 
 from popjax import registry, scores
 from popjax.envs.repeat_first import RepeatFirst
+from popjax.families import Family
 from tests.support.command import run
 
 TINY = "--memory mlp --features 4 --total-steps 64 --seeds 1 --num-segments 1 --eval-episodes 2"
@@ -18,7 +19,7 @@ class Novelty(RepeatFirst):
 @pytest.fixture
 def novelty(monkeypatch):
     monkeypatch.setitem(registry.ENVS, "NoveltyEasy", Novelty())
-    monkeypatch.setitem(registry.FAMILIES, "Novelty", {"Easy": Novelty()})
+    monkeypatch.setitem(registry.FAMILIES, "Novelty", Family({"Easy": Novelty()}))
 
 
 def test_nothing_is_known_of_it(novelty):

@@ -183,7 +183,7 @@ def test_a_study_whose_record_is_damaged_goes_on_without_it(written, tmp_path, c
 
 def test_ctrl_c_in_the_first_second_gets_one_line():
     """Pressed while the command is being imported."""
-    command = [sys.executable, "-m", "experiments", "envs"]
+    command = [sys.executable, "-m", "experiments.cli", "envs"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         maps = Path(f"/proc/{process.pid}/maps")
         while "_multiarray_umath" not in maps.read_text():

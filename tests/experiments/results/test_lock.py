@@ -160,10 +160,8 @@ def test_a_search_that_slept_does_not_write_over_its_successor(tmp_path, monkeyp
 
     monkeypatch.setattr(search_run, "run_heat", run_heat)
     monkeypatch.setattr(search_run.Search, "program", lambda self: None)
-    for name, file in (("write_atomically", "json"), ("write_parquet", "parquet")):
-        monkeypatch.setattr(
-            search_run, name, lambda path, data, file=file: written.append(path.name)
-        )
+    for name in ("write_atomically", "write_json", "write_parquet"):
+        monkeypatch.setattr(search_run, name, lambda path, data: written.append(path.name))
     (tmp_path / "heat-0.json").write_text("[]")
     run = search_run.Search(Group, {}, lambda news: None, Robbed(questions))
     if questions == 3:

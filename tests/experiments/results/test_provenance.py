@@ -14,9 +14,10 @@ def git(root, *words):
 
 
 def checkout(root):
-    (root / "experiments" / "published").mkdir(parents=True)
-    for name in ("train.py", "published/kept.json"):
-        (root / "experiments" / name).write_text("1")
+    for name in ("train/run.py", "results/published/kept.json"):
+        path = root / "experiments" / name
+        path.parent.mkdir(parents=True)
+        path.write_text("1")
     git(root, "init", "-q")
     git(root, "add", ".")
     git(root, "commit", "-q", "-m", "feat: a start")
@@ -30,7 +31,7 @@ def test_the_commit_and_whether_the_sources_differ(tmp_path):
     assert commit(plain) == version("popjax")  # no checkout
     for root, file, says in (
         (clean, "notes.txt", ""),  # not one of the sources
-        (kept, "experiments/published/kept.json", ""),  # a result was added
+        (kept, "experiments/results/published/kept.json", ""),  # a result was added
         (changed, "experiments/train/run.py", "-dirty"),
     ):
         head = checkout(root)

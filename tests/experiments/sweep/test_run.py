@@ -41,7 +41,9 @@ def made(program, monkeypatch):
     """Which cells asked for a program to be made."""
     asked = []
     monkeypatch.setattr(
-        sweep_run, "Ahead", lambda: BackgroundCompiler(lambda spec: asked.append(spec) or program)
+        sweep_run,
+        "BackgroundCompiler",
+        lambda: BackgroundCompiler(lambda spec: asked.append(spec) or program),
     )
     return asked
 
