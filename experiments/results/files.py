@@ -82,8 +82,9 @@ def read_json(
     is damaged (no JSON): remove this file
     is damaged (it lacks steps): remove this file
     """
+    content = _bytes(path, cure)  # whose errors are ValueErrors too
     try:
-        record = json.loads(_bytes(path, cure).decode("utf-8"))
+        record = json.loads(content.decode("utf-8"))
     except UnicodeDecodeError:
         raise DamagedError(path, "no UTF-8", cure) from None
     except (ValueError, RecursionError):

@@ -79,7 +79,13 @@ def open_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
 
 
 def read_study_json(folder: Path) -> dict[str, Any]:
-    """What was asked for; a UserError if its file is damaged."""
+    """What was asked for; a UserError if its file is damaged.
+
+    >>> read_study_json(Path("nowhere"))
+    Traceback (most recent call last):
+        ...
+    experiments.results.files.DamagedError: nowhere/study.json is missing: choose another --study
+    """
     cure = f"remove this file {AGAIN}" if _holds_cells(folder) else "choose another --study"
     return read_json(folder / "study.json", cure=cure)
 
@@ -247,7 +253,11 @@ def read_results(folder: Path) -> tuple[Table, Table, dict[str, Any]]:
 
 
 def again(folder: Path) -> str:
-    """How to have the results of a cell written again, from its checkpoint."""
+    """How to have the results of a cell written again, from its checkpoint.
+
+    >>> again(Path("results/quick/a"))
+    'remove results/quick/a/metrics.parquet and run the same command again'
+    """
     return f"remove {folder / 'metrics.parquet'} {AGAIN}"
 
 
@@ -255,12 +265,22 @@ RESTORED = f"remove this file {AGAIN}"
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """`spec.json` of a cell: the resolved spec, versions, device, cores."""
+    """`spec.json` of a cell: the resolved spec, versions, device, cores.
+
+    >>> read_record(Path("nowhere"))
+    Traceback (most recent call last):
+        ...
+    experiments.results.files.DamagedError: nowhere/spec.json is missing: run the same command again
+    """
     return read_json(folder / "spec.json", keys=("spec",), cure=RESTORED)
 
 
 def failure_in(folder: Path) -> str | None:
-    """Why the last attempt at the cell of a folder failed, in one line; None if none did."""
+    """Why the last attempt at the cell of a folder failed, in one line; None if none did.
+
+    >>> failure_in(Path("nowhere")) is None
+    True
+    """
     try:
         text = (folder / "failure.txt").read_text("utf-8", errors="replace")
         return text.splitlines()[0]

@@ -81,7 +81,13 @@ def read_study(folder: Path) -> list[Row]:
 
 def read_rows(folder: Path) -> tuple[list[Row], list[UserError]]:
     """All finished cells of a study that can be read, as in `read_study`, and what is wrong with
-    the others."""
+    the others.
+
+    >>> read_rows(Path("nowhere"))
+    Traceback (most recent call last):
+        ...
+    experiments.results.errors.UserError: there is no study in nowhere: run popjax sweep first
+    """
     if not (folder / "study.json").exists():
         others = [path.parent.name for path in folder.parent.glob("*/study.json")]
         near = difflib.get_close_matches(folder.name, others, n=1)
@@ -136,7 +142,10 @@ def _row(folder: Path) -> Row:
 
 
 def check_summary(folder: Path, summary: dict[str, Any], names: Sequence[str] = COSTS) -> None:
-    """A UserError unless the summary of a cell has these; a report needs what training cost."""
+    """A UserError unless the summary of a cell has these; a report needs what training cost.
+
+    >>> check_summary(Path("a"), {"seconds": 1.0, "diverged": {}}, names=("seconds",))
+    """
     if lacking := [name for name in names if name not in summary]:
         fault = f"it lacks {', '.join(lacking)}"
         raise DamagedError(folder / "summary.json", fault, again(folder))
