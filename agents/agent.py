@@ -36,6 +36,8 @@ class Agent:
         (`agents.objectives.action_head`).
     inputs: what it reads, see `agents.inputs`. env: whose bins those are, with "bins".
 
+    >>> import jax
+    >>> import jax.numpy as jnp
     >>> from agents.small import small
     >>> env, network, params = small()
     >>> agent, carry = Agent.of(env, network), network.initial_carry(2)

@@ -14,7 +14,6 @@ from pathlib import Path
 FLAGS = (
     "--xla_backend_optimization_level=1",
     "--xla_llvm_disable_expensive_passes=true",
-    "--xla_cpu_use_fusion_emitters=false",
 )
 given = os.environ.get("XLA_FLAGS", "").split()
 os.environ["XLA_FLAGS"] = " ".join([*(flag for flag in FLAGS if flag not in given), *given])

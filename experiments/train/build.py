@@ -92,6 +92,7 @@ def memory_options(name: str, options: dict[str, int]) -> dict[str, Any]:
 def blocks_of(spec: CellSpec) -> tuple[Memory, ...]:
     """The memory blocks of a cell, bottom first.
 
+    >>> from experiments.results.spec import Settings
     >>> from experiments.train.cell import cell
     >>> len(blocks_of(cell("RepeatFirstEasy", "gru", Settings())))
     1
@@ -103,6 +104,7 @@ def blocks_of(spec: CellSpec) -> tuple[Memory, ...]:
 def backbone_of(spec: CellSpec) -> Backbone:
     """The part of the network that every regime trains.
 
+    >>> from experiments.results.spec import Settings
     >>> from experiments.train.cell import cell
     >>> settings = Settings(network=NetworkConfig(features=16, num_layers=2))
     >>> backbone_of(cell("RepeatFirstEasy", "gru", settings)).state_size()
@@ -125,6 +127,7 @@ def backbone_of(spec: CellSpec) -> Backbone:
 def equivariant_backbone(spec: CellSpec) -> EquivariantBackbone:
     """The blocks at every cell; a UserError unless each action is a cell and can be read.
 
+    >>> from experiments.results.spec import Settings
     >>> from experiments.train.cell import cell
     >>> settings = Settings(network=NetworkConfig(features=8, style="cells"))
     >>> equivariant_backbone(cell("ConcentrationEasy", "gru", settings)).cells
@@ -150,6 +153,7 @@ def equivariant_backbone(spec: CellSpec) -> EquivariantBackbone:
 def build(spec: CellSpec) -> tuple[Any, ActorCritic | EquivariantActorCritic]:
     """The environment and the agent of a cell.
 
+    >>> from experiments.results.spec import Settings
     >>> from experiments.train.cell import cell
     >>> env, network = build(cell("RepeatFirstEasy", "gru", Settings()))
     >>> env.name, network.num_actions

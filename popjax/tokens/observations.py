@@ -54,6 +54,7 @@ class Whole:
 def observation_of(env: Environment, num_bins: int = NUM_BINS) -> Whole:
     """How the observations of an environment are written.
 
+    >>> import jax.numpy as jnp
     >>> import popjax
     >>> written = observation_of(popjax.make("CountRecallEasy"))
     >>> written.sizes, written.encode(jnp.array([1, 0])).tolist()

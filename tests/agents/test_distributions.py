@@ -176,8 +176,8 @@ def test_nothing_is_squashed_into_the_endless():
 def test_who_acts_says_what_the_environment_takes():
     far = jnp.array([[38.0, -38.0, 0.0, 0.0]])
     for greedy in (False, True):
-        assert choose(jax.random.key(0), BOX, far, greedy).tolist() == [[2.0, BOX.low[1]]]
-    assert choose(jax.random.key(0), Discrete(3), jnp.array([0.0, 0.0, 99.0])) == 2
-    squashed = choose(jax.random.key(0), BOX, far, squash=True)
+        assert choose(jax.random.key(0), BOX, far, greedy)[0].tolist() == [[2.0, BOX.low[1]]]
+    assert choose(jax.random.key(0), Discrete(3), jnp.array([0.0, 0.0, 99.0]))[0] == 2
+    squashed, _ = choose(jax.random.key(0), BOX, far, squash=True)
     mean = distribution(BOX, far, squash=True).mode()
     np.testing.assert_allclose(squashed, mean, atol=0.1)

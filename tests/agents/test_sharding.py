@@ -12,7 +12,7 @@ import numpy as np
 
 from agents.lm import LMConfig, make_train
 from agents.hyperparams import Hyperparams
-from agents.sharding import episode_mesh, everywhere, placed
+from agents.sharding import episode_mesh, replicated, placed
 from tests.support.probes import TinyDeck
 from tests.agents.test_lm import small_model
 
@@ -23,9 +23,9 @@ assert len(jax.devices()) == 4 and episode_mesh(6).size == 3 and episode_mesh(1)
 results = []
 for mesh in (None, episode_mesh(16)):
     init, segment = make_train(env, small_model(env), config, mesh)
-    out = {"out_shardings": everywhere(mesh)} if mesh else {}
+    out = {"out_shardings": replicated(mesh)} if mesh else {}
     state = jax.jit(lambda key: init(key, hyperparams, 4))(jax.random.key(0))
-    state = placed(mesh and everywhere(mesh), jax.tree.map(lambda leaf: leaf[None], state))
+    state = placed(mesh and replicated(mesh), jax.tree.map(lambda leaf: leaf[None], state))
     train = jax.jit(jax.vmap(lambda state: segment(state, hyperparams, 4)), **out)
     program = train.lower(state).compile()
     assert ("all-reduce" in program.as_text()) == bool(mesh), "gradients of the parts are summed"

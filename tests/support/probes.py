@@ -18,7 +18,6 @@ from agents.networks import ActorCritic, Backbone, LanguageModel
 from agents.ppo import make_train
 from popjax import cards
 from popjax.core import Environment, first, then
-from popjax.envs import repeat_first
 from popjax.envs.repeat_first import RepeatFirst
 from popjax.spaces import Box, Discrete
 from popjax.tokens import target_of
@@ -141,21 +140,18 @@ def small_model(env: Environment, memory: str = "gru", features: int = 16) -> La
     return LanguageModel(backbone, target_of(env).sizes, head_features=16)
 
 
+TINY = cards.Deck(4, 4)
+
+
 @dataclass(frozen=True)
 class TinyDeck(RepeatFirst):
     """RepeatFirst with 4 cards of each suit instead of 13."""
 
+    deck: cards.Deck = TINY
+
     @property
     def name(self):
         return "RepeatFirst"
-
-    @property
-    def num_cards(self):
-        return 16
-
-    def reset(self, key):
-        deck, suit = cards.deal(key, 4 * jnp.arange(1, 5))
-        return repeat_first.State(deck=deck, asked=suit), first(suit)
 
     @property
     def floor(self) -> float:

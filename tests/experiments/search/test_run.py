@@ -232,7 +232,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from experiments import search_lanes
+from experiments.search import lanes as search_lanes
 from experiments.search.halving import make_plan
 from tests.experiments.search.test_run import rolls
 

@@ -17,7 +17,8 @@ from tests.support.tiny import tiny
 PROCESS = """
 import hashlib, json, sys
 import jax, numpy as np
-from experiments import kept, programs
+from experiments.train import compile as programs
+from experiments.train import executable_cache as kept
 from experiments.train.compile import compile_program, lane_hyperparams
 from tests.support.tiny import tiny
 
