@@ -17,6 +17,7 @@ from agents.ranges import Count, Within
 from experiments.results.errors import UserError
 from experiments.results.ranges import check, check_hyperparams
 from popjax.registry import make
+from popjax.spaces import Discrete
 from popjax.words import nearest
 
 LAST_SEED = 2**31 - 1
@@ -181,7 +182,10 @@ class CellSpec:
         """Everything that decides the result, as plain JSON data."""
         plain = {"env": self.env, "memory": self.memory, "regime": self.regime}
         hyperparams = {k: str(v) for k, v in self.hyperparams.items()}
-        return plain | {"settings": self.settings.plain(self.regime) | {"hyperparams": hyperparams}}
+        settings = self.settings.plain(self.regime) | {"hyperparams": hyperparams}
+        if "lm" in settings and isinstance(make(self.env).observation_space, Discrete):
+            del settings["lm"]["observations"]  # bins and reals are for observations that are reals
+        return plain | {"settings": settings}
 
     @property
     def id(self) -> str:
