@@ -15,6 +15,7 @@ from agents.memory.initialisers import orthogonal_blocks
 from agents.memory.scans import recurrent_scan
 
 EPSILON = 1e-6
+TIE = 1e-5  # rows whose usage differs by less are as free: roundings must not choose the order
 
 
 class Rows(struct.PyTreeNode):
@@ -169,10 +170,11 @@ def similar_rows(
 def allocation(usage: Float[Array, "B N"]) -> Float[Array, "B N"]:
     """Weight on free rows: (1 - u[i]) times the usage of all the rows that are freer.
 
-    The paper sorts; comparing all pairs is the same and, for few rows, faster.
+    The paper sorts; comparing all pairs is the same and, for few rows, faster. Of rows that are as
+    free (see `TIE`) the first is taken first.
     """
     usage = EPSILON + (1 - EPSILON) * usage  # so that the logarithm has a gradient
     u, v = usage[:, :, None], usage[:, None, :]
     row = jnp.arange(usage.shape[1])
-    freer = (v < u) | ((v == u) & (row[None, :] < row[:, None]))
+    freer = (v < u - TIE) | ((v <= u + TIE) & (row[None, :] < row[:, None]))
     return (1 - usage) * jnp.exp(jnp.where(freer, jnp.log(v), 0.0).sum(axis=-1))

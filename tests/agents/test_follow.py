@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import popjax
+from popjax import players
 from popjax.families import family_of
 from popjax.players import make_player, pendulum
 from popjax.players.follow import follow, slipping
@@ -26,11 +27,14 @@ ONE_OF_EACH = (
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_aim():
-    """Where the pendulum is steered to takes long to find, and no note depends on it."""
+    """Where the pendulum is steered to takes long to find, and no note depends on it. Players are
+    kept for the next who asks, and those made here must not be."""
+    players._player.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         shape = pendulum.ANGLES, pendulum.SPEEDS
         patch.setattr(pendulum, "cost_to_go", lambda sigma: np.zeros(shape, np.float32))
         yield
+    players._player.cache_clear()
 
 
 @cache

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.memory.dnc import DNC, allocation
+from agents.memory.dnc import DNC, TIE, allocation
 from agents.memory.lstm import GATES
 from tests.support.naive import check_loop, dense, sigmoid, softmax
 
@@ -19,10 +19,12 @@ def oneplus(x):
 
 
 def allocate(usage):
-    order, weights, product = np.argsort(usage, kind="stable"), np.zeros(len(usage)), 1.0
-    for j in order:
-        weights[j] = (1 - usage[j]) * product
-        product *= usage[j]
+    """As the paper's sort has it, but rows within 1e-5 are as free and taken in their order."""
+    weights = 1 - usage
+    for i, own in enumerate(usage):
+        for j, other in enumerate(usage):
+            if other < own - TIE or (j < i and other <= own + TIE):
+                weights[i] *= other
     return weights
 
 
@@ -85,6 +87,21 @@ def test_allocation_takes_the_freest_row():
     weights = jax.jit(allocation)(usage)
     np.testing.assert_allclose(weights[0], [0, 1, 0, 0], atol=1e-5)  # the first of equals
     np.testing.assert_allclose(weights[1], 0, atol=1e-5)
+
+
+def test_roundings_do_not_choose_among_rows_as_free():
+    """Whichever way the last bit of two equal rows falls, the first is taken."""
+    usage = 0.5 + 1e-7 * jnp.array([[0.0, 1.0, -1.0], [1.0, -1.0, 0.0]])
+    np.testing.assert_allclose(allocation(usage), [[0.5, 0.25, 0.125]] * 2, rtol=1e-5)
+
+
+def test_allocation_is_that_of_the_sort():
+    usage = jax.random.uniform(jax.random.key(0), (50, 9))
+    order = np.argsort(usage, axis=1)
+    in_order = np.take_along_axis(np.asarray(usage), order, axis=1)
+    freer = np.cumprod(np.concatenate([np.ones((50, 1)), in_order[:, :-1]], axis=1), axis=1)
+    got = np.take_along_axis(np.asarray(allocation(usage)), order, axis=1)
+    np.testing.assert_allclose(got, (1 - in_order) * freer, atol=1e-4)
 
 
 def test_the_state_of_the_paper():
