@@ -1,7 +1,7 @@
 """PPO on the network and the histories of `experiments.bridge.batched_objectives`: the same batch
-of whole episodes, and on it several passes of the clipped surrogate with a critic of its own.
+of whole episodes, and on it several epochs of the clipped surrogate with a critic of its own.
 
-Where every other rung makes one gradient of each token it reads, PPO makes one a pass.
+Where every other objective makes one gradient of each token it reads, PPO makes one an epoch.
 """
 
 from __future__ import annotations
@@ -14,23 +14,24 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
+from agents.choices import log_probs, sizes_of, take_along_last
 from agents.gae import gae
 from agents.hyperparams import Hyperparams, optimiser
-from agents.lm import LMConfig
+from agents.language_agent import LanguageAgent
+from agents.lm import LMConfig, inputs_of
 from agents.nats import label_nats
 from agents.networks import LanguageModel
 from agents.objectives import OBJECTIVES, make_train
-from agents.objectives.choices import log_probs, sizes_of, take_along_last
 from agents.objectives.histories import Batch
-from agents.objectives.objective import mean, read, supervision_metrics
+from agents.objectives.objective import mean
 from agents.objectives.signals import over_group
 from agents.objectives.train import Critic, TrainState
 from agents.surrogate import standardised
-from experiments.bridge.batched_objectives import make_reads
+from experiments.bridge.batched_objectives import make_batch_sampler
 from popjax.core import Environment
 from popjax.players import Player
 
-PASSES = 4
+UPDATE_EPOCHS = 4
 
 
 def advantages(
@@ -52,14 +53,13 @@ def advantages(
 
 def surrogate(
     params: Any,
-    env: Environment,
-    network: LanguageModel,
+    agent: LanguageAgent,
+    hyperparams: Hyperparams,
     batch: Batch,
     advantage: Float[Array, "T B"],
-    hyperparams: Hyperparams,
 ) -> Float[Array, ""]:
     """The clipped objective of Schulman et al. 2017 (arXiv 1707.06347) with its entropy bonus."""
-    pi = log_probs(sizes_of(env), read(params, env, network, batch)[1])
+    pi = log_probs(sizes_of(agent.env), agent.outputs(params, batch).action)
     ratio = jnp.exp(take_along_last(pi, batch.sampled) - batch.log_prob)
     clipped = jnp.clip(ratio, 1 - hyperparams.clip, 1 + hyperparams.clip)
     gain = jnp.minimum(ratio * advantage, clipped * advantage)
@@ -67,38 +67,38 @@ def surrogate(
 
 
 def first_gradient(
-    params: Any, env: Environment, network: LanguageModel, batch: Batch, hyperparams: Hyperparams
+    params: Any, agent: LanguageAgent, hyperparams: Hyperparams, batch: Batch
 ) -> Any:
-    """Of the first pass, for a learner that has no critic: beside the mean of all episodes from the
-    same step on, which is all that a critic that sees the clock alone could know."""
+    """Of the first epoch, for a learner that has no critic: beside the mean of all episodes from
+    the same step on, which is all that a critic that sees the clock alone could know."""
     to_come = jnp.cumsum(batch.reward[::-1], axis=0)[::-1]
     value = over_group(to_come, batch.valid, batch.reward.shape[1])
     advantage, _ = advantages(batch, value, hyperparams)
-    return jax.grad(surrogate)(params, env, network, batch, advantage, hyperparams)
+    return jax.grad(surrogate)(params, agent, hyperparams, batch, advantage)
 
 
 def make_ppo(
     env: Environment, network: LanguageModel, config: LMConfig, oracle: Player | None = None
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
     """`init(key, hyperparams, num_updates)` and `step(state, hyperparams) -> (state, metrics)`: one
-    batch, `PASSES` gradients."""
+    batch, `UPDATE_EPOCHS` gradients."""
     rung = OBJECTIVES["sum_to_end"]  # which has a critic, and says the rewards are verdicts
     init = make_train(env, network, config, rung, oracle)[0]
-    reads = make_reads(env, network, config, oracle)
+    agent = LanguageAgent.of(env, network, inputs_of(env, config))
+    sample_batch = make_batch_sampler(agent, config.num_episodes, oracle)
     critic = Critic(network.backbone, network.head_features)
 
     def step(state: TrainState, hyperparams: Hyperparams):
-        batch = reads(state.params, state.key, state.update, 0.0)
+        batch = sample_batch(state.params, state.key, state.update, 0.0)
         value = critic.apply(state.critic, batch.x, batch.start)
         advantage, target = advantages(batch, value, hyperparams)
         turn = optimiser(hyperparams).update
-        told = supervision_metrics(
-            env, OBJECTIVES["bandit"], batch, *read(state.params, env, network, batch)
-        )
+        outputs = agent.outputs(state.params, batch)
+        metrics = OBJECTIVES["bandit"].supervision_metrics(agent, batch, outputs)
 
-        def one_pass(run, _):
+        def one_epoch(run, _):
             params, opt_state, critic_params, critic_opt_state = run
-            grads = jax.grad(surrogate)(params, env, network, batch, advantage, hyperparams)
+            grads = jax.grad(surrogate)(params, agent, hyperparams, batch, advantage)
             updates, opt_state = turn(grads, opt_state, params)
 
             def error(critic_params):
@@ -113,7 +113,7 @@ def make_ppo(
             return (params, opt_state, critic_params, critic_opt_state), None
 
         begin = (state.params, state.opt_state, state.critic, state.critic_opt_state)
-        run, _ = jax.lax.scan(one_pass, begin, length=PASSES)
+        run, _ = jax.lax.scan(one_epoch, begin, length=UPDATE_EPOCHS)
         params, opt_state, critic_params, critic_opt_state = run
         state = state.replace(
             params=params,
@@ -122,7 +122,7 @@ def make_ppo(
             critic_opt_state=critic_opt_state,
             update=state.update + 1,
         )
-        seen = told["environment_tokens"]
-        return state, told | {"gradient_tokens": PASSES * seen}
+        seen = metrics["environment_tokens"]
+        return state, metrics | {"gradient_tokens": UPDATE_EPOCHS * seen}
 
     return init, step

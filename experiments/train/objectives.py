@@ -19,16 +19,16 @@ from jax.sharding import Mesh
 
 from agents import lm, objectives, policy, ppo
 from agents.agent import Agent
+from agents.choices import sizes_of
 from agents.evaluate import evaluate
 from agents.held_out import held_out
+from agents.language_agent import LanguageAgent
 from agents.networks import LanguageModel
-from agents.objectives.action_head import language_agent
-from agents.objectives.choices import sizes_of
 from agents.precision import products
 from agents.sharding import episode_mesh, lane_mesh, over_lanes
 from experiments.results.errors import UserError
+from experiments.results.files import Table, stack_tables
 from experiments.results.spec import CellSpec, Settings
-from experiments.results.store import Table
 from experiments.train.build import backbone_of, build
 from popjax import make
 from popjax.tokens import target_of
@@ -119,7 +119,7 @@ def as_rung(spec: CellSpec) -> Trainer:
     acts = rung.scored_head == "action" or "action" in rung.labels
     predicts = rung.scored_head == "token" or "token" in rung.labels
     lanes = lane_mesh(len(spec.seeds))
-    agent = language_agent(env, network, lm.inputs_of(env, config))
+    agent = LanguageAgent.of(env, network, lm.inputs_of(env, config))
     returns, ahead = returns_of(spec, env, agent, lanes)
 
     def judged(params, keys, seeds):
@@ -215,7 +215,7 @@ def nats_table(spec: CellSpec, env, network, params, keys, seeds) -> Table:
         )
         count = len(sums["nats"])
         parts.append({"seed": np.full(count, seed), "episode": np.arange(count), **sums})
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return stack_tables(parts)
 
 
 def side_by_side(tables: list[Table]) -> Table:

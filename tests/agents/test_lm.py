@@ -9,7 +9,8 @@ import pytest
 import popjax
 from agents.held_out import held_out, per_token
 from agents.inputs import input_size
-from agents.lm import LMConfig, init_params, inputs_of, lm_loss, logits_along
+from agents.language_agent import LanguageAgent
+from agents.lm import Answered, LMConfig, answered, inputs_of, lm_loss, logits_along
 from agents.memory import MEMORIES
 from agents.nats import expected_nats, token_log_probs
 from popjax.floors import code_lengths, floor, log_probs_along, make_law
@@ -64,12 +65,13 @@ def test_the_loss_is_the_cross_entropy(env_id):
     """Against NumPy, token by token: the steps of episodes that ended are left out, and a token of
     two components costs what both cost."""
     env = popjax.make(env_id)
-    network, inputs = small_model(env), inputs_of(env, LMConfig())
-    params = init_params(env, network, jax.random.key(0), inputs)
+    network = small_model(env)
+    agent = LanguageAgent.of(env, network, inputs_of(env, LMConfig()))
+    params = agent.init(jax.random.key(0))
     params = jax.tree.map(lambda leaf: 3 * leaf, params)
     episodes = play(env, make_player(env, "random"), jax.random.key(1), 5)
-    loss, metrics = jax.jit(lambda p: lm_loss(p, env, network, inputs, episodes))(params)
-    logits, token = jax.jit(lambda p: logits_along(p, env, network, inputs, episodes))(params)
+    loss, metrics = jax.jit(lambda p: lm_loss(p, agent, episodes))(params)
+    logits, token = jax.jit(lambda p: logits_along(p, agent, episodes))(params)
     logits, token = np.asarray(logits, np.float64), np.asarray(token)
     total, right, count, surprising = 0.0, 0, 0, 0.0
     for t, n in zip(*np.nonzero(np.asarray(episodes.valid)), strict=True):
@@ -115,7 +117,7 @@ def test_a_model_of_chance_has_the_excess_of_chance():
     """Logits all alike cost ln K a token, so the excess is that less the floor."""
     env = popjax.make("HigherLowerEasy")
     network = small_model(env)
-    params = init_params(env, network, jax.random.key(0), "obs")
+    params = LanguageAgent.of(env, network, "obs").init(jax.random.key(0))
     params = jax.tree.map(jnp.zeros_like, params)
     found = per_token(held_out(env, network, params, jax.random.key(1), LMConfig(), 32))
     np.testing.assert_allclose(found["nats"], np.log(13), atol=1e-5)
@@ -127,7 +129,7 @@ def test_a_model_of_chance_has_the_excess_of_chance():
 def test_a_bound_is_read_on_the_same_episodes():
     env = popjax.make("LabyrinthEscapeEasy", limit=40)
     network = small_model(env)
-    params = init_params(env, network, jax.random.key(0), "obs+action")
+    params = LanguageAgent.of(env, network).init(jax.random.key(0))
     sums = held_out(env, network, params, jax.random.key(1), LMConfig(), 3)
     assert {len(column) for column in sums.values()} == {3}
     assert (sums["floor"] > 0).all() and (sums["nats"] > sums["floor"]).all()
@@ -136,3 +138,18 @@ def test_a_bound_is_read_on_the_same_episodes():
 def test_uniform_logits_are_expected_to_cost_what_they_do():
     nats = expected_nats((4, 8), jnp.zeros((2, 12)))
     np.testing.assert_allclose(nats, np.log(4) + np.log(8), rtol=1e-6)
+
+
+def test_documents_in_one_row_are_read_as_if_each_stood_alone():
+    """Memory is reset at every start; without the resets one document leaks into the next."""
+    env = popjax.make("HigherLowerEasy")
+    agent = LanguageAgent.of(env, small_model(env), "obs")
+    params = jax.tree.map(lambda leaf: 3 * leaf, agent.init(jax.random.key(0)))
+    apart = answered(agent, play(env, make_player(env, "random"), jax.random.key(1), 2))
+    row = Answered(*(jnp.concatenate([part[:, :1], part[:, 1:]]) for part in apart))
+    leaky = row._replace(start=row.start & (jnp.arange(len(row.start)) == 0)[:, None])
+    read = jax.jit(lambda batch: agent.outputs(params, batch).token)
+    alone, together, leaked = read(apart), read(row), read(leaky)
+    alone = jnp.concatenate([alone[:, :1], alone[:, 1:]])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert jnp.abs(leaked - alone).max() > 0.05

@@ -10,11 +10,12 @@ import popjax
 from agents.held_out import held_out, per_token
 from agents.hyperparams import Hyperparams, lr_schedule
 from agents.inputs import agent_input, input_size
-from agents.lm import LMConfig, init_params, inputs_of, make_train
+from agents.language_agent import LanguageAgent
+from agents.lm import LMConfig, inputs_of, make_train
 from agents.reader import turn
 from popjax.bins import Bins
 from popjax.core import then
-from popjax.floors.control import FilterLaw
+from popjax.floors import control
 from popjax.spaces import Box
 from tests.support.probes import TinyDeck, small_model
 
@@ -111,7 +112,7 @@ def test_a_corpus_belongs_to_its_seed_and_not_to_the_run():
     """Two runs of other seeds read the same corpus; another corpus costs otherwise."""
     env, still = TinyDeck(), Hyperparams(learning_rate=0.0)
     network = small_model(env)
-    params = init_params(env, network, jax.random.key(0), "obs")
+    params = LanguageAgent.of(env, network, "obs").init(jax.random.key(0))
 
     def cost(seed, corpus_seed):
         config = LMConfig(num_episodes=4, corpus=8, corpus_seed=corpus_seed)
@@ -163,7 +164,7 @@ def test_models_of_control_read_what_the_filter_reads():
 def test_the_filter_reads_no_more_than_bins():
     """It begins and goes on alike from observations and from the middles of their bins."""
     env = popjax.make("VelocityOnlyCartPoleEasy")
-    bins, law = Bins(env), FilterLaw(env, num_particles=8)
+    bins, law = Bins(env), control.law(env, num_particles=8)
     obs, begin = jnp.array([0.11, -0.07]), jax.jit(law.begin)
     at_first, later = (bins.centre(bins.index(obs, first), first) for first in (True, False))
     np.testing.assert_array_equal(begin(obs).states, begin(at_first).states)

@@ -17,14 +17,13 @@ from experiments.bridge.measures.overlap import deck_of
 from experiments.bridge.page import Picture
 from experiments.bridge.same_deck.config import UNTRAINED
 from experiments.bridge.same_deck.summary import Summary
-from experiments.bridge.same_deck.train import AXES
+from experiments.bridge.same_deck.train import SUPERVISION_METRICS
 from experiments.reports.style import DOTS, GREY, INK, few_powers, furnish
 
 COLOURS = {
     "LM": "#1d4ed8", "label": "#0f766e", "verdict": "#c2410c", "both": "#7c3aed",
     "rewards": "#b45309", "sum": "#be185d", UNTRAINED: GREY,
 }  # fmt: skip
-EXACT = {"counter": "a counter, exact", "register": "a register, exact"}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
@@ -217,8 +216,8 @@ def draw(summary: Summary) -> Figure | None:
 
 TITLES = {
     "tokens": "tokens read",
-    AXES[0]: "tokens that made a gradient",
-    AXES[1]: "nats told, as the learner expects",
+    SUPERVISION_METRICS[0]: "tokens that made a gradient",
+    SUPERVISION_METRICS[1]: "nats told, as the learner expects",
 }
 
 

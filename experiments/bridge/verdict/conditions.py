@@ -13,13 +13,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from agents.choices import log_probs, sizes_of, take_along_last
 from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig, episode_inputs
 from agents.objectives import OBJECTIVES, make_train
-from agents.objectives.choices import log_probs, sizes_of, take_along_last
 from agents.objectives.histories import own_labels
 from experiments.bridge import rates
-from experiments.bridge.batched_objectives import AXES, make_advance, make_told
+from experiments.bridge.batched_objectives import (
+    SUPERVISION_METRICS,
+    make_advance,
+    make_objective_step,
+)
 from experiments.bridge.batched_ppo import make_ppo
 from experiments.bridge.verdict.config import (
     ALL,
@@ -27,11 +31,10 @@ from experiments.bridge.verdict.config import (
     ENOUGH,
     RUNGS,
     Condition,
-    Curves,
     VerdictConfig,
 )
 from experiments.bridge.verdict.gradients import NAMES, make_measure
-from experiments.results.store import Table
+from experiments.results.files import Table, stack_tables
 from experiments.train.compile import lane_keys
 from popjax.players import play
 
@@ -63,7 +66,7 @@ def programs_of(
     config = LMConfig(batch, previous_action="off", schedule="constant", warmup=0.0)
     hyperparams = Hyperparams(max_grad_norm=1.0)
     if not beside:
-        init, step = make_told(env, network, config, ALL, oracle)
+        init, step = make_objective_step(env, network, config, ALL, oracle)
     elif beside == "PPO":
         init, one = make_ppo(env, network, config, oracle)
         step = ignoring(one)
@@ -88,17 +91,17 @@ def programs_of(
 
 
 def first_row(segment, state, hyperparams):
-    """One update of a rung of the ladder, and its axes."""
+    """One update of an objective, and its metrics of supervision."""
     state, metrics = segment(state, hyperparams, 1)
-    return state, {name: jnp.float32(metrics[name][0]) for name in AXES}
+    return state, {name: jnp.float32(metrics[name][0]) for name in SUPERVISION_METRICS}
 
 
 def ignoring(one):
-    """A step that is told in one way alone, as `make_advance` asks for it."""
+    """A step of one objective alone, in the form that `make_advance` takes."""
 
-    def step(state, hyperparams, told, share):
+    def step(state, hyperparams, index, share):
         state, news = one(state, hyperparams)
-        return state, {name: jnp.float32(news[name]) for name in AXES}
+        return state, {name: jnp.float32(news[name]) for name in SUPERVISION_METRICS}
 
     return step
 
@@ -128,7 +131,7 @@ def run_part(
                 **{name: np.float64(found[name]) for name in NAMES},
             }
         )
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    return stack_tables(rows)
 
 
 def try_rates(setup: VerdictConfig, part: Condition, watch: Callable[..., Iterable]) -> Table:
@@ -152,10 +155,10 @@ def looked_at(
     plan = replace(setup, learning_rate=0.0, rates=(), seeds=1)  # one program for all of them
     programs = programs_of(plan, part.suits, part.batch, part.game, beside)
     told = 0 if beside else list(ALL).index(part.told)
-    state, sums = programs.begin(lane_keys(seeds)[0]), dict.fromkeys(AXES, 0.0)
+    state, sums = programs.begin(lane_keys(seeds)[0]), dict.fromkeys(SUPERVISION_METRICS, 0.0)
     for before, update in watch(list(pairwise([0, *setup.looks(part.batch)]))):
         state, news = programs.advance(state, told, 0.0, update - before, jnp.float32(rate))
-        sums = {name: sums[name] + np.float64(news[name]) for name in AXES}
+        sums = {name: sums[name] + np.float64(news[name]) for name in SUPERVISION_METRICS}
         right = np.float64(programs.examine(state.params))
         yield update, state, right, sums
         if (right > ENOUGH).all():
@@ -165,14 +168,6 @@ def looked_at(
 def chosen_rate(setup: VerdictConfig, tried: dict[Condition, Table], part: Condition) -> float:
     """The learning rate of a part: the fastest of those tried, if any were."""
     return rates.best(tried[part], "right", "fastest") if setup.rates else setup.learning_rate
-
-
-def curves_of(setup: VerdictConfig, tables: dict[Condition, Table]) -> dict[Condition, Curves]:
-    """The columns of each table as `[seeds, looks]`."""
-    return {
-        part: {name: column.reshape(-1, setup.seeds).T for name, column in table.items()}
-        for part, table in tables.items()
-    }
 
 
 def name_of(part: Condition) -> str:

@@ -7,12 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from agents.language_agent import LanguageAgent
 from experiments.bridge.decks import TINY
 from experiments.bridge.measures.closed_loop import (
-    accumulated_error,
     against_deck,
     best_arm,
-    excess_error,
     habits,
     hallucination,
 )
@@ -91,14 +90,6 @@ def test_excess_on_dealt_decks_is_the_divergence_of_the_laws():
     np.testing.assert_allclose(found["excess"][-1], np.log(4), rtol=1e-4)
 
 
-def test_accumulated_error_ends_where_the_excess_does():
-    generator = np.random.default_rng(0)
-    opened, closed = generator.random((2, 3, 7))
-    gathered = accumulated_error(opened, closed)
-    np.testing.assert_allclose(100 * (gathered[:, -1] - 7) / 7, excess_error(opened, closed))
-    np.testing.assert_allclose(accumulated_error(np.ones((1, 4)), np.ones((1, 4)))[0], [1, 2, 3, 4])
-
-
 class Deluded:
     """In a network's place, a clone of who sees the best arm: it reads its last action as the
     expert's word, and guesses at first."""
@@ -115,7 +106,7 @@ class Deluded:
 def test_a_clone_of_who_sees_stays_with_its_first_guess():
     """It foretells the expert perfectly after the first step, and alone earns what an arm at random
     does: nothing, where the expert earns one half."""
-    one = partial(judge, BANDIT, Deluded(), "obs+action", 3000, oracle=best_arm(BANDIT))
+    one = partial(judge, LanguageAgent.of(BANDIT, Deluded()), 3000, oracle=best_arm(BANDIT))
     found = jax.jit(partial(one, more=partial(habits, num_arms=3)))((), KEY)
     np.testing.assert_allclose(found["open_right"][1:], 1, atol=1e-4)
     np.testing.assert_allclose(found["closed_right"], 1 / 3, atol=0.03)
