@@ -129,7 +129,7 @@ class Search:
 
 def read_points(path: Path, folder: Path) -> list[Point]:
     """The points of a heat; a UserError if the file is damaged."""
-    cure = f"remove {folder} to run it anew"
+    cure = f"remove {folder} to run it again"
     points = read_json(path, list, cure=cure)
     for point in points:
         if not isinstance(point, dict) or not all(type(v) in (int, float) for v in point.values()):
@@ -249,7 +249,7 @@ def fresh_scores(
 
 
 def all_points(groups: list[Group]) -> Table:
-    """All heats that are over: one line a group, heat, point and seed."""
+    """All heats that are over: one line per group, heat, point and seed."""
     columns: dict[str, list] = {}
     for group in groups:
         for number, heat in enumerate(group.plan.heats):

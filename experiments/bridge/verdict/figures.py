@@ -24,7 +24,7 @@ NAMES = {
     "sum, group": "one sum, beside others' (R7)",
     "PPO": "PPO, four passes (R4)",
 }
-TITLES = ("environment tokens", "gradient tokens", "nats told, as the learner expects")
+TITLES = ("environment tokens", "gradient tokens", "nats of feedback, as the learner expects")
 SHAPES = {HALF: "o", MOST: "s"}
 
 
