@@ -2,7 +2,8 @@
 
 The file holds arrays and one JSON text, no code: a version, the network as names and numbers, the
 two spaces, what the agent reads, and a checksum of all that. So it needs neither the environment
-nor the experiment that made it.
+nor the experiment that made it. A memory model of the user's own is named there (`module:Class`)
+and imported when the policy is loaded.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from agents.architecture import from_plain, to_plain
 from agents.cells import EquivariantActorCritic
 from agents.inputs import Inputs
 from agents.networks import ActorCritic
+from agents.own_memory import UnknownMemoryError
 from popjax.spaces import Box, Discrete
 
 VERSION = 1
@@ -185,6 +187,8 @@ def load(path: str | Path, seed: int | None = None) -> Policy:
     try:
         policy = _policy(about, arrays, seed)
         _check(policy)
+    except UnknownMemoryError as error:
+        raise PolicyError(f"{path} has a memory that is not known here: {error}") from None
     except Exception as error:
         raise PolicyError(f"{path} is damaged ({_reason(error)})") from None
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(policy.params)):

@@ -141,6 +141,8 @@ class CellSpec:
     regime: str = "ppo"
     source: str = field(default="", compare=False)
     """Where the settings come from, in words; decides nothing."""
+    own_code: str = ""
+    """A hash of the user's own environment and memory; empty where both are of these packages."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -181,6 +183,8 @@ class CellSpec:
     def resolved(self) -> dict[str, Any]:
         """Everything that decides the result, as plain JSON data."""
         plain = {"env": self.env, "memory": self.memory, "regime": self.regime}
+        if self.own_code:
+            plain["own_code"] = self.own_code
         hyperparams = {k: str(v) for k, v in self.hyperparams.items()}
         settings = self.settings.plain(self.regime) | {"hyperparams": hyperparams}
         if "lm" in settings and isinstance(make(self.env).observation_space, Discrete):
@@ -195,7 +199,7 @@ class CellSpec:
 
 def id_of(resolved: dict[str, Any]) -> str:
     """`<env>-<memory>-<hash of the resolved spec>`. The regime stands before the hash if it is not
-    PPO.
+    PPO; the colon of `module:NAME`, which not every system allows, is a point.
 
     >>> from experiments.train.cell import cell
     >>> spec = cell("RepeatFirstEasy", "gru", Settings())
@@ -205,4 +209,5 @@ def id_of(resolved: dict[str, Any]) -> str:
     text = json.dumps(resolved, sort_keys=True)
     regime = "" if resolved["regime"] == "ppo" else f"{resolved['regime']}-"
     code = hashlib.sha256(text.encode()).hexdigest()[:10]
-    return f"{resolved['env']}-{resolved['memory']}-{regime}{code}"
+    names = f"{resolved['env']}-{resolved['memory']}".replace(":", ".")
+    return f"{names}-{regime}{code}"

@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import gcd
 
-from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.objectives import OBJECTIVES, Objective, signals
 from agents.objectives.choices import sizes_of
+from agents.own_memory import memory_class
 from experiments.bridge.decks import TINY
 from experiments.bridge.measures.closed_loop import best_arm
 from popjax import make as make_env
@@ -136,7 +136,7 @@ class LoopConfig:
         return TINY["RepeatFirst"] if name == "tiny" else make_env(name)
 
     def network(self, env: Environment) -> LanguageModel:
-        backbone = Backbone((MEMORIES[self.memory](features=self.features),))
+        backbone = Backbone((memory_class(self.memory)(features=self.features),))
         return LanguageModel(backbone, target_of(env).sizes, sum(sizes_of(env)), self.head_features)
 
     @property
