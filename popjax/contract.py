@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,22 @@ from popjax.core import Environment, TimeStep
 from popjax.fields import whole_number
 from popjax.places import describe
 from popjax.spaces import Box, Discrete, check_type
+
+MAKE = "popjax.registry:make"  # found when a name is given: the registry checks with this file
+
+
+def as_environment(env: Environment | str) -> Environment:
+    """An environment, or that of a name (`popjax.make`), checked; see `check_environment`.
+
+    >>> as_environment("RepeatFirstEasy").name
+    'RepeatFirst'
+    """
+    if isinstance(env, str):
+        return pkgutil.resolve_name(MAKE)(env)
+    if not isinstance(env, Environment):
+        kind = env.__name__ if isinstance(env, type) else type(env).__name__
+        raise ValueError(f"an environment is a popjax.Environment or its name, not {kind}")
+    return check_environment(env)
 
 
 def check_environment(env: Environment, name: str = "") -> Environment:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from agents.hyperparams import Hyperparams
+from agents.lanes import whole_segments
 from agents.lm import LMConfig
 from agents.ppo import PPOConfig
 from agents.ranges import Count, Within
@@ -152,17 +153,17 @@ class CellSpec:
     @property
     def updates_per_segment(self) -> int:
         """Every segment is equally long, so that one program serves all."""
-        return max(1, self._affordable_updates // self.settings.num_segments)
+        return self._segments[1]
 
     @property
     def num_updates(self) -> int:
         """As many whole segments as `total_steps` pays for, at least one."""
-        per_segment = self.updates_per_segment
-        return per_segment * (self._affordable_updates // per_segment)
+        return self._segments[0]
 
     @property
-    def _affordable_updates(self) -> int:
-        return max(1, self.settings.total_steps // self.steps_per_update)
+    def _segments(self) -> tuple[int, int]:
+        settings = self.settings
+        return whole_segments(settings.total_steps, self.steps_per_update, settings.num_segments)
 
     @property
     def steps_per_update(self) -> int:

@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any
 
 from agents.cells import EquivariantActorCritic, EquivariantBackbone
-from agents.distributions import num_outputs
 from agents.memory import MEMORIES, Memory
-from agents.networks import ActorCritic, Backbone, HeadInit
+from agents.networks import ActorCritic, Backbone, HeadInit, actor_critic
 from agents.own_memory import check_memory, memory_class
 from agents.published import HEAD_INITS, PopjaxrlBackbone, paper_backbone
 from agents.ranges import MANY, Within, complaint
@@ -181,15 +180,15 @@ def build(spec: CellSpec) -> tuple[Any, ActorCritic | EquivariantActorCritic]:
         return env, EquivariantActorCritic(
             equivariant_backbone(spec), head_features=size.head_features
         )
-    outputs = num_outputs(env.action_space, size.joint)
     free = size.style == "popjaxrl" and isinstance(env.action_space, Box)
-    network = ActorCritic(
+    network = actor_critic(
+        env.action_space,
         backbone_of(spec),
-        num_actions=outputs,
         head_features=size.head_features,
         critic=backbone_of(spec) if size.separate_critic else None,
+        joint=size.joint,
         head_init=HEAD_INITS.get(size.style, HeadInit()),
         squash=size.squash,
-        free=outputs // 2 if free else 0,
+        free=env.action_space.flat_size if free else 0,
     )
     return env, network
