@@ -1,18 +1,25 @@
 """Memory models, PPO, and the other ways to train them.
 
-policy = agents.load("results/train/<cell>/policy.npz")
+trained = agents.train(popjax.make("RepeatPreviousEasy"), memory="gru", total_steps=300_000)
+trained.save("policy.npz")
+policy = agents.load("policy.npz")
 """
 
+import importlib
 from typing import Any
 
-_OF_POLICY = ("Policy", "PolicyError", "load")
-__all__ = [*_OF_POLICY]
+_HOMES = {
+    "Policy": "policy",
+    "PolicyError": "policy",
+    "load": "policy",
+    "TrainedAgent": "trained",
+    "train": "trained",
+}
+__all__ = ["Policy", "PolicyError", "TrainedAgent", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    """`load` and what belongs to it, imported when first used: a memory model alone needs less."""
-    if name in _OF_POLICY:
-        from agents import policy
-
-        return getattr(policy, name)
+    """Imported when first used: a memory model alone needs less."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"agents.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'agents' has no attribute {name!r}")

@@ -47,6 +47,17 @@ def evaluate(
     return actor.episode_return
 
 
+def evaluate_both(
+    env: Environment, agent: Agent, params: Any, key: Key[Array, ""], num_episodes: int = 256
+) -> Float[Array, "2 num_episodes"]:
+    """`evaluate` of the sampled policy and of the greedy one, in the same episodes as far as the
+    actions are the same; one program serves both. The key is consumed."""
+    return jax.lax.map(
+        lambda greedy: evaluate(env, agent, params, key, num_episodes, greedy),
+        jnp.array([False, True]),
+    )
+
+
 def step_without_reset(
     env: Environment,
     agent: Agent,

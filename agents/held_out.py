@@ -30,7 +30,8 @@ def held_out(
     num_episodes: int = 256,
 ) -> dict[str, np.ndarray]:
     """Of each of `num_episodes` new episodes: `nats` under the model; `floor`, nats under the exact
-    law, or where there is none under a predictor that bounds the floor from above (`floor_kind`);
+    law, or where there is none under a predictor that bounds the floor from above (`floor_kind`),
+    and not-a-number in a family without either;
     `tokens`, and how many were the likeliest, `correct`. The key is consumed; called outside
     `jit`."""
     with_states = family_of(env).floor_needs_states  # whose bound looks at the whole maze
@@ -40,7 +41,9 @@ def held_out(
     sums = _sums(agent, params, episodes)
     return {
         "nats": np.asarray(sums["nats"], np.float64),
-        "floor": code_lengths(env, episodes),
+        "floor": code_lengths(env, episodes)
+        if family_of(env).floor
+        else np.full(len(sums["nats"]), np.nan),
         "tokens": np.asarray(episodes.lengths, np.int64),
         "correct": np.asarray(sums["correct"], np.int64),
     }
@@ -48,7 +51,9 @@ def held_out(
 
 def floor_kind(env: Environment) -> str:
     """What `floor` is: "exact", or "at most": an upper bound of the floor, below which a model can
-    go, so that its excess may be negative."""
+    go, so that its excess may be negative; "unknown" in a family without a floor."""
+    if family_of(env).floor is None:
+        return "unknown"
     return "at most" if floor_of(env).BOUND else "exact"
 
 

@@ -12,9 +12,11 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from agents.distributions import num_outputs
 from agents.memory import Memory
 from agents.memory.dense import Dense
 from agents.memory.initialisers import orthogonal
+from popjax.spaces import Box, Discrete
 
 
 class Backbone(nn.Module):
@@ -150,6 +152,27 @@ class ActorCritic(nn.Module):
             policy = jnp.concatenate([policy, free], axis=-1)
         value = Head(1, scale=begin.value, **shape, name="value")(critic_features)
         return carry, policy, value[..., 0]
+
+
+def actor_critic(
+    action_space: Discrete | Box,
+    backbone: nn.Module,
+    *,
+    head_features: int = 128,
+    critic: nn.Module | None = None,
+    joint: bool = False,
+    **parts: Any,
+) -> ActorCritic:
+    """An `ActorCritic` whose policy has the outputs that a space of actions needs.
+
+    joint: one for each combination of an action's integers. parts: other fields of `ActorCritic`.
+
+    >>> from agents.memory import MEMORIES
+    >>> actor_critic(Discrete((2, 4)), Backbone((MEMORIES["gru"](8),)), joint=True).num_actions
+    8
+    """
+    outputs = num_outputs(action_space, joint)
+    return ActorCritic(backbone, outputs, head_features, critic, **parts)
 
 
 class LanguageModel(nn.Module):

@@ -2,7 +2,8 @@
 
 The file holds arrays and one JSON text, no code: a version, the network as names and numbers, the
 two spaces, what the agent reads, and a checksum of all that. So it needs neither the environment
-nor the experiment that made it.
+nor the experiment that made it. A memory model of the user's own is named there (`module:Class`)
+and imported when the policy is loaded.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from flax import struct, traverse_util
 from jaxtyping import Array, Bool, Key
 
 from agents.agent import Agent
-from agents.architecture import from_plain, to_plain
+from agents.architecture import from_plain, kind_of, to_plain
 from agents.cells import EquivariantActorCritic
 from agents.inputs import Inputs
 from agents.networks import ActorCritic
-from popjax.spaces import Box, Discrete
+from agents.own_memory import UnknownMemoryError
+from popjax.spaces import Box, Discrete, check_type
 
 VERSION = 1
 FILE = "policy.npz"
@@ -63,6 +65,9 @@ class Policy(struct.PyTreeNode):
     >>> carry, actions = policy.act(jax.random.key(0), policy.initial_carry(2), jnp.array([1, 3]))
     >>> actions.shape, carry.start.tolist()
     ((2,), [False, False])
+    >>> carry, action = policy.act(jax.random.key(0), policy.initial_carry(), 3)  # no batch
+    >>> action.shape, policy
+    ((), Policy(RepeatFirstEasy, gru 8, seed 0, 861 parameters))
     """
 
     params: Any
@@ -87,18 +92,34 @@ class Policy(struct.PyTreeNode):
         start: Bool[Array, " B"] | bool = False,
         greedy: Bool[Array, ""] | bool = True,
     ) -> tuple[PolicyCarry, Array]:
-        """The actions `[B, ...]` at the observations `[B, ...]`, all in the action space: of a
+        """The actions `[B, ...]` at the observations `[B, ...]`, or the action at one observation
+        without a batch axis, whose carry is `initial_carry()`. All are in the action space: of a
         Gaussian the nearest, which is what an environment takes. The key is consumed.
 
         start: where an observation begins an episode (that of a fresh carry does anyway). greedy:
-        the likeliest action, else a sample.
+        the likeliest action, else a sample. Other shapes than these are a ValueError.
         """
+        space, (batch_size,) = self.agent.observation_space, carry.start.shape
+        obs = jnp.asarray(obs)
+        alone = obs.shape == space.shape
+        if alone and batch_size != 1:
+            raise ValueError(f"one observation, and a carry of {batch_size} episodes")
+        obs = obs[None] if alone else obs
+        check_type(space, obs, (batch_size,))
+        if jnp.shape(start) not in ((), (batch_size,)):
+            raise ValueError(f"start is of shape {jnp.shape(start)}, not ({batch_size},)")
         start = carry.start | start
-        obs, previous = jnp.asarray(obs), carry.previous_action
         memory, action, _ = self.agent.act(
-            self.params, key, carry.memory, obs, start, previous, greedy
+            self.params, key, carry.memory, obs, start, carry.previous_action, greedy
         )
-        return PolicyCarry(memory, action, jnp.zeros_like(start)), action
+        carry = PolicyCarry(memory, action, jnp.zeros_like(start))
+        return carry, action[0] if alone else action
+
+    def __repr__(self) -> str:
+        blocks = self.agent.network.backbone.memories
+        memory = " + ".join(f"{kind_of(block)} {block.features}" for block in blocks)
+        size = sum(getattr(leaf, "size", 0) for leaf in jax.tree.leaves(self.params))
+        return f"Policy({self.env}, {memory}, seed {self.seed}, {size:,} parameters)"
 
 
 def save(
@@ -185,6 +206,8 @@ def load(path: str | Path, seed: int | None = None) -> Policy:
     try:
         policy = _policy(about, arrays, seed)
         _check(policy)
+    except UnknownMemoryError as error:
+        raise PolicyError(f"{path} has a memory that is not known here: {error}") from None
     except Exception as error:
         raise PolicyError(f"{path} is damaged ({_reason(error)})") from None
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(policy.params)):

@@ -7,9 +7,8 @@ from typing import Any
 import jax
 
 from agents.agent import Agent
-from agents.distributions import num_outputs
 from agents.memory import MEMORIES
-from agents.networks import ActorCritic, Backbone
+from agents.networks import ActorCritic, Backbone, actor_critic
 from popjax.core import Environment
 from popjax.envs.repeat_first import RepeatFirst
 
@@ -26,5 +25,5 @@ def small(
     """
     env = RepeatFirst()
     backbone = Backbone((MEMORIES[memory](features),))
-    network = ActorCritic(backbone, num_outputs(env.action_space), head_features=features)
+    network = actor_critic(env.action_space, backbone, head_features=features)
     return env, network, jax.jit(Agent.of(env, network).init)(jax.random.key(seed))

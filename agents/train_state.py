@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import struct
 from jaxtyping import Array, Int, Key
@@ -24,6 +26,15 @@ class TrainState(struct.PyTreeNode):
     key: Key[Array, ""]
     update: Int[Array, ""]
     num_updates: Int[Array, ""]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Learners of every kind are shown by `__repr__` below, not by all their arrays."""
+        super().__init_subclass__(**{"repr": False, **options})
+
+    def __repr__(self) -> str:
+        size = sum(getattr(leaf, "size", 0) for leaf in jax.tree.leaves(self.params))
+        done = f"update {_shown(self.update)} of {_shown(self.num_updates)}"
+        return f"{type(self).__name__}({done}, {size:,} parameters)"
 
     @classmethod
     def create(
@@ -57,3 +68,11 @@ class TrainState(struct.PyTreeNode):
             opt_state=opt_state,
             update=self.update + 1,
         )
+
+
+def _shown(number: Any) -> str:
+    """A number whose value is known; else its shape."""
+    known = isinstance(number, jax.Array | np.ndarray) and not isinstance(number, jax.core.Tracer)
+    if not known:
+        return str(number)
+    return str(number.item()) if number.size == 1 else f"[{', '.join(map(str, number.shape))}]"

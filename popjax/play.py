@@ -15,6 +15,7 @@ import numpy as np
 
 from popjax import render, scores
 from popjax.core import Environment
+from popjax.families import family_of
 from popjax.keyboard import Keys, Words, keys_of, keystrokes, lines
 from popjax.registry import ENVS, FAMILIES
 
@@ -132,7 +133,9 @@ def best_possible(name: str) -> str:
 
 
 def picture(env: Environment, state, timestep, reveal: bool, colour: bool) -> str:
-    """The moment as text."""
+    """The moment as text; the observation alone in a family without a scene."""
+    if family_of(env).scene is None:
+        return f"you see {np.asarray(timestep.obs).tolist()}"
     return render.ansi(render.draw(env, state, timestep, reveal), colour)
 
 

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from agents.memory import MEMORIES
 from agents.networks import Backbone
+from agents.own_memory import memory_class
 from experiments.bench.envs import compiled, device_words, write_json
 from experiments.bench.memory_tasks import CLASSES, INPUTS, TESTED, TRAINED, Examples
 from experiments.train.widths import num_parameters, widest
@@ -44,7 +45,7 @@ class Reader(nn.Module):
 
 def network(name: str, features: int) -> Reader:
     """One memory with encoder, residual block and read-out."""
-    return Reader(Backbone((MEMORIES[name](features),), feed_forward=features))
+    return Reader(Backbone((memory_class(name)(features),), feed_forward=features))
 
 
 def learn_memories(

@@ -16,6 +16,7 @@ from rich.progress import track
 from rich.table import Table
 
 from agents.memory import MEMORIES, Memory
+from agents.own_memory import memory_class
 from experiments.bench.envs import (
     compiled,
     device_words,
@@ -72,7 +73,7 @@ def bench_memories(
     environments. growth: also how the memory of the gradient grows from 2,048 to 8,192 steps.
     """
     console = console or Console()
-    builders = {name: MEMORIES[name] for name in names or MEMORIES}
+    builders = {name: memory_class(name) for name in names or MEMORIES}
     rows = []
     for name, build in track(
         [*REFERENCES.items(), *builders.items()], "memories", console=console, transient=True

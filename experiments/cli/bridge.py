@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Union
 
 import tyro
 from rich.console import Console
@@ -151,6 +153,23 @@ class StudyCommand:
 
         for context in self.run_study(study, console):
             show(study.shown(context, self.preset), context.folder, console)
+
+
+def study_command(name: str, place: str) -> type[StudyCommand]:
+    """The command of an experiment whose module holds its `STUDY`; help is that module's own text,
+    which is read without importing it.
+
+    >>> study_command("loop", "experiments.bridge.loop.study").__doc__.splitlines()[0]
+    '`popjax bridge loop`: its parts, findings, figures and tables.'
+    """
+    file = Path(__file__).parents[2].joinpath(*place.split(".")).with_suffix(".py")
+
+    def run(self: StudyCommand, console: Console) -> None:
+        self.run_and_show(pkgutil.resolve_name(f"{place}:STUDY"), console)
+
+    about = ast.get_docstring(ast.parse(file.read_text("utf-8")))
+    own = {"__doc__": about, "__annotations__": {"study": str}, "study": name, "run": run}
+    return dataclass(frozen=True)(type(f"Bridge{name.title()}", (StudyCommand,), own))
 
 
 @dataclass(frozen=True)
@@ -415,6 +434,11 @@ BRIDGES = {
 }
 
 
+Kinds = Union[  # noqa: UP007
+    tuple(Annotated[kind, tyro.conf.subcommand(name)] for name, kind in BRIDGES.items())
+]
+
+
 @dataclass(frozen=True)
 class Bridge:
     """Agents compared with language models: concepts, floors, tokens and experiments.
@@ -422,19 +446,7 @@ class Bridge:
     Example: popjax bridge floors --envs HigherLowerEasy
     """
 
-    what: (
-        Annotated[BridgeGears, tyro.conf.subcommand("gears")]
-        | Annotated[BridgeFloors, tyro.conf.subcommand("floors")]
-        | Annotated[BridgeTokens, tyro.conf.subcommand("tokens")]
-        | Annotated[BridgeOverlap, tyro.conf.subcommand("overlap")]
-        | Annotated[BridgeCompare, tyro.conf.subcommand("compare")]
-        | Annotated[BridgeCopycat, tyro.conf.subcommand("copycat")]
-        | Annotated[BridgeFactorial, tyro.conf.subcommand("factorial")]
-        | Annotated[BridgeSameDeck, tyro.conf.subcommand("same-deck")]
-        | Annotated[BridgeVerdict, tyro.conf.subcommand("verdict")]
-        | Annotated[BridgeLoop, tyro.conf.subcommand("loop")]
-        | Annotated[BridgeForgetting, tyro.conf.subcommand("forgetting")]
-    )
+    what: Kinds
     """What to run."""
 
     def run(self, console: Console) -> None:

@@ -68,12 +68,14 @@ class Train:
     Example: popjax train CountRecallEasy --memory gru --settings fast --total-steps 1000000
 
     Example: popjax train RepeatPreviousEasy --settings paper --profile
+
+    Your own files in the present folder: popjax train mymaze:TMaze --memory mymemory:Fading
     """
 
     env: tyro.conf.Positional[str]
-    """Environment, such as RepeatPreviousEasy."""
+    """Environment, such as RepeatPreviousEasy, or module:NAME for one in a file of yours."""
     memory: str = "gru"
-    """Memory model, such as gru."""
+    """Memory model, such as gru, or module:Class for one in a file of yours."""
     regime: RegimeName = "ppo"
     """Objective: ppo (an agent), lm (a language model), or another one between the two."""
     named: SettingsName = "default"

@@ -55,7 +55,8 @@ def _line(row: Row) -> dict[str, Any]:
         both = ([seed[name] for seed in row.tokens] for name in ("nats", "floor"))
         nats, floor = (Spread.of(values).mean for values in both)
         most = "" if floor_kind(ENVS[spec.env]) == "exact" else "at most "
-        result, notes = f"{nats:.4f} nats a token, floor {most}{floor:.4f}", model_notes([row])
+        beside = f", floor {most}{floor:.4f}" if np.isfinite(floor) else ""
+        result, notes = f"{nats:.4f} nats a token{beside}", model_notes([row])
     result += "".join(f" ({note.rstrip('.')})" for note in notes)
     return {
         "env": spec.env,

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from experiments.reports.statistics import iqm
 from experiments.reports.style import GREY, INK, apart, furnish
 from experiments.results.study import Row, labels
+from experiments.results.tables import Spread
 from popjax import scores
 
 BINS = 60
@@ -51,7 +52,8 @@ def marks(row: Row, metric: str) -> dict[str, float]:
         known = scores.scores(row.spec.env)
         return {name: known[name]["mean"] for name in ("memoryless", "reference") if name in known}
     if metric == "nats" and row.tokens:
-        return {"floor": float(np.nanmean([seed["floor"] for seed in row.tokens]))}
+        floor = Spread.of(np.array([seed["floor"] for seed in row.tokens])).mean
+        return {"floor": floor} if np.isfinite(floor) else {}  # diverged, or none is known
     return {}
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from agents.hyperparams import Hyperparams
+from agents.lanes import whole_segments
 from agents.lm import LMConfig
 from agents.ppo import PPOConfig
 from agents.ranges import Count, Within
@@ -142,6 +143,8 @@ class CellSpec:
     regime: str = "ppo"
     source: str = field(default="", compare=False)
     """Where the settings come from, in words; decides nothing."""
+    own_code: str = ""
+    """A hash of the user's own environment and memory; empty where both are of these packages."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -151,17 +154,17 @@ class CellSpec:
     @property
     def updates_per_segment(self) -> int:
         """Every segment is equally long, so that one program serves all."""
-        return max(1, self._affordable_updates // self.settings.num_segments)
+        return self._segments[1]
 
     @property
     def num_updates(self) -> int:
         """As many whole segments as `total_steps` pays for, at least one."""
-        per_segment = self.updates_per_segment
-        return per_segment * (self._affordable_updates // per_segment)
+        return self._segments[0]
 
     @property
-    def _affordable_updates(self) -> int:
-        return max(1, self.settings.total_steps // self.steps_per_update)
+    def _segments(self) -> tuple[int, int]:
+        settings = self.settings
+        return whole_segments(settings.total_steps, self.steps_per_update, settings.num_segments)
 
     @property
     def steps_per_update(self) -> int:
@@ -182,6 +185,8 @@ class CellSpec:
     def resolved(self) -> dict[str, Any]:
         """Everything that decides the result, as plain JSON data."""
         plain = {"env": self.env, "memory": self.memory, "regime": self.regime}
+        if self.own_code:
+            plain["own_code"] = self.own_code
         hyperparams = {k: str(v) for k, v in self.hyperparams.items()}
         settings = self.settings.plain(self.regime) | {"hyperparams": hyperparams}
         if "lm" in settings and isinstance(make(self.env).observation_space, Discrete):
@@ -196,7 +201,7 @@ class CellSpec:
 
 def id_of(resolved: dict[str, Any]) -> str:
     """`<env>-<memory>-<hash of the resolved spec>`. The regime stands before the hash if it is not
-    PPO.
+    PPO; the colon of `module:NAME`, which not every system allows, is a point.
 
     >>> from experiments.train.cell import cell
     >>> spec = cell("RepeatFirstEasy", "gru", Settings())
@@ -206,4 +211,5 @@ def id_of(resolved: dict[str, Any]) -> str:
     text = json.dumps(resolved, sort_keys=True)
     regime = "" if resolved["regime"] == "ppo" else f"{resolved['regime']}-"
     code = hashlib.sha256(text.encode()).hexdigest()[:10]
-    return f"{resolved['env']}-{resolved['memory']}-{regime}{code}"
+    names = f"{resolved['env']}-{resolved['memory']}".replace(":", ".")
+    return f"{names}-{regime}{code}"

@@ -12,15 +12,16 @@ import numpy as np
 
 from agents.held_out import per_token
 from agents.lm import LMConfig
-from agents.memory import MEMORIES
 from agents.objectives import OBJECTIVES
+from agents.own_memory import memory_class
 from agents.ppo import PPOConfig
 from experiments.results.errors import UserError
 from experiments.results.files import DamagedError, Table
 from experiments.results.spec import CellSpec, NetworkConfig, Settings, id_of
 from experiments.results.store import RESTORED, again, failure_in, read_record, read_results
 from popjax import scores
-from popjax.registry import ENVS
+from popjax.places import is_place
+from popjax.registry import ENVS, canonical
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,10 @@ def labels(rows: Sequence[Row]) -> list[str]:
     >>> labels([Row(spec, *nothing, {"spec": spec.resolved()}) for spec in specs])
     ['gru, seeds 2', 'gru, seeds 3']
     """
-    settings = [flat(row.record["spec"]["settings"]) for row in rows]
+    settings = [
+        flat(row.record["spec"]["settings"]) | {"own code": row.record["spec"].get("own_code")}
+        for row in rows
+    ]
     groups: dict[tuple[str, str], list[int]] = {}
     for i, row in enumerate(rows):
         groups.setdefault((row.spec.env, row.who), []).append(i)
@@ -229,18 +233,40 @@ def read_spec(folder: Path) -> CellSpec:
                 settings[name] = kind(**settings[name])
         settings["hyperparams"] = {k: float(v) for k, v in settings["hyperparams"].items()}
         spec = CellSpec(**plain, settings=Settings(**settings))
-        for name, known in (
-            (spec.env, ENVS),
-            (spec.memory, MEMORIES),
-            (spec.regime, ("ppo", "lm", *OBJECTIVES)),
-        ):
-            if name not in known:
-                raise ValueError(f"nothing is called {name!r:.40}")
+        if not isinstance(spec.env, str) or not isinstance(spec.memory, str):
+            raise TypeError("its environment and memory have no names")
+        if spec.regime not in ("ppo", "lm", *OBJECTIVES):
+            raise ValueError(f"no regime is called {spec.regime!r:.40}")
+        _check_known(folder, spec)
         _ = spec.seeds, spec.num_updates
+    except UnknownNameError:
+        raise
     except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         fault = f"{type(error).__name__}: {str(error)[:100]}"
         raise DamagedError(path, fault, RESTORED) from None
     return spec
+
+
+class UnknownNameError(UserError):
+    """A cell is of an environment or a memory that this process does not know."""
+
+
+def _check_known(folder: Path, spec: CellSpec) -> None:
+    """An UnknownNameError unless environment and memory can be found by their names."""
+    for kind, name, find in (
+        ("environment", spec.env, canonical),
+        ("memory", spec.memory, memory_class),
+    ):
+        try:
+            find(name)
+        except ValueError as error:
+            how = "popjax.register" if kind == "environment" else "agents.memory.MEMORIES"
+            cure = f"register it first ({how})"
+            if is_place(name):
+                cure = f"run this where its file lies ({error})"
+            raise UnknownNameError(
+                f"{folder} is of the {kind} {name}, which is not known here: {cure}"
+            ) from None
 
 
 def _by_seed(spec: CellSpec, evaluation: dict[str, np.ndarray], policy: str) -> np.ndarray:

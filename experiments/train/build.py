@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from agents.cells import EquivariantActorCritic, EquivariantBackbone
-from agents.distributions import num_outputs
 from agents.memory import MEMORIES, Memory
-from agents.networks import ActorCritic, Backbone, HeadInit
+from agents.networks import ActorCritic, Backbone, HeadInit, actor_critic
+from agents.own_memory import check_memory, memory_class
 from agents.published import HEAD_INITS, PopjaxrlBackbone, paper_backbone
 from agents.ranges import MANY, Within, complaint
 from experiments.results.errors import UserError
@@ -18,6 +18,7 @@ from experiments.results.spec import (
     NetworkConfig,
 )
 from experiments.train.widths import STEP, memory_of_parameters, memory_of_state, num_parameters
+from popjax.places import is_place
 from popjax.registry import canonical, make
 from popjax.spaces import Box, Discrete
 from popjax.words import nearest
@@ -36,14 +37,21 @@ def env_name(name: str) -> str:
 
 
 def memory_name(name: str) -> str:
-    """The canonical name of a memory model.
+    """The canonical name of a memory model, of `MEMORIES` or `module:Class`.
 
     >>> memory_name("LSTM")
     'lstm'
     """
-    if name.lower() not in MEMORIES:
+    if is_place(name):
+        try:
+            memory_class(name)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+        return name
+    known = {own.lower(): own for own in MEMORIES}
+    if name.lower() not in known:
         raise UserError(nearest(name, MEMORIES, "memory"))
-    return name.lower()
+    return known[name.lower()]
 
 
 def memory_of(name: str, size: NetworkConfig) -> Memory:
@@ -54,7 +62,7 @@ def memory_of(name: str, size: NetworkConfig) -> Memory:
     """
     if size.parameters and size.state:
         raise UserError("give a budget of parameters or of state, not both")
-    kind = partial(MEMORIES[name], **memory_options(name, size.options))
+    kind = partial(memory_class(name), **memory_options(name, size.options))
     try:
         if size.parameters:
             return memory_of_parameters(kind, size.parameters)
@@ -67,6 +75,11 @@ def memory_of(name: str, size: NetworkConfig) -> Memory:
         raise
     except (ValueError, TypeError, ArithmeticError) as error:
         raise UserError(f"{name} cannot be made: {error}") from None
+    if not kind.func.__module__.startswith("agents."):
+        try:
+            check_memory(memory, name)
+        except ValueError as error:
+            raise UserError(str(error)) from None
     return memory
 
 
@@ -77,16 +90,16 @@ def memory_options(name: str, options: dict[str, int]) -> dict[str, Any]:
     {'window': 64, 'clock': True}
     """
     own = {"features", "name", "parent"}
-    kinds = {f.name: f.type for f in dataclasses.fields(MEMORIES[name]) if f.name not in own}
+    kinds = {f.name: f.type for f in dataclasses.fields(memory_class(name)) if f.name not in own}
     for option in options:
         if not kinds:
             raise UserError(f"{name} has no options, not even {option!r}")
         if option not in kinds:
             raise UserError(nearest(option, kinds, f"option of {name}"))
-        most = 1 if kinds[option] == "bool" else MANY
+        most = 1 if kinds[option] in ("bool", bool) else MANY
         if said := complaint(option, options[option], int, Within(0, most)):
             raise UserError(said)
-    return {k: bool(v) if kinds[k] == "bool" else v for k, v in options.items()}
+    return {k: bool(v) if kinds[k] in ("bool", bool) else v for k, v in options.items()}
 
 
 def blocks_of(spec: CellSpec) -> tuple[Memory, ...]:
@@ -167,15 +180,15 @@ def build(spec: CellSpec) -> tuple[Any, ActorCritic | EquivariantActorCritic]:
         return env, EquivariantActorCritic(
             equivariant_backbone(spec), head_features=size.head_features
         )
-    outputs = num_outputs(env.action_space, size.joint)
     free = size.style == "popjaxrl" and isinstance(env.action_space, Box)
-    network = ActorCritic(
+    network = actor_critic(
+        env.action_space,
         backbone_of(spec),
-        num_actions=outputs,
         head_features=size.head_features,
         critic=backbone_of(spec) if size.separate_critic else None,
+        joint=size.joint,
         head_init=HEAD_INITS.get(size.style, HeadInit()),
         squash=size.squash,
-        free=outputs // 2 if free else 0,
+        free=env.action_space.flat_size if free else 0,
     )
     return env, network

@@ -6,8 +6,6 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,31 +15,14 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import Sharding
-from jaxtyping import Int
 
 from agents.hyperparams import Hyperparams
-from agents.sharding import lane_sharding, over_lanes, padded, placed, placed_like, replicated
+from agents.lanes import as_numbers, compiled, keys_of, lane_programs
+from agents.lanes import lane_keys as lane_keys
+from agents.sharding import lane_sharding, padded, placed, placed_like, replicated
 from experiments.results.spec import CellSpec
 from experiments.train import executable_cache
 from experiments.train.objectives import REGIMES, Trainer
-
-QUICK = {"xla_backend_optimization_level": 1}
-"""LLVM's first level. On a CPU (RepeatPreviousEasy, PPO, GRU 256) 11.2 seconds of processor time
-where the usual level takes 13.5; an update takes as long, since its products are a library's, and
-gives the same bits for most memory models."""
-
-
-def compiled(*lower: Callable[[], Any]) -> list[Any]:
-    """Programs of what these lower, the longest last: each is compiled while the next is lowered.
-
-    >>> double = jax.jit(lambda x: 2 * x)
-    >>> [float(program(3.0)) for program in compiled(lambda: double.lower(1.0))]
-    [6.0]
-    """
-    options = QUICK if jax.default_backend() == "cpu" else {}
-    with ThreadPoolExecutor(len(lower)) as threads:
-        begun = [threads.submit(one().compile, compiler_options=options) for one in lower]
-        return [program.result() for program in begun]
 
 
 @dataclass(frozen=True)
@@ -68,7 +49,7 @@ class Program:
 
     def lane_keys(self, seeds: tuple[int, ...]) -> tuple[Any, Any]:
         """Keys for training and for evaluation, as `start` and the evaluation take them."""
-        return self.put(self.keys(_numbers(seeds)))
+        return self.put(self.keys(as_numbers(seeds)))
 
 
 VALUES = ("hyperparams", "first_seed", "total_steps", "num_segments")  # not seen by the compiler
@@ -122,20 +103,19 @@ def _made(
     """The programs `keys`, `start` and `advance`, and the shapes of the state of true lanes. They
     are kept under their code."""
     mesh, place = trainer.lanes, _place(trainer)
-    seeds = _numbers(spec.seeds)
-    values = (jax.eval_shape(_keys, seeds)[0], lane_hyperparams(spec))
+    seeds = as_numbers(spec.seeds)
+    values = (jax.eval_shape(keys_of, seeds)[0], lane_hyperparams(spec))
     init = partial(trainer.init, num_updates=spec.num_updates)
-    segment = partial(trainer.segment, num_updates=num_updates)
     shapes = jax.eval_shape(jax.vmap(init), *values)
 
     wide = placed_like(place, jax.eval_shape(partial(padded, mesh), values))
-    out = {"out_shardings": place} if place else {}
-    start = jax.jit(over_lanes(mesh, init), **out)
+    start, advance = lane_programs(
+        mesh, place, trainer.init, trainer.segment, spec.num_updates, num_updates
+    )
     state = placed_like(place, jax.eval_shape(start, *wide))
-    advance = jax.jit(over_lanes(mesh, segment), donate_argnums=0, **out)
     hits = executable_cache.hits()
     programs = compiled(
-        lambda: _keys.lower(seeds),
+        lambda: keys_of.lower(seeds),
         lambda: start.lower(*wide),
         lambda: advance.lower(state, wide[1]),
     )
@@ -144,22 +124,6 @@ def _made(
     if trainer.ahead:
         trainer.ahead(state.params, wide[0])
     return programs, shapes
-
-
-@jax.jit
-def _keys(seeds):
-    pairs = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed)))(seeds)
-    return pairs[:, 0], pairs[:, 1]
-
-
-def _numbers(seeds: tuple[int, ...]) -> Int[np.ndarray, " lanes"]:
-    """Seeds as `Program.keys` takes them."""
-    return np.array(seeds, np.int32)
-
-
-def lane_keys(seeds: tuple[int, ...]) -> tuple[Any, Any]:
-    """Keys for training and for evaluation, `[lanes]` each: lane i depends on its seed alone."""
-    return _keys(_numbers(seeds))
 
 
 def lane_hyperparams(spec: CellSpec) -> Hyperparams:

@@ -32,9 +32,10 @@ from jax.experimental.serialize_executable import deserialize_and_load, serializ
 import agents
 import experiments
 import popjax
-from agents.memory import MEMORIES
+from agents.own_memory import memory_class
 from experiments.results.spec import CellSpec
 from experiments.results.store import machine, write_atomically
+from popjax.registry import SHIPPED
 
 MOST = 100  # programs in a folder, of about 1 MB each; those not used for longest go
 SOURCES = (
@@ -81,8 +82,7 @@ def code_of(spec: CellSpec, program: str) -> str | None:
 
     program: all that tells it from other programs of the same sources.
     """
-    homes = (type(popjax.make(spec.env)).__module__, MEMORIES[spec.memory].__module__)
-    ours = homes[0].startswith("popjax.") and homes[1].startswith("agents.")
+    ours = spec.env in SHIPPED and memory_class(spec.memory).__module__.startswith("agents.")
     if _folder is None or not ours or jax.process_count() > 1:
         return None
     devices = [(device.platform, device.device_kind) for device in jax.local_devices()]

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
 from agents import lm, objectives, policy, ppo
 from agents.agent import Agent
 from agents.choices import sizes_of
-from agents.evaluate import evaluate
+from agents.evaluate import evaluate_both
 from agents.held_out import held_out
 from agents.language_agent import LanguageAgent
 from agents.networks import LanguageModel
@@ -182,12 +181,8 @@ def returns_of(spec: CellSpec, env, agent: Agent, mesh: Mesh | None = None):
     sampled and the greedy policy, on the same keys; and one that compiles the first ahead."""
 
     def one(params, key):
-        def under(greedy):
-            episodes = spec.settings.eval_episodes
-            with products(spec.settings.ppo.precision):
-                return evaluate(env, agent, params, key, episodes, greedy)
-
-        return jax.lax.map(under, jnp.array([False, True]))
+        with products(spec.settings.ppo.precision):
+            return evaluate_both(env, agent, params, key, spec.settings.eval_episodes)
 
     both = jax.jit(over_lanes(mesh, one))
 

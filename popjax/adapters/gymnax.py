@@ -1,4 +1,4 @@
-"""gymnax 1.x: `to_gymnax` and `register_with_gymnax`.
+"""gymnax 1.x: `to_gymnax` and `register_with_gymnax`, and the other way `from_gymnax`.
 
 gymnax has no space of several integers. As an observation they are a Box of integers here; as an
 action (row and column of a board) one Discrete, counted row by row.
@@ -17,6 +17,7 @@ from flax import struct
 
 from popjax import registry
 from popjax.adapters import neighbour
+from popjax.adapters.foreign import ForeignEnvironment, refused, to_box
 from popjax.adapters.renewal import renew, typed
 from popjax.core import Environment, State, TimeStep
 from popjax.spaces import Box, Discrete, check_type
@@ -211,3 +212,49 @@ def register_with_gymnax(prefix: str = "") -> list[str]:
 
 def _make(env_id: str, flat_obs: bool = False, **changes: Any) -> GymnaxEnvironment:
     return to_gymnax(registry.make(env_id, **changes), flat_obs)
+
+
+class FromGymnax(ForeignEnvironment):
+    """An environment of gymnax under our protocol, see `from_gymnax`."""
+
+    def _space(self, kind):
+        space = getattr(self.env, f"{kind}_space")(self.params)
+        if isinstance(space, spaces.Discrete):
+            ours, shape = Discrete(int(space.n)), ()
+        elif isinstance(space, spaces.Box):
+            shape = tuple(space.shape)
+            ours = to_box(space.low, space.high, shape)
+        else:
+            raise refused(self.name, kind, space, "gymnax's Discrete and Box")
+        return ours if kind == "observation" else (ours, shape)
+
+    def _begin(self, key):
+        obs, state = self.env.reset_env(key, self.params)
+        return state, obs
+
+    def _go_on(self, key, inner, action):
+        obs, inner, reward, terminated, _ = self.env.step_env(key, inner, action, self.params)
+        return inner, obs, reward, terminated, self.env.is_truncated(inner, self.params)
+
+
+def from_gymnax(env: Any, params: Any = None, max_steps: int | None = None) -> FromGymnax:
+    """An environment of gymnax 1.x under our protocol: everything here trains on it.
+
+    env: the environment, or what `gymnax.make` returns, with its parameters. params: others than
+        its own. max_steps: no episode is longer; its `max_steps_in_episode` if not given.
+
+    Observations and actions are gymnax's Discrete, or a Box, whose arrays become vectors; any other
+    space is a ValueError of one line.
+
+    >>> env = from_gymnax(gymnax.make("MemoryChain-bsuite"), max_steps=50)
+    >>> env
+    FromGymnax(MemoryChain-bsuite, max_steps=50)
+    >>> env.observation_space, env.action_space
+    (Box(low=(0.0, 0.0, 0.0), high=(2.0, 2.0, 2.0)), Discrete(sizes=2))
+    """
+    if isinstance(env, tuple):
+        env, own = env
+        params = own if params is None else params
+    params = env.default_params if params is None else params
+    limit = int(params.max_steps_in_episode) if max_steps is None else max_steps
+    return FromGymnax(env, params, limit)

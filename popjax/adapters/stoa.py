@@ -1,4 +1,4 @@
-"""Stoa, the interface of Stoix: `to_stoa`."""
+"""Stoa, the interface of Stoix: `to_stoa`, and the other way `from_stoa`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from flax import struct
 from jaxtyping import Array, Key
 
 from popjax.adapters import neighbour
+from popjax.adapters.foreign import ForeignEnvironment, refused, to_box
 from popjax.adapters.renewal import typed
 from popjax.core import Environment, State, TimeStep
 from popjax.spaces import Box, Discrete
@@ -120,3 +121,53 @@ def to_stoa(env: Environment, flat_obs: bool = False) -> StoaEnvironment:
     (1, 1.0)
     """
     return StoaEnvironment(env, flat_obs)
+
+
+class FromStoa(ForeignEnvironment):
+    """An environment of Stoa under our protocol, see `from_stoa`."""
+
+    def _space(self, kind):
+        space = getattr(self.env, f"{kind}_space")(self.params)
+        if isinstance(space, stoa.DiscreteSpace):
+            ours, shape = Discrete(int(space.num_values)), ()
+        elif isinstance(space, stoa.MultiDiscreteSpace) and np.ndim(space.num_values) == 1:
+            ours, shape = Discrete(tuple(map(int, space.num_values))), tuple(space.shape)
+        elif isinstance(space, stoa.BoundedArraySpace):
+            shape = tuple(space.shape)
+            ours = to_box(space.minimum, space.maximum, shape)
+        elif isinstance(space, stoa.ArraySpace):
+            shape = tuple(space.shape)
+            ours = to_box(-np.inf, np.inf, shape)
+        else:
+            taken = "Stoa's DiscreteSpace, MultiDiscreteSpace and array spaces"
+            raise refused(self.name, kind, space, taken)
+        return ours if kind == "observation" else (ours, shape)
+
+    def _begin(self, key):
+        state, timestep = self.env.reset(key, self.params)
+        return state, timestep.observation
+
+    def _go_on(self, key, inner, action):
+        inner, timestep = self.env.step(inner, action, self.params)
+        kind = timestep.step_type
+        terminated, truncated = kind == stoa.StepType.TERMINATED, kind == stoa.StepType.TRUNCATED
+        return inner, timestep.observation, timestep.reward, terminated, truncated
+
+
+def from_stoa(env: Any, max_steps: int, params: Any = None) -> FromStoa:
+    """An environment of Stoa under our protocol: everything here trains on it. Give it without
+    Stoa's automatic reset, and one episode, not a batch: `popjax.batch` does both.
+
+    max_steps: no episode is longer; Stoa does not say how long they are. params: what its functions
+        take as `env_params`.
+
+    Observations and actions are Stoa's DiscreteSpace, MultiDiscreteSpace of one axis, or an array
+    space, whose arrays become vectors; any other space is a ValueError of one line. The draws of a
+    step come from the key in Stoa's own state.
+
+    >>> import popjax
+    >>> env = from_stoa(to_stoa(popjax.make("MineSweeperEasy")), max_steps=14)
+    >>> env.observation_space.shape, env.action_space
+    ((), Discrete(sizes=(4, 4)))
+    """
+    return FromStoa(env, params, max_steps)

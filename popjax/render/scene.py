@@ -19,6 +19,8 @@ class Scene:
     ...     hidden=True)))
     >>> [shape.text for shape in scene.shown(reveal=False).shapes]
     ['seen']
+    >>> scene
+    Scene('two', 8 x 2, 2 shapes)
     """
 
     width: float
@@ -31,6 +33,10 @@ class Scene:
         """All of the scene, or what is not hidden."""
         kept = tuple(shape for shape in self.shapes if reveal or not shape.hidden)
         return replace(self, shapes=kept)
+
+    def __repr__(self) -> str:
+        size = f"{_number(self.width)} x {_number(self.height)}"
+        return f"Scene({self.title!r}, {size}, {len(self.shapes)} shapes)"
 
     def _repr_svg_(self) -> str:
         """For notebooks."""

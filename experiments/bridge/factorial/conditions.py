@@ -32,10 +32,10 @@ from jaxtyping import Array, Bool, Float
 from agents.choices import take_along_last
 from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig, episode_inputs
-from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.objectives import OBJECTIVES, Objective, make_train
 from agents.objectives.histories import own_labels
+from agents.own_memory import memory_class
 from experiments.bridge.decks import SUITS, TINY, best_guess, best_without_memory
 from experiments.results.files import Table, stack_tables
 from experiments.train.compile import lane_keys
@@ -81,7 +81,7 @@ class FactorialConfig:
 
     @property
     def network(self) -> LanguageModel:
-        backbone = Backbone((MEMORIES[self.memory](features=self.features),))
+        backbone = Backbone((memory_class(self.memory)(features=self.features),))
         return LanguageModel(backbone, (SUITS,), SUITS, self.features)
 
     @property

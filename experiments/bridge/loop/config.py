@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from math import gcd
 
 from agents.choices import sizes_of
-from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.objectives import OBJECTIVES, Objective, signals
+from agents.own_memory import memory_class
 from experiments.bridge.decks import TINY
 from popjax import make as make_env
 from popjax.core import Environment
@@ -131,7 +131,7 @@ class LoopConfig:
         return TINY["RepeatFirst"] if name == "tiny" else make_env(name)
 
     def network(self, env: Environment) -> LanguageModel:
-        backbone = Backbone((MEMORIES[self.memory](features=self.features),))
+        backbone = Backbone((memory_class(self.memory)(features=self.features),))
         return LanguageModel(backbone, target_of(env).sizes, sum(sizes_of(env)), self.head_features)
 
     @property

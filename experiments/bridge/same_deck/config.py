@@ -24,9 +24,9 @@ from functools import cache
 import numpy as np
 
 from agents.lm import LMConfig
-from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.objectives import OBJECTIVES, Objective
+from agents.own_memory import memory_class
 from experiments.bridge.decks import TINY
 from experiments.bridge.measures.overlap import CAUSAL, deck_of
 from experiments.bridge.rates import FEW, MANY
@@ -122,7 +122,7 @@ class SameDeckConfig:
         return DECKS[self.decks][task]
 
     def network(self, task: str) -> LanguageModel:
-        env, memory = self.env(task), MEMORIES[self.memory]
+        env, memory = self.env(task), memory_class(self.memory)
         backbone = Backbone(tuple(memory(features=self.features) for _ in range(self.layers)))
         actions = env.action_space.num_values
         return LanguageModel(backbone, target_of(env).sizes, actions, self.features)

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.objectives import OBJECTIVES, Objective
+from agents.own_memory import memory_class
 from experiments.bridge.rates import FEW, MANY
 from popjax import Deck, make
 from popjax.core import Environment
@@ -100,7 +100,7 @@ class VerdictConfig:
         return make_player(self.env(suits, game))
 
     def network(self, suits: int, game: str = "") -> LanguageModel:
-        backbone = Backbone((MEMORIES[self.memory](features=self.features),))
+        backbone = Backbone((memory_class(self.memory)(features=self.features),))
         sizes = target_of(self.env(suits, game)).sizes
         return LanguageModel(backbone, sizes, suits, self.head_features)
 

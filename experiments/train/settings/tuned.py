@@ -22,7 +22,7 @@ from experiments.results.errors import UserError
 from experiments.results.files import DamagedError, read_json, write_atomically
 from experiments.results.lock import STALE_SECONDS, lock, owner
 from experiments.results.spec import NetworkConfig, Settings
-from popjax.registry import ENVS, FAMILIES
+from popjax.registry import ENVS, FAMILIES, make
 from popjax.words import nearest
 
 TUNED = Path(__file__).with_name("tuned.json")
@@ -113,7 +113,7 @@ def family_of(env: str) -> str:
     >>> family_of("NoisyPositionOnlyCartPoleHard")
     'NoisyPositionOnlyCartPole'
     """
-    return next(family for family, levels in FAMILIES.items() if env in map(family.__add__, levels))
+    return make(env).name
 
 
 def key_of(env: str, memory: str, path: Path = TUNED) -> tuple[str, str]:
