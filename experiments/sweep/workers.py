@@ -175,8 +175,8 @@ class Worker:
 
 def _serve(connection: Connection, study: str, log: tuple[str, ...], workers: int) -> None:
     """The work of one process: a cell after another, until nobody is left to give one."""
-    if hasattr(os, "setsid"):  # Ctrl-C reaches the command alone, which passes it on
-        os.setsid()
+    if hasattr(os, "setpgid"):  # Ctrl-C reaches the command alone, which passes it on
+        os.setpgid(0, 0)
     os.environ["NPROC"] = str(max(1, cores() // workers))  # which XLA takes for the number of cores
     os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{0.9 / workers:.2f}")
     keep_pages()
