@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.held_out import floor_kind
 from experiments.results.study import Row, labels
-from experiments.results.tables import Column, Sheet, Spread
+from experiments.results.tables import Column, Sheet, Spread, counted
 from popjax import make, scores
 
 KNOWN = {  # column: kind of score in `popjax.scores`
@@ -134,7 +134,7 @@ def is_solved(row: Row) -> bool:
 def solved_words(rows: Sequence[Row]) -> str:
     """How many cells are solved, in a sentence."""
     count = sum(map(is_solved, rows))
-    return f"Solved (normalised at least {scores.SOLVED}): {count} of {len(rows)} cells."
+    return f"Solved (normalised at least {scores.SOLVED}): {count} of {counted(len(rows), 'cell')}."
 
 
 def diverged_notes(lost: int, seeds: int, fate: str = "counted as random play") -> list[str]:

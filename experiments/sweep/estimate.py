@@ -19,7 +19,7 @@ from experiments.results.errors import UserError
 from experiments.results.files import DamagedError, read_json, write_json
 from experiments.results.spec import CellSpec, own_part
 from experiments.results.store import Cell, machine, read_record
-from experiments.results.tables import format_duration
+from experiments.results.tables import counted, format_duration
 from experiments.train.compile import compile_program, lane_hyperparams, program_code
 from popjax import make
 
@@ -446,10 +446,11 @@ def print_plan(plan: Plan, console: Console) -> None:
     programs = len(grouped(plan.left))
     steps = sum(spec.env_steps for spec in plan.left)
     console.print(
-        f"{many(len(plan.specs), 'cell')} in {plan.study}: {plan.finished} finished, "
-        f"{len(plan.left)} to run, {many(programs, 'program')} to compile, "
+        f"{counted(len(plan.specs), 'cell')} in {plan.study}: {plan.finished} finished, "
+        f"{len(plan.left)} to run, {counted(programs, 'program')} to compile, "
         f"{steps / 1e6:.2f} million environment steps",
         markup=False,
+        soft_wrap=True,
     )
     for name in sorted({spec.memory for spec in plan.left}):
         if name in MEMORIES and MEMORIES[name].caution:
@@ -471,12 +472,3 @@ def shares(outcome: Outcome) -> str:
     """Where the time goes, in words."""
     parts = [(name, share) for name, share in outcome.shares.items() if share >= 0.005]
     return ", ".join(f"{name} {100 * share:.0f} %" for name, share in parts)
-
-
-def many(number: int, thing: str) -> str:
-    """So many things.
-
-    >>> many(1, "cell"), many(1200, "cell")
-    ('1 cell', '1,200 cells')
-    """
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")

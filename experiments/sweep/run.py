@@ -14,10 +14,10 @@ from rich.console import Console
 from experiments.results.errors import Stopped, UserError
 from experiments.results.spec import CellSpec
 from experiments.results.store import Cell, reason
-from experiments.results.tables import format_duration
+from experiments.results.tables import counted, format_duration
 from experiments.sweep.background_compiler import BackgroundCompiler
 from experiments.sweep.display import Display
-from experiments.sweep.estimate import Plan, make_plan, many, print_plan
+from experiments.sweep.estimate import Plan, make_plan, print_plan
 from experiments.sweep.faults import stopper, whole
 from experiments.sweep.launch.elsewhere import run_elsewhere
 from experiments.sweep.launch.resources import Launch
@@ -180,7 +180,7 @@ def summarise(plan: Plan, outcomes: dict[str, str], seconds: float, console: Con
         f" (about {format_duration(plan.outcome.seconds)} were expected)" if plan.outcome else ""
     )
     console.print(
-        f"{many(counts['finished'], 'cell')} finished, {counts['failed']} failed, "
+        f"{counted(counts['finished'], 'cell')} finished, {counts['failed']} failed, "
         f"in {format_duration(seconds)}{expected}"
     )
     for spec in plan.specs:

@@ -147,7 +147,7 @@ def test_one_memory_alone_is_compared_with_none(rows, tmp_path):
     folder = write_study(tmp_path, "alone", {"gru": 0.95}, ENVS[:1])
     text = write_report(folder, read_study(folder)).read_text()
     assert (
-        "Solved (normalised at least 0.9): 1 of 1 cells." in text
+        "Solved (normalised at least 0.9): 1 of 1 cell." in text
         and "interquartile mean of" not in text
     )
     assert not (folder / "figures" / "profiles.svg").exists()
