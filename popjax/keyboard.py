@@ -23,6 +23,7 @@ SUITS = {"s": (0, "spades"), "d": (1, "diamonds"), "c": (2, "clubs"), "h": (3, "
 BETS = {"h": (0, "higher"), "l": (1, "lower")}
 PUSHES = {"left": (0, "push left"), "right": (1, "push right")}
 MOVES = {"left": (0, "left"), "right": (1, "right"), "up": (2, "up"), "down": (3, "down")}
+SIGNS = dict(zip("♠♦♣♥", SUITS, strict=True))  # as cards have them
 CARDS_A_ROW = 13  # as `popjax.render` lays out Concentration
 LETTERS = {"a": "left", "d": "right", "w": "up", "s": "down"}
 
@@ -90,7 +91,8 @@ def table(env: Environment) -> Keys:
 
 
 def _named(names: dict[str, tuple[int, str]], size: int) -> Keys:
-    """Single keys with a meaning; arrows are also letters, and all are also numbers."""
+    """Single keys with a meaning; arrows are also letters, and all are also numbers, words and the
+    signs on cards."""
     meaning = {name: action for name, (action, _) in names.items()}
     if "left" in names:
         meaning |= {letter: meaning[name] for letter, name in LETTERS.items() if name in meaning}
@@ -100,6 +102,9 @@ def _named(names: dict[str, tuple[int, str]], size: int) -> Keys:
     else:
         explanation = ", ".join(f"{name} {about}" for name, (_, about) in names.items())
     meaning |= {str(action): action for action in range(size)}
+    meaning |= {about: action for action, about in names.values()}
+    meaning |= {about.removesuffix("s"): action for action, about in names.values()}
+    meaning |= {sign: meaning[name] for sign, name in SIGNS.items() if names is SUITS}
 
     def read(word: str) -> int:
         word = ARROWS.get(word, word)

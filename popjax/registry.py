@@ -51,7 +51,7 @@ def canonical(name: str) -> str:
     ):  # the reference's levelless ids are its Easy settings
         short += "Easy"
     if short not in ENVS:
-        raise ValueError(nearest(name, ENVS, "environment"))
+        raise ValueError(f"{nearest(name, ENVS, 'environment', most=3)} (popjax envs lists all)")
     return short
 
 

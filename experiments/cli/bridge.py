@@ -20,6 +20,7 @@ from experiments.cli.explore import BridgeGears
 from experiments.cli.train import DEFAULT_OUT
 from experiments.results.errors import UserError
 from experiments.results.spec import Seeds
+from experiments.results.tables import counted
 from experiments.train.build import env_name, memory_name
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ class BridgeCompare:
 
         pair = Pair(self.a, self.b, self.episodes, self.seed)
         for name, run in zip("AB", pair.runs, strict=True):
-            console.print(f"{name}: {run.name} on {run.spec.env}, {len(run.spec.seeds)} seeds")
+            seeds = counted(len(run.spec.seeds), "seed")
+            console.print(f"{name}: {run.name} on {run.spec.env}, {seeds}")
         for grid in (pair.likeness(), pair.told(), pair.translated()):
             print_grid(grid, console)
 

@@ -5,44 +5,163 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+import tyro
 from rich.console import Console
 from rich.table import Table
 
 from agents.ranges import Within
 from experiments.results.errors import UserError
 from experiments.results.spec import Width
+from experiments.results.tables import Column, Sheet
+
+COLUMNS = (
+    Column("id"),
+    Column("observation"),
+    Column("action"),
+    Column("steps", 0, "of the longest episode"),
+    Column("previous action", about="whether the agent must be shown it", wide=True),
+    Column("random", 3),
+    Column("memoryless", 3),
+    Column("reference", 3),
+)
 
 
 @dataclass(frozen=True)
 class Envs:
-    """List the environments: spaces, longest episode, reference returns.
+    """List the environments, or tell all of one: rules, spaces, scores, what learns it.
 
     Example: popjax envs
+
+    Example: popjax envs CountRecallEasy
     """
 
-    def run(self, console: Console) -> None:
-        from popjax import ENVS, scores
+    env: tyro.conf.Positional[str] = ""
+    """Environment of which all is told, such as CountRecallEasy; a list of all if not given."""
 
-        table = Table(title=f"{len(ENVS)} environments")
-        for name in ("id", "observation", "action"):
-            table.add_column(name, no_wrap=True)
-        for name in ("steps", "previous action", "random", "memoryless", "reference"):
-            table.add_column(name, justify="right")
-        for name, env in ENVS.items():
-            known = scores.scores(name)
-            means = [
-                f"{known[kind]['mean']:.3f}" if known.get(kind) else ""
-                for kind in ("random", "memoryless", "reference")
-            ]
-            table.add_row(
-                name,
-                space_words(env.observation_space),
-                space_words(env.action_space),
-                str(env.max_steps),
-                "needed" if env.needs_previous_action else "",
-                *means,
-            )
-        console.print(table)
+    def run(self, console: Console) -> None:
+        from experiments.reports.terminal import print_sheet
+        from popjax import ENVS
+
+        if self.env:
+            print_env(self.env, console)
+            return
+        rows = [
+            {
+                "id": name,
+                "observation": space_words(env.observation_space),
+                "action": space_words(env.action_space),
+                "steps": env.max_steps,
+                "previous action": "needed" if env.needs_previous_action else "",
+                **means(name),
+            }
+            for name, env in ENVS.items()
+        ]
+        caption = (
+            "Mean returns: of uniform play, of the best policy known without memory, of a scripted "
+            "player that remembers.",
+            "popjax envs NAME tells all of one.",
+        )
+        print_sheet(Sheet("envs", f"{len(ENVS)} environments", COLUMNS, rows, caption), console)
+
+
+def means(name: str) -> dict[str, float]:
+    """Mean returns of the scripted players, as far as they are known."""
+    from popjax import scores
+
+    known = scores.scores(name)
+    kinds = ("random", "memoryless", "reference")
+    return {kind: known[kind]["mean"] for kind in kinds if known.get(kind)}
+
+
+def print_env(word: str, console: Console) -> None:
+    """All that is known of an environment, and a picture where the terminal can show one."""
+    from experiments.train.build import env_name, level_note
+    from experiments.train.settings.tuned import best_memory
+    from popjax import ENVS
+    from popjax.play import rules
+
+    name = env_name(word)
+    env = ENVS[name]
+    if note := level_note(word):
+        console.print(note, highlight=False)
+    print(rules(env, name))
+    lines = {
+        "observation": space_words(env.observation_space),
+        "action": space_words(env.action_space),
+        "length": f"at most {env.max_steps} steps",
+        "made by": f"popjax.make({name!r}) = {env}",
+        **score_lines(name),
+        **settings_lines(name),
+        "play": f"popjax play {name}",
+        "train": f"popjax train {name} --memory {best_memory(name)} --settings fast",
+    }
+    if env.needs_previous_action:
+        lines["previous action"] = "needed: an agent without it cannot know what it did"
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for head, text in lines.items():
+        table.add_row(head, text)
+    console.print(table)
+    if console.is_terminal:
+        print(moment(env))
+
+
+def score_lines(name: str) -> dict[str, str]:
+    """Who earns what, by the kind of player."""
+    from popjax import scores
+
+    lines = {}
+    for kind, known in scores.scores(name).items():
+        if not isinstance(known, dict) or "mean" not in known:
+            continue
+        who = known.get("model") or known.get("player") or ""
+        metric = "MMER" if kind.startswith("paper") else known.get("metric", "")
+        details = [known.get("best", ""), metric]
+        about = ", ".join(filter(None, [who, *details]))
+        scaled = float(scores.normalise(name, known["mean"]))
+        place = "" if scaled != scaled else f", normalised {scaled:.2f}"
+        lines[kind.replace("_", " ")] = f"{known['mean']:.3f}{place}" + (
+            f" ({about})" if about else ""
+        )
+    return lines
+
+
+def settings_lines(name: str) -> dict[str, str]:
+    """Which memories have settings found for it, and what those reached."""
+    from experiments.results import published
+    from experiments.train.settings.tuned import tuned, tuned_memories
+
+    lines = {}
+    own = tuned_memories(name)
+    lines["fast settings"] = (
+        "none of its own"
+        if not own
+        else "; ".join(
+            f"{memory}, {tuned(name, memory).total_steps or 0:,} steps" for memory in own
+        )
+    )
+    kept = [result for result in published.results() if result.env == name]
+    if kept:
+        lines["reached"] = "; ".join(
+            f"{result.memory} ({result.name}) {result.returns('final').mean():.3f} over "
+            f"{len(result.seeds)} seed{'s' * (len(result.seeds) != 1)}"
+            for result in kept
+        )
+    return lines
+
+
+def moment(env) -> str:
+    """A picture of the second moment of an episode, in colours."""
+    import jax
+
+    from popjax.play import picture
+
+    key = jax.random.key(0)
+    state, timestep = jax.jit(env.reset)(key)
+    action = env.action_space.sample(key)
+    state, timestep = jax.jit(env.step)(key, state, action)
+    return picture(env, state, timestep, reveal=False, colour=True)
 
 
 @dataclass(frozen=True)

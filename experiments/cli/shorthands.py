@@ -1,10 +1,35 @@
-"""The short names of hyper-parameters that people type: `--lr 1e-3`, `--gamma 0.9`."""
+"""The names of options that people type: `--lr 1e-3`, `--gamma 0.9`, `--epochs 8`, `--seed 3`."""
 
 from __future__ import annotations
 
 from experiments.results.errors import UserError
 
-OTHER_NAMES = {"lr": "learning_rate"}
+OTHER_NAMES = {  # of hyper-parameters
+    "lr": "learning_rate",
+    "discount": "gamma",
+    "lambda": "gae_lambda",
+    "clip_range": "clip",
+    "clip_eps": "clip",
+    "ent_coef": "entropy",
+    "entropy_coef": "entropy",
+    "vf_coef": "value",
+    "value_coef": "value",
+    "grad_norm": "max_grad_norm",
+}
+OTHER_OPTIONS = {
+    "--timesteps": "--total-steps",
+    "--total-timesteps": "--total-steps",
+    "--env-steps": "--total-steps",
+    "--epochs": "--num-epochs",
+    "--minibatches": "--num-minibatches",
+    "--segments": "--num-segments",
+    "--layers": "--num-layers",
+    "--hidden": "--features",
+    "--hidden-size": "--features",
+    "--width": "--features",
+    "--model": "--memory",
+    "--output": "--out",
+}
 
 
 def spelled_out(argv: list[str]) -> list[str]:
@@ -13,7 +38,12 @@ def spelled_out(argv: list[str]) -> list[str]:
     >>> spelled_out("train RepeatFirstEasy --lr 1e-3 --gamma=0.9 --seeds 2".split())[2:]
     ['--seeds', '2', '--hyperparams', 'learning_rate', '1e-3', 'gamma', '0.9']
     """
-    if not argv or argv[0] not in ("train", "search"):
+    if not argv or argv[0] not in ("train", "search", "sweep"):
+        return argv
+    argv = [_usual(word) for word in argv]
+    if argv[0] == "train":
+        argv = _one_seed(argv)
+    if argv[0] == "sweep":
         return argv
     from experiments.results.spec import DEFAULT_HYPERPARAMS
 
@@ -39,3 +69,25 @@ def spelled_out(argv: list[str]) -> list[str]:
         return [*rest, "--hyperparams", *pairs]
     place = rest.index("--hyperparams") + 1
     return [*rest[:place], *pairs, *rest[place:]]
+
+
+def _usual(word: str) -> str:
+    """An option by the name that it has here; any other word as it is."""
+    option, is_joined, value = word.partition("=")
+    return OTHER_OPTIONS.get(option.replace("_", "-"), option) + is_joined + value
+
+
+def _one_seed(argv: list[str]) -> list[str]:
+    """`--seed N` as the first seed, and the only one unless `--seeds` says how many.
+
+    >>> _one_seed("train RepeatFirstEasy --seed 3".split())[2:]
+    ['--first-seed', '3', '--seeds', '1']
+    """
+    options = [word.partition("=")[0] for word in argv]
+    if "--seed" not in options:
+        return argv
+    renamed = [
+        word.replace("--seed", "--first-seed", 1) if option == "--seed" else word
+        for word, option in zip(argv, options, strict=True)
+    ]
+    return renamed if "--seeds" in options else [*renamed, "--seeds", "1"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
@@ -14,14 +15,17 @@ from agents.ranges import Within
 from experiments.cli import train
 from experiments.cli.train import DEFAULT_OUT, RegimeName
 from experiments.results.errors import UserError
-from experiments.results.spec import CellSpec, Seeds, Settings, Steps, Width
+from experiments.results.spec import CellSpec, Seeds, Settings, Steps, Width, id_of
 from experiments.results.study import flat
 from experiments.sweep.launch.resources import Launch
-from experiments.train.build import env_name, memory_name
+from experiments.train.build import env_name, level_note, memory_name
 from experiments.train.cell import cell
 from experiments.train.objectives import regime_name, with_objective_defaults
-from experiments.train.settings.presets import preset
+from experiments.train.settings.presets import Preset, named_settings, preset
 from popjax.words import nearest
+
+if TYPE_CHECKING:
+    from experiments.results.study import Row
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ class Sweep:
         from experiments.results.store import check_study
         from popjax import ENVS
 
-        chosen = preset(self.preset)
         regime = regime_name(self.regime)
+        chosen = preset(self.preset, regime)
         if isinstance(chosen.settings, str) and regime != "ppo":
             raise UserError(f"the preset {self.preset!r} is one of agents (ppo)")
         envs = ENVS if self.envs == ("all",) else self.envs or chosen.envs
@@ -82,7 +86,7 @@ class Sweep:
         memories = tuple(MEMORIES) if self.memories == ("all",) else self.memories
         memories = [memory_name(name) for name in memories]
 
-        specs = []
+        specs, notes = [], []
         for env in envs:
             for memory in memories or chosen.memories_of(env):
                 settings = with_objective_defaults(
@@ -91,8 +95,12 @@ class Sweep:
                 spec = cell(env, memory, settings, regime)
                 source, note = chosen.source_of(env, memory)
                 specs.append(dataclasses.replace(spec, source=source))
-                if note:
-                    console.print(note, highlight=False)
+                notes += [note] if note else []
+        if self.envs != ("all",):
+            train.print_notes([level_note(name) for name in self.envs], console)
+        train.print_notes(notes, console)
+        if self.total_steps is not None:
+            train.print_notes([spec.rounding for spec in specs], console)
         asked = {"kind": "sweep", "preset": self.preset}
         if isinstance(chosen.settings, Settings):  # then all cells have the same
             asked |= flat(
@@ -103,19 +111,54 @@ class Sweep:
             asked["regime"], study = regime, f"{study}-{regime}"
         study = self.study or study
         if self.dry_run or self.plan or self.devices:
-            self._look_ahead(check_study(self.out, study, asked), specs, console)
-        else:
-            train.run_study(self.out, study, asked, specs, console, self.log, self.launch)
+            in_order = bool(chosen.steps)
+            self._look_ahead(check_study(self.out, study, asked), specs, console, in_order)
+            return
+        train.run_study(
+            *(self.out, study, asked, specs, console, self.log, self.launch),
+            in_order=bool(chosen.steps),
+            end=partial(self._end, chosen, specs, console),
+        )
 
-    def _look_ahead(self, folder: Path, specs: list[CellSpec], console: Console) -> None:
+    def _end(
+        self, chosen: Preset, specs: list[CellSpec], console: Console, rows: list[Row]
+    ) -> None:
+        """Says what is solved, and how to go on with the rest."""
+        from experiments.reports.standings import print_standings
+        from experiments.reports.tables import agents_of
+
+        place = {spec.id: i for i, spec in enumerate(specs)}
+        rows = sorted(agents_of(rows), key=lambda row: place[id_of(row.record["spec"])])
+        if self.regime == "ppo":
+            print_standings(rows, partial(self.more, chosen), console, len(place) - len(rows))
+
+    def more(self, chosen: Preset, spec: CellSpec) -> str:
+        """The command that trains a cell for longer."""
+        steps = spec.settings.total_steps
+        if isinstance(chosen.settings, str):
+            named = named_settings(chosen.settings, spec.env, spec.memory)
+            whole = with_objective_defaults(named, spec.regime).total_steps
+            words = f"popjax train {spec.env} --memory {spec.memory} --settings {chosen.settings}"
+            words += f" --seeds {len(spec.seeds)}"
+            return words if whole > 1.2 * steps else f"{words} --steps {steps_in_short(2 * steps)}"
+        return (
+            f"popjax sweep --preset {self.preset} --envs {spec.env} --memories {spec.memory} "
+            f"--steps {steps_in_short(2 * steps)} --study {self.study or self.preset}-more"
+        )
+
+    def _look_ahead(
+        self, folder: Path, specs: list[CellSpec], console: Console, in_order: bool
+    ) -> None:
         """Prints what would be done; nothing is trained."""
         from experiments.sweep.estimate import make_plan, print_plan
         from experiments.sweep.forecast import devices_of, print_outlook
+        from experiments.sweep.workers import workers_for
         from experiments.train.room import check_cells
 
         check_cells(specs, here=not self.devices and self.launch.launcher == "inline")
         devices = devices_of(self.devices, self.speed) if self.plan or self.devices else None
-        plan = make_plan(folder, specs)
+        workers = workers_for(self.launch, specs) if self.launch.launcher == "inline" else 1
+        plan = make_plan(folder, specs, in_order=in_order, workers=workers)
         print_plan(plan, console)
         if devices:
             print_outlook(plan, devices, console)
@@ -137,3 +180,12 @@ class Sweep:
             lm = dataclasses.replace(settings.lm, previous_action=previous)
             settings = dataclasses.replace(settings, ppo=ppo, lm=lm)
         return settings
+
+
+def steps_in_short(steps: int) -> str:
+    """A number of steps as a person types it.
+
+    >>> steps_in_short(393_216), steps_in_short(4_000_000)
+    ('393k', '4M')
+    """
+    return f"{steps / 1e6:.3g}M" if steps >= 1e6 else f"{steps / 1e3:.0f}k"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -15,7 +16,7 @@ from agents.ranges import Seed
 from experiments.results.errors import IncompleteError, UserError
 from experiments.results.spec import CellSpec, Settings
 from experiments.sweep.launch.resources import Launch
-from experiments.train.build import env_name, memory_name
+from experiments.train.build import env_name, level_note, memory_name
 from experiments.train.cell import cell
 from experiments.train.objectives import regime_name
 from experiments.train.settings.presets import (
@@ -25,7 +26,11 @@ from experiments.train.settings.presets import (
     without_overrides,
 )
 
+if TYPE_CHECKING:
+    from experiments.results.study import Row
+
 DEFAULT_OUT = Path("results")
+FEW = 3  # notes of one kind that are printed
 RegimeName = Annotated[str, tyro.conf.arg(aliases=["--as"])]
 SettingsName = Annotated[str, tyro.conf.arg(name="settings")]
 
@@ -51,6 +56,7 @@ class Play:
         from popjax.play import play
 
         name = env_name(self.env)
+        print_notes([level_note(self.env)], console)
         seed = secrets.randbelow(2**32) if self.seed is None else self.seed
         play(ENVS[name], name, sys.stdin, sys.stdout, seed, reveal=self.reveal)
         again = f"popjax play {name} --seed {seed} plays the same episode again"
@@ -107,8 +113,9 @@ class Train:
         from experiments.train.profile import can_trace
 
         spec, log = self.spec(), self.log
-        if note := source_of(self.named, spec.env, spec.memory)[1]:
-            console.print(note, highlight=False)
+        note = source_of(self.named, spec.env, spec.memory)[1]
+        typed = self.settings.total_steps != self._named().total_steps
+        print_notes([level_note(self.env), note, spec.rounding if typed else ""], console)
         one = Cell(self.out / self.study, spec)
         if self.profile:
             can_trace(one)
@@ -130,11 +137,13 @@ class Report:
 
     Example: popjax report quick
 
+    Example: popjax report results/quick
+
     Example: popjax report quick --format csv > quick.csv
     """
 
     study: tyro.conf.Positional[str]
-    """Name of the study."""
+    """Name of the study, or its folder."""
     format: str = "html"
     """What to make: html (tables here, a page and figures in the study), or md, csv, json here."""
     picture: Path | None = None
@@ -146,7 +155,7 @@ class Report:
         from experiments.cli.report import report_study
         from experiments.reports.picture import take_picture
 
-        folder = self.out / self.study
+        folder = study_folder(self.out, self.study)
         if self.picture and self.format != "html":
             raise UserError("a picture is one of the page: leave out --format")
         report_study(folder, console, self.format)
@@ -154,11 +163,40 @@ class Report:
             take_picture(folder / "report.html", self.picture)
 
 
-def run_study(out, study, asked, specs, console, log=(), how: Launch | None = None) -> None:
-    """Opens a study, runs its cells, prints its table; a UserError if the cells failed, an
+def study_folder(out: Path, study: str) -> Path:
+    """The folder of a study that is named, or whose folder is."""
+    place = Path(study)
+    if not (out / study / "study.json").exists() and (place / "study.json").exists():
+        return place
+    named = place.parent == Path(out) and not (out / study).exists()
+    return place if named else out / study
+
+
+def print_notes(notes: Sequence[str], console: Console) -> None:
+    """Prints lines that a person should know before work begins; the first few of many."""
+    notes = [note for note in dict.fromkeys(notes) if note]
+    for note in notes[:FEW]:
+        console.print(note, highlight=False, soft_wrap=True)
+    if len(notes) > FEW:
+        console.print(f"and {len(notes) - FEW} more of this kind", highlight=False)
+
+
+def run_study(
+    out: Path,
+    study: str,
+    asked: dict[str, Any],
+    specs: Sequence[CellSpec],
+    console: Console,
+    log: Sequence[str] = (),
+    how: Launch | None = None,
+    in_order: bool = False,
+    end: Callable[[list[Row]], None] = lambda rows: None,
+) -> None:
+    """Opens a study, runs its cells, prints their table; a UserError if the cells failed, an
     IncompleteError if others are done or if results of earlier cells cannot be read.
 
-    how: where they run, for sweeps, which say beforehand how long they will take.
+    how: where they run, for sweeps, which say beforehand how long they will take. in_order: not
+    the longest first. end: called last, with the rows of the cells that have a result.
     """
     from experiments.cli.report import print_study
     from experiments.results.store import Cell, open_study
@@ -169,10 +207,12 @@ def run_study(out, study, asked, specs, console, log=(), how: Launch | None = No
     log = sink_names(log)
     check_cells(specs, here=how is None or how.launcher == "inline")
     folder = open_study(out, study, asked)
-    outcomes = run_cells(folder, specs, console, log, how)
-    faults = []
+    outcomes = run_cells(folder, specs, console, log, how, in_order)
+    rows, faults = [], []
     if "finished" in outcomes or "skipped" in outcomes:
-        faults = print_study(folder, console, write="finished" in outcomes)
+        only = {spec.id for spec in specs}
+        rows, faults = print_study(folder, console, "finished" in outcomes, only)
+        end(rows)
     failed = [spec for spec, outcome in zip(specs, outcomes, strict=True) if outcome == "failed"]
     if failed:
         why = Cell(folder, failed[0]).failure() or UNWRITTEN

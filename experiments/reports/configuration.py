@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.results.study import Row, flat
-from experiments.results.tables import Column, Sheet
+from experiments.results.tables import Column, Sheet, counted
 
 COLUMNS = (Column("setting"), Column("value"))
 
@@ -17,9 +17,9 @@ def facts_of(rows: Sequence[Row], missing: int = 0) -> str:
     memories = {row.spec.memory for row in rows}
     seeds = sorted({len(row.spec.seeds) for row in rows})
     counts = [
-        (f"{len(rows):,} of " if missing else "") + _count(len(rows) + missing, "cell"),
-        _count(len(envs), "environment"),
-        _count(len(memories), "memory", "memories"),
+        (f"{len(rows):,} of " if missing else "") + counted(len(rows) + missing, "cell"),
+        counted(len(envs), "environment"),
+        counted(len(memories), "memory", "memories"),
         " or ".join(map(str, seeds)) + (" seed each" if seeds == [1] else " seeds each"),
         *sorted({row.record["device"] for row in rows}),
         *sorted({f"jax {row.record['versions']['jax']}" for row in rows}),
@@ -47,7 +47,7 @@ def unfinished_sheets(cells: Sequence[tuple[str, str]]) -> list[Sheet]:
     lines = [
         {"cell": name, "last failure": why or "none: not run to its end"} for name, why in cells
     ]
-    title = f"{_count(len(cells), 'cell')} not finished, and so not in this report"
+    title = f"{counted(len(cells), 'cell')} not finished, and so not in this report"
     return [Sheet("unfinished", title, columns, lines)]
 
 
@@ -58,7 +58,3 @@ def _sheet(name: str, title: str, records: Sequence[dict[str, Any]]) -> Sheet:
         values = dict.fromkeys(str(record[key]) for record in records if key in record)
         lines.append({"setting": key, "value": " | ".join(values)})
     return Sheet(name, title, COLUMNS, lines)
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

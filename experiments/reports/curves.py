@@ -19,24 +19,60 @@ from popjax import scores
 BINS = 60
 ACROSS = 4
 LABELLED = 6  # more names do not fit beside a panel
-LINES = {"memoryless": (0, (1, 2)), "reference": (0, (5, 2)), "floor": (0, (1, 2))}
+MARKS = ("random", "memoryless", "reference")
+LINES = {
+    "random": (0, (1, 4)),
+    "memoryless": (0, (1, 2)),
+    "reference": (0, (5, 2)),
+    "floor": (0, (1, 2)),
+}
 
 
 def curve(row: Row, metric: str, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
     """Steps `[bins]` and means of a metric within them `[seeds, bins]`, NaN where there is none
-    and once a seed has diverged."""
+    and once a seed has diverged. Returns are on the one scale (`popjax.scores.normalise`) where
+    that is known."""
     own = [row.metrics["seed"] == seed for seed in row.spec.seeds]
     steps = row.metrics["step"][own[0]]
     groups = np.array_split(np.arange(len(steps)), min(bins, len(steps)))
     values = np.full((len(own), len(groups)), np.nan)
     for lane, chosen in enumerate(own):
         column = row.metrics[metric][chosen].astype(np.float64)
+        if metric == "return" and on_scale(row):
+            column = scores.normalise(row.spec.env, column)
         column[np.maximum.accumulate(row.metrics["diverged"][chosen])] = np.nan
         for i, group in enumerate(groups):
             known = column[group][np.isfinite(column[group])]
             if known.size:
                 values[lane, i] = known.mean()
     return np.array([steps[group[-1]] for group in groups]), values
+
+
+def on_scale(row: Row) -> bool:
+    """Whether returns of its task can be normalised."""
+    return bool(np.isfinite(scores.normalise(row.spec.env, 0.0)))
+
+
+def joined(values: np.ndarray) -> np.ndarray:
+    """`[seeds, bins]` with a straight line over the bins in which no episode ended; nothing before
+    a seed's first value and after its last.
+
+    >>> joined(np.array([[np.nan, 1.0, np.nan, 3.0, np.nan]])).tolist()
+    [[nan, 1.0, 2.0, 3.0, nan]]
+    """
+    whole = np.full_like(values, np.nan)
+    places = np.arange(values.shape[1])
+    for lane, known in enumerate(np.isfinite(values)):
+        if known.any():
+            inside = (places >= places[known][0]) & (places <= places[known][-1])
+            whole[lane, inside] = np.interp(places[inside], places[known], values[lane, known])
+    return whole
+
+
+def has_gaps(row: Row, metric: str) -> bool:
+    """Whether a curve goes on after bins in which it has no value."""
+    points = curve(row, metric)[1]
+    return bool((np.isfinite(joined(points)) & ~np.isfinite(points)).any())
 
 
 def middle(values: np.ndarray) -> np.ndarray:
@@ -50,7 +86,10 @@ def marks(row: Row, metric: str) -> dict[str, float]:
     """The heights that a panel shows beside the curves."""
     if metric == "return":
         known = scores.scores(row.spec.env)
-        return {name: known[name]["mean"] for name in ("memoryless", "reference") if name in known}
+        heights = {name: known[name]["mean"] for name in MARKS if name in known}
+        if on_scale(row):
+            return {k: float(scores.normalise(row.spec.env, v)) for k, v in heights.items()}
+        return heights
     if metric == "nats" and row.tokens:
         floor = Spread.of(np.array([seed["floor"] for seed in row.tokens])).mean
         return {"floor": floor} if np.isfinite(floor) else {}  # diverged, or none is known
@@ -63,12 +102,16 @@ def draw_panel(panel: Axes, rows: Sequence[Row], metric: str, colours: dict[str,
         panel.axhline(height, color=GREY, linewidth=0.8, linestyle=LINES[name], zorder=0)
     ends, last = {}, 1
     for row, who in zip(rows, labels(rows), strict=True):
-        steps, values = curve(row, metric)
+        steps, points = curve(row, metric)
+        values = joined(points)
         colour, centre = colours[who], middle(values)
         if colour == GREY:  # one of many
             panel.plot(steps, centre, color=colour, linewidth=0.7, alpha=0.5, zorder=1)
         else:
             panel.plot(steps, values.T, color=colour, linewidth=0.5, alpha=0.35, zorder=2)
+            if has_gaps(row, metric):  # where the line alone would say too much
+                dots = {"marker": ".", "markersize": 2.5, "linestyle": "none", "alpha": 0.7}
+                panel.plot(steps, points.T, color=colour, zorder=3, **dots)
             panel.plot(steps, centre, color=colour, linewidth=1.5, zorder=4)
         last = max(last, steps[-1])
         if np.isfinite(centre).any():

@@ -53,7 +53,7 @@ COLOURS = (  # of the best memories, in order; the page has a second set for its
     *("#2a6fb5", "#c2410c", "#2e8540", "#7a4fb0"),
     *("#8f6800", "#0f7b80", "#b4377f", "#5b6572"),
 )
-ABOVE, BELOW = "#1f5f9e", "#b4451f"  # better and worse than no memory
+ABOVE, BELOW = "#1f5f9e", "#b4451f"  # above and below random play
 VARIABLES = {INK: "ink", GREY: "quiet", ABOVE: "above", BELOW: "below"} | {
     colour: f"c{i}" for i, colour in enumerate(COLOURS)
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.held_out import floor_kind
 from experiments.results.study import Row, labels
-from experiments.results.tables import Column, Sheet, Spread
+from experiments.results.tables import Column, Sheet, Spread, counted
 from popjax import make, scores
 
 KNOWN = {  # column: kind of score in `popjax.scores`
@@ -24,6 +24,7 @@ GAIN = (
     "memory gain: 0 is the best policy without memory instead; blank where memory is worth at most "
     "a tenth of the scale."
 )
+MISLEADING = 0.2  # of the scale, by which MMER is above the final return
 AGENT_COLUMNS = (
     Column("environment"),
     Column("memory"),
@@ -99,10 +100,30 @@ def agents_sheet(study: str, rows: Sequence[Row]) -> Sheet:
             "final: sampled last policy on fresh episodes. MMER: best mean return during training, "
             "the paper's metric, which is a maximum over training.",
             f"{SCALE} {GAIN}",
+            *mmer_notes(rows),
             f"{solved_words(rows)} Published figures: popjax/scores.json names the source of each.",
             *agent_notes(rows),
         ),
     )
+
+
+def mmer_notes(rows: Sequence[Row]) -> list[str]:
+    """Where the paper's metric says more than the last policy can do, and why."""
+    names = []
+    for row, label in zip(rows, labels(rows), strict=True):
+        best, final = (
+            scores.normalise(row.spec.env, Spread.of(values).mean)
+            for values in (row.mmer, row.final)
+        )
+        if best - final > MISLEADING:
+            names.append(f"{row.spec.env} {label}")
+    if not names:
+        return []
+    return [
+        f"Here MMER misleads: {', '.join(names)}. An update's mean is of the episodes that end in "
+        "it: where few do, the short and lucky ones end first. The last policy earns what final "
+        "says."
+    ]
 
 
 def is_solved(row: Row) -> bool:
@@ -113,7 +134,7 @@ def is_solved(row: Row) -> bool:
 def solved_words(rows: Sequence[Row]) -> str:
     """How many cells are solved, in a sentence."""
     count = sum(map(is_solved, rows))
-    return f"Solved (normalised at least {scores.SOLVED}): {count} of {len(rows)} cells."
+    return f"Solved (normalised at least {scores.SOLVED}): {count} of {counted(len(rows), 'cell')}."
 
 
 def diverged_notes(lost: int, seeds: int, fate: str = "counted as random play") -> list[str]:

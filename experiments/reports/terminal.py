@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from experiments.results.tables import Column, Sheet, format_value
 
 WIDE = 150
 HEAD = 10  # characters in a line of a column's head
+LEAST = 3  # columns that always stay
 
 
 def finished_rows(folder: Path) -> list[Row]:
@@ -41,12 +43,26 @@ def result_sheets(study: str, rows: list[Row]) -> list[Sheet]:
 
 
 def print_sheet(sheet: Sheet, console: Console) -> None:
-    """As a table; the less important columns are left out where there is little room."""
-    table = _table(sheet, sheet.columns)
-    unbounded = console.options.update(max_width=10 * WIDE)
-    if console.width < max(WIDE, Measurement.get(console, unbounded, table).maximum):
-        table = _table(sheet, [column for column in sheet.columns if not column.wide])
-    console.print(table)
+    """As a table that fits: the less important columns are left out where there is little room,
+    and no head or number is cut. What is left out for that alone is named under it."""
+    wide = console.width >= max(WIDE, _width(sheet, sheet.columns, console))
+    columns = [column for column in sheet.columns if wide or not column.wide]
+    lacking: list[str] = []
+    while len(columns) > LEAST and _width(sheet, columns, console) > console.width:
+        column = next((c for c in reversed(columns) if c.known), columns[-1])
+        columns.remove(column)
+        lacking.insert(0, column.name)
+    console.print(_table(sheet, columns))
+    if lacking:
+        line = f"Left out, as the terminal is narrow: {', '.join(lacking)}."
+        console.print(line, highlight=False)
+
+
+def _width(sheet: Sheet, columns: Sequence[Column], console: Console) -> int:
+    """What a table of these columns needs, its caption aside, which is wrapped."""
+    unbounded = console.options.update(max_width=100 * WIDE)
+    bare = dataclasses.replace(sheet, title="", caption=())
+    return Measurement.get(console, unbounded, _table(bare, columns)).maximum
 
 
 def _table(sheet: Sheet, columns: Sequence[Column]) -> Table:

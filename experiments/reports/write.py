@@ -12,7 +12,14 @@ from matplotlib.figure import Figure
 from experiments.reports import style
 from experiments.reports.aggregates import Aggregate, aggregates, aggregates_sheet
 from experiments.reports.configuration import configuration_sheets, facts_of, unfinished_sheets
-from experiments.reports.curves import LINES, curves_figure, grouped, marks, panel_figure
+from experiments.reports.curves import (
+    LINES,
+    curves_figure,
+    grouped,
+    has_gaps,
+    marks,
+    panel_figure,
+)
 from experiments.reports.overall import aggregates_figure, cost_figure, map_figure, profiles_figure
 from experiments.reports.page import Pictures, Section, page
 from experiments.reports.scale import scale_svg
@@ -134,9 +141,12 @@ class Parts:
         colours = {who: colour for who, colour in self.colours.items() if who in own}
         title = {"return": "Learning curves", "nats": "Learning curves of language models"}[metric]
         about = {
-            "return": "Mean return while training (sampled actions)",
+            "return": "Normalised return while training (sampled actions; 0: random play, 1: the "
+            "reference player)",
             "nats": "Nats a token while training",
         }[metric] + ", by environment steps. Thin: seeds; thick: their interquartile mean."
+        if any(has_gaps(row, metric) for row in rows):
+            about += " Dots: where a line goes on over updates in which no episode ended."
         if any(row.diverged for row in rows):
             about += " The line of a seed that diverged ends there."
         name = "curves" if metric == "return" else "curves-nats"

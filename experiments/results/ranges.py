@@ -64,6 +64,7 @@ def number(word: str, kind: type = float) -> float:
     return round(value)
 
 
+ALSO = "Each is an option too, such as --lr 1e-3 or --gamma 0.9."
 REGISTRY = ConstructorRegistry()
 _asked: list[Any] = []  # the types whose own rule is being asked for
 
@@ -86,7 +87,9 @@ def with_ranges(info: StructTypeInfo) -> StructConstructorSpec | None:
 
 def _ranged(field: StructFieldSpec) -> StructFieldSpec:
     if field.name == "hyperparams":
-        return dataclasses.replace(field, helptext=f"{_text(field)} {hyperparams_in_words()}.")
+        return dataclasses.replace(
+            field, helptext=f"{_text(field)} {ALSO} {hyperparams_in_words()}."
+        )
     found = within_of(field.type)
     if not found:
         return field

@@ -174,6 +174,23 @@ class CellSpec:
         return self.settings.lm.num_episodes * make(self.env).max_steps
 
     @property
+    def rounding(self) -> str:
+        """How many steps a seed makes, if not as many as its settings say, and why; else "".
+
+        >>> from experiments.train.cell import cell
+        >>> cell("RepeatFirstEasy", "gru", Settings(total_steps=1000)).rounding
+        '8,192 steps a seed instead of 1,000: one update is 8,192 steps'
+        """
+        steps, wanted = self.num_updates * self.steps_per_update, self.settings.total_steps
+        if steps == wanted:
+            return ""
+        line = f"{steps:,} steps a seed instead of {wanted:,}: one update is "
+        line += f"{self.steps_per_update:,} steps"
+        if (several := self.updates_per_segment) > 1:
+            line += f", {several} updates a segment"
+        return line
+
+    @property
     def env_steps(self) -> int:
         """Environment steps of all seeds together."""
         return self.num_updates * self.steps_per_update * len(self.seeds)

@@ -90,27 +90,30 @@ def read_rows(folder: Path) -> tuple[list[Row], list[UserError]]:
     experiments.results.errors.UserError: there is no study in nowhere: run popjax sweep first
     """
     if not (folder / "study.json").exists():
-        others = [path.parent.name for path in folder.parent.glob("*/study.json")]
+        others = sorted(path.parent.name for path in folder.parent.glob("*/study.json"))
         near = difflib.get_close_matches(folder.name, others, n=1)
-        cure = f"did you mean {near[0]!r}?" if near else "run popjax sweep first"
+        there = f"there are {', '.join(others[:MANY])}{' ...' if others[MANY:] else ''}"
+        cure = there if others else "run popjax sweep first"
+        cure = f"did you mean {near[0]!r}? ({there})" if near else cure
         raise UserError(f"there is no study in {folder}: {cure}")
     if (folder / "points.parquet").exists():
         raise UserError(f"{folder} is a search: the command that made it prints it again")
     rows, faults = [], []
     for path in sorted(folder.glob("*/metrics.parquet")):
         try:
-            rows.append(_row(path.parent))
+            rows.append(read_cell(path.parent))
         except UserError as error:
             faults.append(error)
     order = {name: place for place, name in enumerate(ENVS)}
     return sorted(rows, key=lambda row: (order[row.spec.env], row.spec.memory)), faults
 
 
+MANY = 10  # studies that a line can name
 SUMMARY = ("train_seconds", "diverged")
 COSTS = ("compile_seconds", "eval_seconds", "steps_per_second", "parameters", "state_size")
 
 
-def _row(folder: Path) -> Row:
+def read_cell(folder: Path) -> Row:
     """One finished cell; a UserError if any file of it is damaged."""
     spec, record = read_spec(folder), read_record(folder)
     if id_of(record["spec"]) != folder.name:

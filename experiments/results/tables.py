@@ -105,6 +105,15 @@ def markdown(sheet: Sheet) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """So many things.
+
+    >>> counted(1, "cell"), counted(1200, "cell"), counted(2, "memory", "memories")
+    ('1 cell', '1,200 cells', '2 memories')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def format_duration(seconds: float) -> str:
     """Seconds in the largest unit that fits.
 

@@ -14,11 +14,12 @@ import jax
 from rich.console import Console
 
 from agents.memory import MEMORIES
+from experiments.results import published
 from experiments.results.errors import UserError
 from experiments.results.files import DamagedError, read_json, write_json
 from experiments.results.spec import CellSpec, own_part
 from experiments.results.store import Cell, machine, read_record
-from experiments.results.tables import format_duration
+from experiments.results.tables import counted, format_duration
 from experiments.train.compile import compile_program, lane_hyperparams, program_code
 from popjax import make
 
@@ -284,7 +285,8 @@ class Plan:
     """The cells of a study in the order in which they are run, longest program first.
 
     costs: what is known, empty if nothing was measured. outcome: what the rest is expected to
-    take in this process. notes: what is wrong with the files of costs.
+    take here. notes: what is wrong with the files of costs. basis: what the costs rest on, if they
+    were not measured here.
     """
 
     study: Path
@@ -293,37 +295,125 @@ class Plan:
     costs: tuple[Cost, ...]
     outcome: Outcome | None
     notes: tuple[str, ...] = ()
+    basis: str = ""
 
     @property
     def left(self) -> tuple[CellSpec, ...]:
         return self.specs[self.finished :]
 
 
-def make_plan(study: Path, specs: Sequence[CellSpec], measured: bool = True) -> Plan:
-    """The plan of a study. measured: take a short measurement where nothing is known; it is kept
-    in the study's folder if there is one."""
+def make_plan(
+    study: Path,
+    specs: Sequence[CellSpec],
+    measured: bool = True,
+    in_order: bool = False,
+    workers: int = 1,
+) -> Plan:
+    """The plan of a study. measured: take a short measurement of memory models of which nothing is
+    known; it is kept in the study's folder if there is one. in_order: not the longest first.
+    workers: processes side by side, each with its share of the cores."""
     specs = list({spec.id: spec for spec in specs}.values())
     finished = [spec for spec in specs if Cell(study, spec).finished]
     left = [spec for spec in specs if not Cell(study, spec).finished]
     notes: list[str] = []
     costs = read_costs(study, specs, notes.append)
+    own = {(cost.env, cost.memory, cost.regime) for cost in costs}
+    kept = [c for c in kept_costs(left) if (c.env, c.memory, c.regime) not in own]
     if measured and left:
-        fresh = calibrate(sorted(left, key=lambda spec: spec.env_steps, reverse=True), costs)
-        if fresh:
+        longest = sorted(left, key=lambda spec: spec.env_steps, reverse=True)
+        if fresh := calibrate(longest, [*costs, *kept]):
             costs = [*fresh, *costs]
             if study.exists():
                 try:
                     write_costs(study, costs)
                 except OSError as error:
                     notes.append(f"costs.json is not kept: {error.strerror or error}")
+    basis = ELSEWHERE if kept else ""
+    if not costs and not kept:
+        kept = rough_costs(left)
+        basis = ROUGHLY if kept else ""
+    costs = [*kept, *costs]
     groups, outcome = grouped(left), None
     if costs:
         jobs = {code: job_of(group, costs) for code, group in groups.items()}
         order = sorted(groups, key=lambda code: jobs[code].seconds, reverse=True)
-        left = [spec for code in order for spec in groups[code]]
+        ordered = [jobs[code] for code in order]
+        left = [spec for code in (groups if in_order else order) for spec in groups[code]]
         beside = jax.default_backend() != "cpu"  # on a CPU, compiling takes from training
-        outcome = inline([jobs[code] for code in order], jax.local_device_count(), beside)
-    return Plan(Path(study), (*finished, *left), len(finished), tuple(costs), outcome, tuple(notes))
+        if workers > 1:
+            outcome = run(ordered, workers, beside=False)
+        else:
+            outcome = inline(ordered, jax.local_device_count(), beside)
+    return Plan(
+        Path(study),
+        (*finished, *left),
+        len(finished),
+        tuple(costs),
+        outcome,
+        tuple(notes),
+        basis,
+    )
+
+
+ELSEWHERE = " by what it took 2 cores of another machine"
+ROUGHLY = ", roughly, by what other settings took 2 cores of another machine"
+COMPILE_SECONDS = 10.0  # where it was not measured: of PPO with a narrow network, on one core
+
+
+def kept_costs(specs: Iterable[CellSpec]) -> list[Cost]:
+    """What cells of these settings took where the results kept with the sources were trained
+    (`experiments.results.published`): the quickest run of each, a machine of 2 cores."""
+    by_cell: dict[tuple[str, str], list[published.Run]] = {}
+    for result in published.results():
+        by_cell.setdefault((result.env, result.memory), []).extend(result.runs)
+    costs = []
+    for spec in specs:
+        runs = [
+            run.seconds / (run.steps * len(run.seeds))
+            for run in by_cell.get((spec.env, spec.memory), ())
+            if spec.regime == "ppo" and run.seconds and _trains_alike(run.settings, spec)
+        ]
+        if runs:
+            evaluate = min(runs) / _passes(spec) * _eval_steps(spec)
+            cell = (spec.env, spec.memory, spec.regime)
+            costs.append(Cost(*cell, COMPILE_SECONDS, min(runs), evaluate))
+    return costs
+
+
+def rough_costs(specs: Iterable[CellSpec]) -> list[Cost]:
+    """A guess of what cells take of which nothing is known, from all results kept with the sources:
+    a pass costs as much as in the median run of the same memory, or of any, in proportion to a
+    power of the width."""
+    kept = published.results()
+    costs = []
+    for spec in specs:
+        if spec.regime != "ppo":
+            continue
+        own = [result for result in kept if result.memory == spec.memory] or kept
+        rates = [_pass_seconds(run, spec) for result in own for run in result.runs if run.seconds]
+        if rates:
+            rate = statistics.median(rates)
+            step, evaluate = rate * _passes(spec), rate * _eval_steps(spec)
+            costs.append(Cost(spec.env, spec.memory, spec.regime, COMPILE_SECONDS, step, evaluate))
+    return costs
+
+
+WIDTH_POWER = 1.3  # between a product that waits for memory and one that computes
+
+
+def _pass_seconds(run: published.Run, spec: CellSpec) -> float:
+    """Seconds of a forward pass of the cell's width, by those of a kept run."""
+    settings = published.comparable(run.settings)
+    passes = 1 + 3 * settings["ppo"]["num_epochs"]
+    wider = spec.settings.network.features / settings["network"]["features"]
+    return run.seconds / (run.steps * len(run.seeds) * passes) * wider**WIDTH_POWER
+
+
+def _trains_alike(settings: dict[str, Any], spec: CellSpec) -> bool:
+    """Whether an update of these settings costs as much as one of the cell."""
+    one = published.comparable(settings)
+    other = published.comparable(spec.resolved()["settings"])
+    return all(one[name] == other[name] for name in ("network", "ppo"))
 
 
 def grouped(specs: Sequence[CellSpec]) -> dict[str, list[CellSpec]]:
@@ -356,10 +446,11 @@ def print_plan(plan: Plan, console: Console) -> None:
     programs = len(grouped(plan.left))
     steps = sum(spec.env_steps for spec in plan.left)
     console.print(
-        f"{_many(len(plan.specs), 'cell')} in {plan.study}: {plan.finished} finished, "
-        f"{len(plan.left)} to run, {_many(programs, 'program')} to compile, "
+        f"{counted(len(plan.specs), 'cell')} in {plan.study}: {plan.finished} finished, "
+        f"{len(plan.left)} to run, {counted(programs, 'program')} to compile, "
         f"{steps / 1e6:.2f} million environment steps",
         markup=False,
+        soft_wrap=True,
     )
     for name in sorted({spec.memory for spec in plan.left}):
         if name in MEMORIES and MEMORIES[name].caution:
@@ -371,8 +462,9 @@ def print_plan(plan: Plan, console: Console) -> None:
         wanted = {(spec.memory, spec.regime) for spec in plan.left}
         guessed = len(wanted - known)
         note = f"; {guessed} of {len(wanted)} memory models not measured yet" if guessed else ""
+        time_words = format_duration(plan.outcome.seconds)
         console.print(
-            f"about {format_duration(plan.outcome.seconds)}: {shares(plan.outcome)}{note}"
+            f"about {time_words}{plan.basis}: {shares(plan.outcome)}{note}", soft_wrap=True
         )
 
 
@@ -380,7 +472,3 @@ def shares(outcome: Outcome) -> str:
     """Where the time goes, in words."""
     parts = [(name, share) for name, share in outcome.shares.items() if share >= 0.005]
     return ", ".join(f"{name} {100 * share:.0f} %" for name, share in parts)
-
-
-def _many(number: int, thing: str) -> str:
-    return f"{number} {thing}" + ("" if number == 1 else "s")

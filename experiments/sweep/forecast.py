@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.results.errors import UserError, positive
-from experiments.results.tables import format_duration
+from experiments.results.tables import counted, format_duration
 from experiments.sweep.estimate import KINDS, Job, Outcome, Plan, inline, jobs_of, run
 from popjax.words import nearest
 
@@ -111,7 +111,9 @@ def print_outlook(plan: Plan, devices: Devices, console: Console) -> None:
         f"{START_SECONDS:.0f} s.",
         highlight=False,
     )
-    table = Table(title=f"{len(plan.left)} cells: how long, and what the devices do meanwhile")
+    table = Table(
+        title=f"{counted(len(plan.left), 'cell')}: how long, and what the devices do meanwhile"
+    )
     table.add_column("how", no_wrap=True)
     for name in ("time", *KINDS):
         table.add_column(name, justify="right", no_wrap=True)

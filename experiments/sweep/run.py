@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from experiments.results.errors import Stopped, UserError
-from experiments.results.lock import owner
 from experiments.results.spec import CellSpec
 from experiments.results.store import Cell, reason
-from experiments.results.tables import format_duration
+from experiments.results.tables import counted, format_duration
 from experiments.sweep.background_compiler import BackgroundCompiler
+from experiments.sweep.display import Display
 from experiments.sweep.estimate import Plan, make_plan, print_plan
+from experiments.sweep.faults import stopper, whole
 from experiments.sweep.launch.elsewhere import run_elsewhere
 from experiments.sweep.launch.resources import Launch
+from experiments.sweep.workers import run_side_by_side, workers_for
 from experiments.train.process import Interrupt, interruptible
 from experiments.train.run import run_cell
 
+Say = Callable[[str], None]
 ATTEMPTS = 2
 POLL_SECONDS = 0.5
 UNWRITTEN = "its folder cannot be written to"
@@ -37,6 +37,7 @@ def run_cells(
     console: Console,
     log: Sequence[str] = (),
     how: Launch | None = None,
+    in_order: bool = False,
 ) -> list[str]:
     """Runs the cells; returns what became of each: "finished", "skipped" (it was
     before) or "failed".
@@ -44,18 +45,22 @@ def run_cells(
     A cell that fails is tried once more after the others, and they go on. Cells that another
     process is at work on are waited for. Ctrl-C ends with the segment under way, saved. A disk
     that is full or a folder that is gone ends the sweep with a UserError. log: names of
-    `experiments.train.loggers`. how: where they run; if it is given, an estimate is printed first,
-    after a short measurement if nothing is known.
+    `experiments.train.loggers`. how: where they run, and how many side by side; if it is given, an
+    estimate is printed first, after a short measurement if nothing is known. in_order: not the
+    longest first.
     """
     inline = how is None or how.launcher == "inline"
+    measured = how is not None and inline
     began, outcomes = time.perf_counter(), {}
     with whole(study):
         restore_records(study, specs)
         try:
-            plan = make_plan(study, specs, measured=how is not None and inline)
+            left = [spec for spec in specs if not Cell(study, spec).finished]
+            workers = workers_for(how, left) if inline else 1
+            plan = make_plan(study, specs, measured=measured, in_order=in_order, workers=workers)
             print_plan(plan, console)
             if inline:
-                outcomes = _run_all(plan, console, log)
+                outcomes = _run_here(plan, workers, console, log, in_order)
             else:
                 outcomes = run_elsewhere(study, plan.specs, how, log, console)
         except KeyboardInterrupt:
@@ -78,134 +83,94 @@ def restore_records(study: Path, specs: Sequence[CellSpec]) -> None:
                 cell.open()
 
 
-@contextmanager
-def whole(study: Path) -> Iterator[None]:
-    """Turns a disk that is full, or a study that is gone, into a UserError."""
-    try:
-        yield
-    except (KeyboardInterrupt, UserError):
-        raise
-    except Exception as error:
-        line = stopper(study, error)
-        if line is None:
-            raise
-        raise UserError(line) from error
+def _run_here(
+    plan: Plan, workers: int, console: Console, log: Sequence[str], in_order: bool
+) -> dict[str, str]:
+    """The cells on this machine: in this process, or in as many as there are workers."""
 
+    def say(line: str) -> None:
+        console.print(line, markup=False)
 
-def stopper(study: Path, error: Exception) -> str | None:
-    """Why no other cell can run either, in one line; None if this error is the cell's own."""
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or "No space left on device" in str(error) or "quota exceeded" in str(error).lower():
-        return (
-            f"the disk of {study} is full: nothing that was finished is lost; make room, and the "
-            "same command goes on"
+    with Display(plan.study, plan.specs, console) as display:
+        if workers < 2:
+            return _run_all(plan, display, say, log)
+        before = dict.fromkeys((spec.id for spec in plan.specs[: plan.finished]), "skipped")
+        for spec in plan.specs[: plan.finished]:
+            display.ended(spec, "skipped")
+        return before | run_side_by_side(
+            plan.study, plan.left, workers, display, say, log, both_ends=in_order
         )
-    if not study.exists():
-        return (
-            f"{study} was removed or moved while the sweep ran: put it back and the same command "
-            "goes on, without it the command begins anew"
-        )
-    return None
 
 
-def _run_all(plan: Plan, console: Console, log: Sequence[str]) -> dict[str, str]:
+def _run_all(plan: Plan, display: Display, say: Say, log: Sequence[str]) -> dict[str, str]:
     """Every cell once, those that failed or were busy again; the outcome of each by its id."""
     study, outcomes = plan.study, {}
-    queue, attempts, waiting = deque(plan.specs), Counter(), False
-    with (
-        BackgroundCompiler() as ahead,
-        interruptible(lambda text: console.print(text)) as interrupt,
-    ):
+    queue, attempts = deque(plan.specs), Counter()
+    with BackgroundCompiler() as ahead, interruptible(say) as interrupt:
         while queue:
-            spec = queue.popleft()
+            spec, why = queue.popleft(), ""
             following = next((s for s in queue if not Cell(study, s).finished), None)
             ahead.keep([spec, following] if following else [spec])
-            title = _title(spec, plan.specs)
+            display.begins(spec)
             try:
-                work = partial(_run_one, study, spec, title, console, log)
-                outcome = work(ahead, following, interrupt)
+                outcome = _run_one(study, spec, display, log, ahead, following, interrupt)
             except UserError as error:
-                outcome = _failed(study, spec, title, error, console)
+                outcome, why = "failed", _failed(Cell(study, spec), error)
             except Exception as error:
                 if stopper(study, error):
                     raise
-                outcome = _failed(study, spec, title, error, console)
+                outcome, why = "failed", _failed(Cell(study, spec), error)
                 attempts[spec.id] += 1
-                if attempts[spec.id] < ATTEMPTS:
-                    console.print(f"{title}  will be tried once more")
-                    queue.append(spec)
+            outcomes[spec.id] = outcome
+            display.ended(spec, outcome, why)
+            if 0 < attempts[spec.id] < ATTEMPTS and outcome == "failed":
+                say(f"{display.title(spec)}  will be tried once more")
+                queue.append(spec)
             if outcome == "busy":  # it may be left unfinished by the other
-                if not waiting:
-                    holder = owner(Cell(study, spec).folder / "lock")
-                    console.print(f"{title}  waits for {holder}", markup=False)
-                waiting = True
+                queue.append(spec)
                 if not any(s for s in queue if outcomes.get(s.id) != "busy"):
                     time.sleep(POLL_SECONDS)
-                queue.append(spec)
-            outcomes[spec.id] = outcome
     return outcomes
 
 
-def _failed(study: Path, spec: CellSpec, title: str, error: Exception, console: Console) -> str:
-    console.print(f"{title}  failed: {reason(error)}", style="red", markup=False)
+def _failed(cell: Cell, error: Exception) -> str:
+    """Why a cell failed, which is written beside what it had reached."""
     try:
-        Cell(study, spec).fail(error)
+        cell.fail(error)
     except OSError as second:
-        if stopper(study, second):
+        if stopper(cell.folder.parent, second):
             raise
-        console.print(f"{title}  cannot write to its folder: {reason(second)}", markup=False)
-    return "failed"
+        return f"{reason(error)}; cannot write to its folder: {reason(second)}"
+    return reason(error)
 
 
 def _run_one(
     study: Path,
     spec: CellSpec,
-    title: str,
-    console: Console,
+    display: Display,
     log: Sequence[str],
     ahead: BackgroundCompiler,
     following: CellSpec | None,
     interrupt: Interrupt,
 ) -> str:
-    began = time.perf_counter()
-    last: dict[str, Any] = {}
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[news]}"),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        task = progress.add_task(title, total=spec.num_updates, news="")
+    def report(news: dict[str, Any]) -> None:
+        display.news(spec, news)
+        if news["stage"] == "training":
+            interrupt.check()
+        interrupt.running = news["stage"] == "training"
 
-        def report(news: dict[str, Any]) -> None:
-            last.update(news)
-            progress.update(task, completed=news["update"], news=format_news(news))
-            if news["stage"] == "training":
-                interrupt.check()
-            interrupt.running = news["stage"] == "training"
+    def compiled(spec: CellSpec):
+        ahead.begin(spec)
+        if following:
+            ahead.begin(following)
+        program = ahead(spec)
+        interrupt.running = True
+        return program
 
-        def compiled(spec: CellSpec):
-            ahead.begin(spec)
-            if following:
-                ahead.begin(following)
-            program = ahead(spec)
-            interrupt.running = True
-            return program
-
-        try:
-            outcome = run_cell(study, spec, report, log, compiled)
-        finally:
-            interrupt.running = False
-    if outcome == "finished":
-        took = format_duration(time.perf_counter() - began)
-        console.print(f"{title}  {format_news(last | {'stage': 'training'})}, {took}")
-    elif outcome == "skipped":
-        console.print(f"{title}  finished before")
-    return outcome
+    try:
+        return run_cell(study, spec, report, log, compiled)
+    finally:
+        interrupt.running = False
 
 
 def summarise(plan: Plan, outcomes: dict[str, str], seconds: float, console: Console) -> None:
@@ -215,7 +180,7 @@ def summarise(plan: Plan, outcomes: dict[str, str], seconds: float, console: Con
         f" (about {format_duration(plan.outcome.seconds)} were expected)" if plan.outcome else ""
     )
     console.print(
-        f"{counts['finished']} cells finished, {counts['failed']} failed, "
+        f"{counted(counts['finished'], 'cell')} finished, {counts['failed']} failed, "
         f"in {format_duration(seconds)}{expected}"
     )
     for spec in plan.specs:
@@ -224,23 +189,3 @@ def summarise(plan: Plan, outcomes: dict[str, str], seconds: float, console: Con
             why = cell.failure() or UNWRITTEN
             console.print(f"failed: {spec.env} {spec.memory}: {why}", markup=False)
             console.print(f"        {cell.folder / 'failure.txt'}", markup=False)
-
-
-def _title(spec: CellSpec, specs: Sequence[CellSpec]) -> str:
-    costume = "" if spec.regime == "ppo" else f" as {spec.regime}"
-    return f"[{specs.index(spec) + 1}/{len(specs)}] {spec.env} {spec.memory}{costume}"
-
-
-def format_news(news: dict[str, Any]) -> str:
-    """The latest of a cell in a few words."""
-    if news["stage"] != "training":
-        return news["stage"]
-    parts = []
-    for headline in ("return", "nats", "loss"):
-        if news.get(headline) is not None:
-            parts.append(f"{headline} {news[headline]:.3f}")
-    if news.get("steps_per_second"):
-        parts.append(f"{news['steps_per_second'] / 1e3:.1f}k steps/s")
-    if news.get("diverged"):
-        parts.append(f"diverged: seeds {', '.join(map(str, news['diverged']))}")
-    return ", ".join(parts)

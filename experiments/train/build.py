@@ -19,7 +19,7 @@ from experiments.results.spec import (
 )
 from experiments.train.widths import STEP, memory_of_parameters, memory_of_state, num_parameters
 from popjax.places import is_place
-from popjax.registry import canonical, make
+from popjax.registry import FAMILIES, canonical, make
 from popjax.spaces import Box, Discrete
 from popjax.words import nearest
 
@@ -34,6 +34,19 @@ def env_name(name: str) -> str:
         return canonical(name)
     except ValueError as error:
         raise UserError(str(error)) from None
+
+
+def level_note(name: str) -> str:
+    """Which level was taken for a name without one, in a line; "" for a whole name.
+
+    >>> level_note("RepeatFirst"), level_note("popgym-RepeatFirstEasy-v0")
+    ('RepeatFirst is RepeatFirstEasy here; its levels are Easy, Medium, Hard', '')
+    """
+    taken = env_name(name)
+    levels = next((tuple(f) for family, f in FAMILIES.items() if taken == f"{family}Easy"), ())
+    if "Easy" not in levels or "Easy" in name:
+        return ""
+    return f"{name} is {taken} here; its levels are {', '.join(levels)}"
 
 
 def memory_name(name: str) -> str:

@@ -14,6 +14,7 @@ from popjax.envs.count_recall import CountRecall
 from popjax.envs.higher_lower import HigherLower
 from popjax.envs.repeat_first import RepeatFirst
 from popjax.envs.repeat_previous import RepeatPrevious
+from popjax.fields import MOST_ROWS
 from popjax.render import look
 from popjax.render.scene import Scene
 from popjax.render.shapes import Rect, Shape, Text
@@ -27,7 +28,7 @@ def repeat_previous(env: RepeatPrevious, state, timestep: TimeStep) -> Scene:
     dealt = env.num_cards - int(left.sum())
     held = _suits(state.hand, min(dealt, env.k), env.deck.bits)[1:][::-1]
     asking = dealt >= env.k and not timestep.last
-    words = f"which suit, {env.k - 1} cards ago?" if asking else "nothing is asked yet"
+    words = f"which suit, {_cards(env.k - 1)} ago?" if asking else "nothing is asked yet"
     body = [
         *_hand(held, env.deck.kinds, 0 if asking else None),
         *look.kind_card(*TABLE, int(timestep.obs), env.deck.kinds),
@@ -43,7 +44,7 @@ def repeat_first(env: RepeatFirst, state, timestep: TimeStep) -> Scene:
     body = [
         *look.back(x, y, width, height, asked=True),
         *_revealed(x, y, width, height, int(state.asked), env.deck.kinds),
-        Text(33.5, y + height / 2, f"{dealt - 1} cards", look.MUTED, 1.8),
+        Text(33.5, y + height / 2, _cards(dealt - 1), look.MUTED, 1.8),
         Text(33.5, y + height / 2 + 2.4, "ago", look.MUTED, 1.8),
         *look.kind_card(*TABLE, int(timestep.obs), env.deck.kinds),
         *_to_come(left, env.deck.each),
@@ -112,6 +113,12 @@ def concentration(env: Concentration, state, timestep: TimeStep) -> Scene:
     pitch_y = 8 if rows <= 4 else 6
     width, height = pitch_x - look.GAP, pitch_y - 1 - look.GAP if rows <= 4 else pitch_y - look.GAP
     body: list[Shape] = []
+    for row in range(rows if rows <= MOST_ROWS else 0):
+        at = look.HEAD + 3 + pitch_y * row + height / 2
+        body.append(Text(1.3, at, chr(ord("a") + row), look.MUTED, 1.6))
+    for column in range(min(columns, env.num_cards)):
+        at = 3 + pitch_x * column + width / 2
+        body.append(Text(at, look.HEAD + 1.6, str(column), look.MUTED, 1.6))
     for place in range(env.num_cards):
         row, column = divmod(place, columns)
         x, y = 3 + pitch_x * column, look.HEAD + 3 + pitch_y * row
@@ -134,6 +141,10 @@ def concentration(env: Concentration, state, timestep: TimeStep) -> Scene:
         words += "; turn a second card"
     size = pitch_x * columns + 6, max(look.BODY, pitch_y * rows + 4)
     return look.frame(env, timestep, int(state.time), words, body, *size)
+
+
+def _cards(number: int) -> str:
+    return f"{number} card{'' if number == 1 else 's'}"
 
 
 def _unless_over(timestep: TimeStep, words: str) -> str:

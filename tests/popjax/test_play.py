@@ -60,6 +60,21 @@ def test_every_id_is_played(name):
     assert f"return {total:.4f}" in ending[0] and ending[1].startswith("best possible")
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "action"),
+    [
+        ("RepeatFirstEasy", "c clubs club Clubs ♣ 2", 2),
+        ("HigherLowerEasy", "l lower Lower 1", 1),
+        ("PositionOnlyCartPoleEasy", "d right 1 push_right", 1),
+        ("LabyrinthEscapeEasy", "w up 2", 2),
+        ("ConcentrationEasy", "b2 B2 15", 15),
+    ],
+)
+def test_what_the_board_and_the_prompt_show_is_understood(name, words, action):
+    keys = keys_of(popjax.ENVS[name])
+    assert {keys.read(word.replace("_", " ")) for word in words.split()} == {action}
+
+
 def test_a_whole_episode_is_the_one_of_the_environment():
     """Always spades on RepeatFirst: every fourth card or so is right, or all or none."""
     total, shown = sit("RepeatFirstEasy", ["s"] * 60, seed=4)

@@ -15,6 +15,7 @@ from rich.console import Console
 from experiments.results.errors import UserError
 from experiments.results.spec import CellSpec
 from experiments.results.store import Cell
+from experiments.results.tables import counted
 from experiments.sweep.launch.resources import Launch
 from experiments.sweep.launch.worker import work
 
@@ -51,7 +52,8 @@ def launch(
         )
         waiting = {task.remote(str(study), spec, log): spec for spec in specs}
         nodes = sum(node["Alive"] for node in ray.nodes())
-        console.print(f"{len(waiting)} tasks on {nodes} nodes of Ray", markup=False)
+        tasks = counted(len(waiting), "task")
+        console.print(f"{tasks} on {counted(nodes, 'node')} of Ray", markup=False)
         while waiting:
             yield
             done, _ = ray.wait(list(waiting), timeout=POLL_SECONDS)

@@ -19,6 +19,9 @@ class Launch:
 
     launcher: str = "inline"
     """inline (this process, all its devices), slurm or ray (one cell per job)."""
+    workers: Annotated[int, Within(0, 256)] = 0
+    """inline: how many cells are trained side by side, each in a process with its share of the
+    cores; 0: on a CPU one per core, as far as memory goes, else one after another."""
     gpus: Annotated[float, Within(0, 1024)] = 0.0
     """GPUs per cell; with ray also a fraction of one."""
     cpus: Annotated[int, Within(1, 4096)] = 1

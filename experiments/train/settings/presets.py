@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from agents.memory import MEMORIES
 from experiments.results.errors import UserError
 from experiments.results.spec import NetworkConfig, Settings
 from experiments.train.settings.named import paper, popjaxrl
-from experiments.train.settings.tuned import best_memory, borrowed, tuned
+from experiments.train.settings.tuned import best_memory, borrowed, tuned, tuned_memories
 from popjax.registry import ENVS
 from popjax.words import nearest
 
@@ -41,7 +41,10 @@ def source_of(name: str, env: str, memory: str) -> tuple[str, str]:
     if not instead:
         return name, ""
     never = f"{env} with {memory} was never tuned"
-    return f"fast: {never}, {instead}", f"{never}: --settings fast takes {instead}"
+    line = f"{never}: --settings fast takes {instead}"
+    if found := [name for name in tuned_memories(env) if name != memory]:
+        line += f" (tuned: {', '.join(found)})"
+    return f"fast: {never}, {instead}", line
 
 
 def without_overrides(settings: Settings) -> Settings:
@@ -61,16 +64,25 @@ def merge_overrides(given: Settings, named: Settings) -> Settings:
 
 @dataclass(frozen=True)
 class Preset:
-    """Which cells, and how they are trained: one for all, or as named settings say for each."""
+    """Which cells, and how they are trained.
+
+    settings: the same for all cells, or the name of the settings of each.
+    memories: of every environment; empty for the best one of each.
+    steps: environment -> `total_steps` in the place of those of its settings. Where it is given,
+        its environments are those of the preset, from those that learn fastest on.
+    changes: other fields of `Settings` that the preset sets.
+    """
 
     about: str
     level: str
     memories: tuple[str, ...]
     settings: Settings | str
+    steps: Mapping[str, int] = field(default_factory=dict)
+    changes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def envs(self) -> tuple[str, ...]:
-        return tuple(name for name in ENVS if name.endswith(self.level))
+        return tuple(self.steps) or tuple(name for name in ENVS if name.endswith(self.level))
 
     def memories_of(self, env: str) -> tuple[str, ...]:
         """The memories that play an environment."""
@@ -78,27 +90,46 @@ class Preset:
 
     def settings_of(self, env: str, memory: str) -> Settings:
         """How a cell is trained."""
-        if isinstance(self.settings, Settings):
-            return self.settings
-        return named_settings(self.settings, env, memory)
+        settings = self.settings
+        if isinstance(settings, str):
+            settings = named_settings(settings, env, memory)
+        changes = dict(self.changes)
+        if env in self.steps:
+            changes["total_steps"] = self.steps[env]
+        return dataclasses.replace(settings, **changes)
 
     def source_of(self, env: str, memory: str) -> tuple[str, str]:
         """Where these come from: see `source_of`."""
         return source_of(self.settings, env, memory) if isinstance(self.settings, str) else ("", "")
 
 
+QUICK_STEPS = {  # what learns fastest first: the fewest steps known to reach the goal
+    "RepeatPreviousEasy": 98_304,
+    "RepeatFirstEasy": 98_304,
+    "PositionOnlyCartPoleEasy": 200_000,
+    "LabyrinthExploreEasy": 300_000,
+    "HigherLowerEasy": 500_000,
+    "LabyrinthEscapeEasy": 1_000_000,
+    "NoisyPositionOnlyCartPoleEasy": 2_000_000,
+    "AutoencodeEasy": 1_000_000,
+    "CountRecallEasy": 2_000_000,
+    "PositionOnlyPendulumEasy": 2_000_000,
+    "ConcentrationEasy": 300_000,
+    "MineSweeperEasy": 400_000,
+    "NoisyPositionOnlyPendulumEasy": 2_500_000,
+    "MultiarmedBanditEasy": 1_000_000,
+    "VelocityOnlyCartPoleEasy": 2_000_000,
+    "BattleshipEasy": 900_000,
+}
 PRESETS = {
     "quick": Preset(
-        about="every Easy environment, GRU, 2 seeds: a first look within ten minutes on 2 cores",
+        about="every Easy environment with its fast settings, 1 seed, few steps: about ten minutes "
+        "on 2 cores",
         level="Easy",
-        memories=("gru",),
-        settings=Settings(
-            total_steps=100_000,
-            seeds=2,
-            num_segments=4,
-            eval_episodes=128,
-            network=NetworkConfig(features=64, head_features=64),
-        ),
+        memories=(),
+        settings="fast",
+        steps=QUICK_STEPS,
+        changes={"seeds": 1, "num_segments": 10, "eval_episodes": 128},
     ),
     "easy": Preset(
         about="every Easy environment, every memory, 3 seeds of 2 million steps",
@@ -127,8 +158,31 @@ PRESETS = {
 }
 
 
-def preset(name: str) -> Preset:
-    """The preset of that name; a UserError names the nearest one."""
+PRESETS_OF_MODELS = {
+    "quick": Preset(
+        about="every Easy environment, GRU, 2 seeds: a first look at language models",
+        level="Easy",
+        memories=("gru",),
+        settings=Settings(
+            total_steps=100_000,
+            seeds=2,
+            num_segments=4,
+            eval_episodes=128,
+            network=NetworkConfig(features=64, head_features=64),
+        ),
+    ),
+}
+"""Presets that are others where the regime is not PPO, for which no `fast` settings are known."""
+
+
+def preset(name: str, regime: str = "ppo") -> Preset:
+    """The preset of that name; a UserError names the nearest one.
+
+    >>> preset("quick").memories_of("CountRecallEasy"), preset("quick", "lm").memories
+    (('s5',), ('gru',))
+    """
+    if regime != "ppo" and name in PRESETS_OF_MODELS:
+        return PRESETS_OF_MODELS[name]
     if name not in PRESETS:
         raise UserError(nearest(name, PRESETS, "preset"))
     return PRESETS[name]

@@ -180,6 +180,16 @@ def best_memory(env: str, path: Path = TUNED) -> str:
     raise UserError(f"{path} marks no memory as the best for {env}")
 
 
+def tuned_memories(env: str, path: Path = TUNED) -> list[str]:
+    """The memories that have `fast` settings of their own for an environment, the best first.
+
+    >>> tuned_memories("RepeatPreviousEasy"), tuned_memories("RepeatPreviousHard")
+    (['gru'], [])
+    """
+    own = read_tuned(path).get(env, {})
+    return sorted(own.keys() - {"*"}, key=lambda name: not own[name].get("best"))
+
+
 def write_tuned(
     env: str, memory: str, settings: Settings, source: str, path: Path = TUNED
 ) -> dict[str, Any]:

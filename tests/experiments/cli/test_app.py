@@ -23,10 +23,10 @@ TINY = (
 @pytest.fixture(scope="module", autouse=True)
 def small_batches():
     """The preset of every sweep here, with two updates to train."""
-    quick, ppo = PRESETS["quick"], PPOConfig(8, 64, num_epochs=1, num_minibatches=2)
-    small = replace(quick.settings, ppo=ppo, num_segments=2, eval_episodes=16)
+    ppo = PPOConfig(8, 64, num_epochs=1, num_minibatches=2)
+    small = Settings(ppo=ppo, num_segments=2, eval_episodes=16)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PRESETS, "quick", replace(quick, settings=small))
+        patch.setitem(PRESETS, "quick", replace(PRESETS["easy"], settings=small))
         yield
 
 
@@ -34,7 +34,8 @@ def small_batches():
     ("words", "says"),
     [
         ("trian RepeatFirstEasy", "no command is called 'trian': did you mean 'train'?"),
-        ("train RepeatFristEasy", "did you mean 'RepeatFirstEasy'?"),
+        ("train RepeatFristEasy", "did you mean 'RepeatFirstEasy', '"),
+        ("train maze", "(popjax envs lists all)"),
         ("train RepeatFirstEasy --memory grue", "did you mean 'gru'?"),
         ("train RepeatFirstEasy --seeds 0", "--seeds takes a whole number from 1 to 65,536, not 0"),
         ("train RepeatFirstEasy --seeds 1000000000", "whole number from 1 to 65,536"),
@@ -75,7 +76,7 @@ def small_batches():
         ("train RepeatFirstEasy --hyperparams gama 0.5", "did you mean 'gamma'?"),
         ("train RepeatFirstEasy --study a/b", "a study needs a plain folder name"),
         ("sweep --preset quik", "no preset is called 'quik': did you mean 'quick'?"),
-        ("sweep --envs RepeatFirstHardd", "did you mean 'RepeatFirstHard'?"),
+        ("sweep --envs RepeatFirstHardd", "did you mean 'RepeatFirstHard', "),
         ("sweep --inputs both", "no kind of input is called 'both'"),
         ("bench envy", "did you mean 'envs'?"),
         ("bench envs --num-envs 0", "from 1 to 16,777,216, not 0"),
@@ -92,6 +93,7 @@ def test_a_mistake_gets_one_line(capsys, monkeypatch, tmp_path, words, says):
         ("--steps 1e6 --lr 1e-3", 1_000_000, 1e-3),
         ("--total-steps 5M --learning-rate=0.1", 5_000_000, 0.1),
         ("--lr 1e-3 --hyperparams gamma 0.5 --steps 200k", 200_000, 1e-3),
+        ("--timesteps 1_000 --lr=2e-3", 1_000, 2e-3),
     ],
 )
 def test_numbers_and_names_as_people_type_them(words, steps, rate):
@@ -99,10 +101,24 @@ def test_numbers_and_names_as_people_type_them(words, steps, rate):
     assert settings.total_steps == steps and settings.hyperparams["learning_rate"] == rate
 
 
-def test_the_nearest_study_is_named(capsys, tmp_path):
-    (tmp_path / "quick").mkdir()
-    (tmp_path / "quick" / "study.json").write_text("{}")
-    assert_one_line(capsys, f"report quik --out {tmp_path}", "did you mean 'quick'?")
+def test_other_names_of_options():
+    words = "train RepeatFirstEasy --seed 7 --epochs 2 --hidden 16 --lambda 0.5 --ent-coef 0"
+    settings = parse(words.split()).settings
+    assert (settings.first_seed, settings.seeds) == (7, 1)
+    assert settings.ppo.num_epochs == 2 and settings.network.features == 16
+    assert settings.hyperparams == {"gae_lambda": 0.5, "entropy": 0.0}
+
+
+def test_the_nearest_study_is_named_and_those_that_are_there(capsys, tmp_path):
+    for name in ("quick", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "study.json").write_text("{}")
+    says = "did you mean 'quick'? (there are other, quick)"
+    assert_one_line(capsys, f"report quik --out {tmp_path}", says)
+    assert_one_line(capsys, f"report zzz --out {tmp_path}", "zzz: there are other, quick")
+    assert_one_line(capsys, f"report {tmp_path}/quik --out {tmp_path}", "did you mean 'quick'?")
+    assert_one_line(capsys, f"report {tmp_path}/quick --out {tmp_path}", "is finished yet")
+    assert_one_line(capsys, f"report {tmp_path}/quick", "is finished yet")
 
 
 def test_its_version(capsys):
@@ -176,6 +192,29 @@ def test_lists(capsys):
     code, out, _ = run(capsys, "memories --features 32")
     assert code == 0 and "gru" in out
     assert "shm: its state is bounded only in the mean" in out
+
+
+@pytest.mark.parametrize("name", ["CountRecall", "BattleshipEasy"])
+def test_all_that_is_known_of_an_environment(capsys, name):
+    """Rules, spaces, length, scores, settings and memories; which level it is."""
+    code, out, _ = run(capsys, f"envs {name}")
+    assert code == 0 and "Reward: " in out and "at most" in out and "normalised 1.00" in out
+    assert ("CountRecall is CountRecallEasy here" in out) == (name == "CountRecall")
+    for word in ("observation", "action", "fast settings", "reached", "popjax train"):
+        assert word in out
+
+
+def test_what_is_rounded_or_taken_is_said(capsys, tmp_path, monkeypatch):
+    """The level, settings that were never tuned, and steps that are no whole updates."""
+    monkeypatch.setattr("experiments.cli.train.run_study", lambda *_, **__: None)
+    words = f"train RepeatFirst --memory s5 --settings fast --steps 1000 --out {tmp_path}"
+    code, out, _ = run(capsys, words)
+    assert code == 0 and "RepeatFirst is RepeatFirstEasy here" in out
+    assert "RepeatFirstEasy with s5 was never tuned: --settings fast takes" in out
+    assert "(tuned: gru)" in out
+    assert "8,192 steps a seed instead of 1,000: one update is 8,192 steps" in out
+    code, out, _ = run(capsys, f"train RepeatFirstEasy --steps 16384 --out {tmp_path}")
+    assert code == 0 and out == ""
 
 
 def test_benches_print_their_tables(capsys):

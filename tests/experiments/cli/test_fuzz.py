@@ -23,6 +23,7 @@ LINES = [  # with which nothing is wrong
     "train CountRecallEasy --as lm --memory s5",
     "train RepeatPreviousEasy --settings fast",
     "sweep --envs RepeatFirstEasy --memories gru",
+    "envs RepeatFirst",
     "sweep --envs RepeatFirstEasy --memories gru mlp --dry-run",
     "search RepeatFirstEasy",
     "play RepeatFirstEasy",

@@ -104,7 +104,7 @@ def test_a_sweep_of_language_models(capsys, tmp_path):
     """A line a cell with the excess over its floor; the study has the costume's name."""
     words = (
         "sweep --as lm --envs RepeatFirstEasy MultiarmedBanditEasy --memories mlp "
-        f"--total-steps 30000 --seeds 1 --features 8 --out {tmp_path}"
+        f"--total-steps 30000 --seeds 1 --features 8 --workers 1 --out {tmp_path}"
     )
     code, out, _ = run(capsys, words)
     assert code == 0

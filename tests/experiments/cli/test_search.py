@@ -65,7 +65,7 @@ def test_the_winner_is_written_only_if_it_is_better(study, capsys, monkeypatch, 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("search RepeatFirstEsay", "did you mean 'RepeatFirstEasy'?"),
+        ("search RepeatFirstEsay", "did you mean 'RepeatFirstEasy', "),
         ("search RepeatFirstEasy --engine optima", "did you mean 'optuna'?"),
         ("search RepeatFirstEasy --over gama", "did you mean 'gamma'?"),
         ("search RepeatFirstEasy --vary feature=3", "did you mean 'features'?"),

@@ -27,7 +27,7 @@ def test_the_page_is_one_file_that_names_no_other(capsys, tmp_path):
     [
         ("explore nosuchstudy", "there is no study in"),
         ("explore --envs RepeatFirstEasy", "--envs goes with --record"),
-        ("explore --record --envs RepeatFirstEazy", "did you mean 'RepeatFirstEasy'?"),
+        ("explore --record --envs RepeatFirstEazy", "did you mean 'RepeatFirstEasy', "),
         ("explore some --record", "without a study"),
         ("explore --keep-networks", "--keep-networks goes with --record"),
         ("explore some --seed 3", "by itself"),

@@ -12,20 +12,23 @@ from collections import Counter
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from experiments.explorer import attached
 from experiments.explorer.study import table_of
 from experiments.reports.aggregates import aggregates, aggregates_sheet
 from experiments.reports.configuration import facts_of, unfinished_sheets
-from experiments.reports.curves import curve, panel_figure
+from experiments.reports.curves import curve, has_gaps, marks, panel_figure
 from experiments.reports.export import as_json
 from experiments.reports.page import ATTACHED
+from experiments.reports.published import best_sheet, goals, paper_sheet
 from experiments.reports.scale import scale_svg
 from experiments.reports.statistics import iqm
 from experiments.reports.style import COLOURS, colour_of, svg_of
-from experiments.reports.tables import agents_of, agents_sheet
-from experiments.reports.terminal import result_sheets
+from experiments.reports.tables import agents_of, agents_sheet, cost_sheet
+from experiments.reports.terminal import print_sheet, result_sheets
 from experiments.reports.write import write_report
+from experiments.results import published
 from experiments.results.files import read_json, write_json
 from experiments.results.spec import id_of
 from experiments.results.study import labels, read_study, unfinished
@@ -144,7 +147,7 @@ def test_one_memory_alone_is_compared_with_none(rows, tmp_path):
     folder = write_study(tmp_path, "alone", {"gru": 0.95}, ENVS[:1])
     text = write_report(folder, read_study(folder)).read_text()
     assert (
-        "Solved (normalised at least 0.9): 1 of 1 cells." in text
+        "Solved (normalised at least 0.9): 1 of 1 cell." in text
         and "interquartile mean of" not in text
     )
     assert not (folder / "figures" / "profiles.svg").exists()
@@ -170,6 +173,67 @@ def test_the_picture_has_one_scale_in_all_lines():
     ]
     assert len(ticks[0]) == 2 and ticks[0] == ticks[1] == ticks[2]
     assert scale_svg(ENVS[0], np.array([1e6])).count("<circle") == 2  # at the end, and the paper's
+
+
+def test_a_curve_goes_on_over_updates_in_which_no_episode_ended(rows):
+    """A line has no holes; where it does without a value, its points are marked."""
+    row = agents_of(rows)[0]
+    metrics = row.metrics | {"return": row.metrics["return"].copy()}
+    metrics["return"][np.isin(row.metrics["update"], (3, 4, 9))] = np.nan
+    sparse = dataclasses.replace(row, metrics=metrics)
+    assert has_gaps(sparse, "return") and not has_gaps(row, "return")
+    colours = {who: COLOURS[0] for who in labels(rows)}
+    for one, dotted in ((sparse, True), (row, False)):
+        [panel] = panel_figure([one], "return", colours).axes
+        lines = [line for line in panel.lines if line.get_linestyle() == "-"]
+        drawn = [np.isfinite(line.get_ydata())[1:] for line in lines if len(line.get_ydata()) > 2]
+        assert drawn and all(known.all() for known in drawn)
+        assert any(line.get_marker() == "." for line in panel.lines) == dotted
+
+
+def test_curves_have_the_one_scale(rows):
+    """Random play at 0 and the reference player at 1, in every task."""
+    for row in agents_of(rows):
+        heights = marks(row, "return")
+        assert heights["random"] == pytest.approx(0) and heights["reference"] == pytest.approx(1)
+        last = np.nanmean(curve(row, "return")[1][:, -1])
+        assert last == pytest.approx(scores.normalise(row.spec.env, row.final).mean(), abs=0.1)
+
+
+def test_it_is_said_where_the_maximum_over_training_misleads(rows):
+    row = agents_of(rows)[0]
+    assert not any("misleads" in line for line in agents_sheet("both", [row]).caption)
+    random, reference = (scores.scores(row.spec.env)[k]["mean"] for k in ("random", "reference"))
+    lucky = dataclasses.replace(
+        row, mmer=np.full(3, reference), final=np.full(3, 0.5 * (random + reference))
+    )
+    [line] = [one for one in agents_sheet("both", [lucky]).caption if "misleads" in one]
+    assert row.spec.env in line and "short and lucky ones end first" in line
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 170])
+def test_no_head_or_number_of_a_table_is_cut(rows, width):
+    """Columns that do not fit are left out and named, whatever the width."""
+    long = [
+        dataclasses.replace(
+            r, spec=dataclasses.replace(r.spec, env="NoisyPositionOnlyPendulumEasy")
+        )
+        for r in agents_of(rows)
+    ]
+    kept = published.results()
+    sheets = [*result_sheets("both", rows), agents_sheet("both", long), cost_sheet("both", rows)]
+    sheets += [best_sheet(kept, goals()), paper_sheet([r for r in kept if r.name == "paper"])]
+    for sheet in sheets:
+        file = io.StringIO()
+        print_sheet(sheet, Console(file=file, width=width, markup=False))
+        out = file.getvalue()
+        assert "…" not in out and max(map(len, out.splitlines())) <= width
+        left = re.search(r"Left out, as the terminal is narrow: (.*)\.", " ".join(out.split()))
+        for column in sheet.columns:
+            gone = column.wide or (left and column.name in left[1])
+            assert gone or all(word in out for word in column.name.split()), column.name
+        if sheet.name == "agents" and width >= 100:
+            assert "normalised" in out and "solved" in out
 
 
 def test_cells_of_one_memory_are_told_apart_by_what_differs(rows):

@@ -205,7 +205,7 @@ def test_two_sweeps_on_one_study_share_the_cells(study):
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    trained = [int(re.search(r"(\d) cells finished, 0 failed", out)[1]) for out in said]
+    trained = [int(re.search(r"(\d) cells? finished, 0 failed", out)[1]) for out in said]
     assert sum(trained) == 3
     for out in said:
         outcomes = ast.literal_eval(out.splitlines()[-1])
