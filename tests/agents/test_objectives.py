@@ -29,6 +29,7 @@ from experiments.train.objectives import with_objective_defaults
 from popjax.players import Player, play, random_player
 from popjax.players.labyrinth import shortest_path
 from popjax.tokens import target_of
+from tests.support.cases import default
 from tests.support.probes import TinyDeck, small_network
 
 ENV = TinyDeck()
@@ -67,6 +68,7 @@ def test_supervision_in_nats(row):
     np.testing.assert_allclose(np.array(told[:2]) / a_step, ratio, atol=0.52)  # 118.5 as 118
 
 
+@pytest.mark.slow  # by default: each rung's words and weights
 def test_ppo_without_its_extras_is_the_verdict():
     """gamma 0, no clip, one pass, no normalisation, no entropy: where rewards are verdicts, the
     gradient of backbone and policy is that of R3b up to the scale of rewards, step for step."""
@@ -135,7 +137,7 @@ def test_ppo_without_its_extras_is_the_verdict():
             assert max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(own)) > 1e-5
 
 
-@pytest.mark.parametrize("name", ["clone_any", "guess"])
+@pytest.mark.parametrize("name", default(["clone_any", "guess"], "clone_any"))
 def test_histories_of_a_mixture_are_read_again_and_again(name):
     """At a rate of zero each pass over a finite corpus shows the same labels and tokens."""
     config = LMConfig(num_episodes=4, corpus=8, player="mixture")
@@ -167,6 +169,7 @@ def test_a_learner_that_plays_reads_no_corpus():
         make_train(ENV, rung_model(ENV), LMConfig(4, corpus=8), OBJECTIVES["dagger"])
 
 
+@pytest.mark.slow  # by default: defaults of each rung
 @pytest.mark.parametrize(
     ("first", "moved"),
     [("next_obs", {"next_token_0"}), ("all", {"policy", "next_token_0"})],

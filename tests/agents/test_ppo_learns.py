@@ -22,8 +22,8 @@ def greedy_returns(env, network, params, key, inputs="obs+action"):
 @pytest.mark.parametrize(
     ("env", "memory"),
     [
-        (Recall(), "mlp"),
-        (Recall(delay=1), "gru"),
+        pytest.param(Recall(), "mlp", marks=pytest.mark.slow),
+        pytest.param(Recall(delay=1), "gru", marks=pytest.mark.slow),
         (Recall(delay=3, delayed_reward=True), "gru"),
         (Recall(delay=3), "gru"),
     ],
@@ -36,7 +36,10 @@ def test_probe_is_solved(env, memory):
     assert greedy_returns(env, network, state.params, jax.random.key(1)).mean() > 0.95
 
 
-@pytest.mark.parametrize("squash", [False, True], ids=["clipped", "squashed"])
+@pytest.mark.parametrize(
+    "squash",
+    [pytest.param(False, id="clipped", marks=pytest.mark.slow), pytest.param(True, id="squashed")],
+)
 def test_reals_are_aimed(squash):
     """A shown number is to be hit; the old policy and its replay agree with reals too."""
     backbone = Backbone((MEMORIES["mlp"](features=16),))
@@ -48,6 +51,7 @@ def test_reals_are_aimed(squash):
     assert returns.mean() > 0.95  # always 0 gives 0.67
 
 
+@pytest.mark.slow  # by default: with memory it is none
 def test_without_memory_the_delayed_answer_is_a_guess():
     env = Recall(delay=3)
     network = small_network(env, "mlp")

@@ -13,6 +13,7 @@ from experiments.train.cell import cell
 from experiments.train.run import run_cell
 from popjax import FAMILIES
 from popjax.floors import floor
+from tests.support.cases import default
 from tests.support.command import assert_harmless, run
 
 TINY = "--memory gru --total-steps 3264 --num-episodes 8 --seeds 2 --features 8 --eval-episodes 16"
@@ -74,7 +75,7 @@ def test_held_out_episodes_are_new(study):
     assert per_token(sums)["excess_error"] > 0
 
 
-@pytest.mark.parametrize("corpus", [0, 16])
+@pytest.mark.parametrize("corpus", default([0, 16], 0))
 def test_stopped_and_run_again_is_run_through(tmp_path, corpus):
     """Cut off after the first segment, it goes on to bitwise the same result."""
     lm = LMConfig(num_episodes=8, corpus=corpus)
@@ -100,6 +101,7 @@ def test_stopped_and_run_again_is_run_through(tmp_path, corpus):
             np.testing.assert_array_equal(a[column], b[column])
 
 
+@pytest.mark.slow  # by default: one cell of them, and a sweep of agents
 def test_a_sweep_of_language_models(capsys, tmp_path):
     """A line a cell with the excess over its floor; the study has the costume's name."""
     words = (
@@ -171,13 +173,19 @@ def test_a_mistake_gets_one_line(capsys, monkeypatch, tmp_path, words, says):
     assert_harmless(capsys, monkeypatch, tmp_path, words, says)
 
 
+@pytest.mark.slow  # by default: the other bench of test_app.py
 def test_the_bench_prints_its_table(capsys):
     code, out, _ = run(capsys, "bench lm --memory mlp --features 8 --repeats 1")
     assert code == 0 and out.count("PPO, ") == 3 and "tokens/s" in out
 
 
 @pytest.mark.parametrize(
-    ("regime", "tables"), [("all", "MMER excess"), ("dagger", "MMER"), ("guess", "excess")]
+    ("regime", "tables"),
+    [
+        pytest.param("all", "MMER excess", marks=pytest.mark.slow),
+        ("dagger", "MMER"),
+        pytest.param("guess", "excess", marks=pytest.mark.slow),
+    ],
 )
 def test_a_rung_between_the_two_is_trained(capsys, tmp_path, regime, tables):
     """What acts has returns, what predicts has nats, what does both has two tables."""

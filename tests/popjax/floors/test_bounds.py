@@ -14,6 +14,7 @@ from popjax.floors import log_probs_along, surprise
 from popjax.floors.control import FilterLaw
 from popjax.floors.labyrinth import UNFINISHED, code_length, code_lengths, squares_seen
 from popjax.players import make_player, play
+from tests.support.cases import default
 
 MAZE = popjax.ENVS["LabyrinthEscapeEasy"]
 CONTROL = [name for name in popjax.ENVS if ("CartPole" in name or "Pendulum" in name)]
@@ -68,6 +69,7 @@ def test_squares_in_view_are_those_that_are_shown():
         assert view[len(rows) :].all() and view[:, len(cols) :].all()
 
 
+@pytest.mark.slow  # by default: the predictor is a law
 @pytest.mark.parametrize("family", ["LabyrinthEscape", "LabyrinthExplore"])
 def test_no_maze_surprises_more_than_its_squares_can(family):
     env = popjax.FAMILIES[family]["Easy"]
@@ -88,7 +90,7 @@ def test_walled_up_cells_are_rare():
     assert grids[:, 1::2, 1::2].mean() < UNFINISHED
 
 
-@pytest.mark.parametrize("name", CONTROL_EASY)
+@pytest.mark.parametrize("name", default(CONTROL_EASY, "PositionOnlyCartPoleEasy"))
 def test_the_filter_is_a_law_and_beats_ignorance(name):
     env = popjax.ENVS[name]
     law = FilterLaw(env, num_bins=16, num_particles=256)
