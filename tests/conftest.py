@@ -57,9 +57,12 @@ def pytest_collection_modifyitems(items):
 
 
 def one_of_its_kind(item):
-    """Whether the case is checked by default; those that have no level or memory are."""
+    """Whether the case is checked by default: as its test says; else whatever its level or memory
+    says; else it is."""
     if not hasattr(item, "callspec"):
         return True
+    if chosen := item.get_closest_marker("by_default"):
+        return item.callspec.id in chosen.args
     words = item.callspec.id.split("-")
     if lies_in(item, LAWS_OF_LEVELS):
         return not any(word.endswith(LEVELS) for word in words)

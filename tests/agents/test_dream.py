@@ -13,7 +13,6 @@ from agents.nats import expected_nats, token_log_probs
 from agents.networks import Backbone, LanguageModel
 from popjax.players import Episodes, make_player, play, random_player
 from popjax.tokens import target_of
-from tests.support.cases import default
 
 FAMILIES = [
     *("RepeatFirstEasy", "CountRecallEasy", "AutoencodeEasy", "ConcentrationEasy"),
@@ -26,7 +25,8 @@ def small_model(env, num_actions=0):
     return LanguageModel(backbone, target_of(env).sizes, num_actions, head_features=8)
 
 
-@pytest.mark.parametrize("env_id", default(FAMILIES, "CountRecallEasy", "PositionOnlyCartPoleEasy"))
+@pytest.mark.by_default("CountRecallEasy", "PositionOnlyCartPoleEasy")
+@pytest.mark.parametrize("env_id", FAMILIES)
 def test_a_dream_shows_what_can_be_shown(env_id):
     """Every component of every token is below its size, every observation lies in the space, and
     its token is the one that was drawn."""

@@ -15,7 +15,6 @@ from agents.nats import expected_nats, token_log_probs
 from popjax.floors import code_lengths, floor, log_probs_along, make_law
 from popjax.players import make_player, play
 from popjax.tokens import target_of
-from tests.support.cases import default
 from tests.support.probes import small_model, small_network
 
 
@@ -58,11 +57,9 @@ def test_the_agents_backbone_predicts():
     )
 
 
+@pytest.mark.by_default("CountRecallEasy")
 @pytest.mark.parametrize(
-    "env_id",
-    default(
-        ["MineSweeperEasy", "CountRecallEasy", "NoisyPositionOnlyCartPoleEasy"], "CountRecallEasy"
-    ),
+    "env_id", ["MineSweeperEasy", "CountRecallEasy", "NoisyPositionOnlyCartPoleEasy"]
 )
 def test_the_loss_is_the_cross_entropy(env_id):
     """Against NumPy, token by token: the steps of episodes that ended are left out, and a token of

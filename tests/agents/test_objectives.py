@@ -29,7 +29,6 @@ from experiments.train.objectives import with_objective_defaults
 from popjax.players import Player, play, random_player
 from popjax.players.labyrinth import shortest_path
 from popjax.tokens import target_of
-from tests.support.cases import default
 from tests.support.probes import TinyDeck, small_network
 
 ENV = TinyDeck()
@@ -137,7 +136,8 @@ def test_ppo_without_its_extras_is_the_verdict():
             assert max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(own)) > 1e-5
 
 
-@pytest.mark.parametrize("name", default(["clone_any", "guess"], "clone_any"))
+@pytest.mark.by_default("clone_any")
+@pytest.mark.parametrize("name", ["clone_any", "guess"])
 def test_histories_of_a_mixture_are_read_again_and_again(name):
     """At a rate of zero each pass over a finite corpus shows the same labels and tokens."""
     config = LMConfig(num_episodes=4, corpus=8, player="mixture")

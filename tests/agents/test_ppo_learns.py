@@ -19,11 +19,12 @@ def greedy_returns(env, network, params, key, inputs="obs+action"):
     return evaluate(env, Agent.of(env, network, inputs), params, key, 256, True)
 
 
+@pytest.mark.by_default("delayed reward", "memory needed")
 @pytest.mark.parametrize(
     ("env", "memory"),
     [
-        pytest.param(Recall(), "mlp", marks=pytest.mark.slow),
-        pytest.param(Recall(delay=1), "gru", marks=pytest.mark.slow),
+        (Recall(), "mlp"),
+        (Recall(delay=1), "gru"),
         (Recall(delay=3, delayed_reward=True), "gru"),
         (Recall(delay=3), "gru"),
     ],
@@ -36,10 +37,8 @@ def test_probe_is_solved(env, memory):
     assert greedy_returns(env, network, state.params, jax.random.key(1)).mean() > 0.95
 
 
-@pytest.mark.parametrize(
-    "squash",
-    [pytest.param(False, id="clipped", marks=pytest.mark.slow), pytest.param(True, id="squashed")],
-)
+@pytest.mark.by_default("squashed")
+@pytest.mark.parametrize("squash", [False, True], ids=["clipped", "squashed"])
 def test_reals_are_aimed(squash):
     """A shown number is to be hit; the old policy and its replay agree with reals too."""
     backbone = Backbone((MEMORIES["mlp"](features=16),))

@@ -13,7 +13,6 @@ from experiments.train.cell import cell
 from experiments.train.run import run_cell
 from popjax import FAMILIES
 from popjax.floors import floor
-from tests.support.cases import default
 from tests.support.command import assert_harmless, run
 
 TINY = "--memory gru --total-steps 3264 --num-episodes 8 --seeds 2 --features 8 --eval-episodes 16"
@@ -75,7 +74,8 @@ def test_held_out_episodes_are_new(study):
     assert per_token(sums)["excess_error"] > 0
 
 
-@pytest.mark.parametrize("corpus", default([0, 16], 0))
+@pytest.mark.by_default("0")
+@pytest.mark.parametrize("corpus", [0, 16])
 def test_stopped_and_run_again_is_run_through(tmp_path, corpus):
     """Cut off after the first segment, it goes on to bitwise the same result."""
     lm = LMConfig(num_episodes=8, corpus=corpus)
@@ -179,13 +179,10 @@ def test_the_bench_prints_its_table(capsys):
     assert code == 0 and out.count("PPO, ") == 3 and "tokens/s" in out
 
 
+@pytest.mark.by_default("dagger-MMER")
 @pytest.mark.parametrize(
     ("regime", "tables"),
-    [
-        pytest.param("all", "MMER excess", marks=pytest.mark.slow),
-        ("dagger", "MMER"),
-        pytest.param("guess", "excess", marks=pytest.mark.slow),
-    ],
+    [("all", "MMER excess"), ("dagger", "MMER"), ("guess", "excess")],
 )
 def test_a_rung_between_the_two_is_trained(capsys, tmp_path, regime, tables):
     """What acts has returns, what predicts has nats, what does both has two tables."""

@@ -5,7 +5,6 @@ import pytest
 
 from agents import objectives
 from experiments.results.store import read_parquet
-from tests.support.cases import default
 from tests.support.command import run
 
 TINY = (
@@ -14,10 +13,8 @@ TINY = (
 )
 
 
-RUNGS = [name for name in objectives.OBJECTIVES if name != "next_obs"]
-
-
-@pytest.mark.parametrize("name", default(RUNGS, "clone", "grpo_step"))
+@pytest.mark.by_default("clone", "grpo_step")
+@pytest.mark.parametrize("name", [name for name in objectives.OBJECTIVES if name != "next_obs"])
 def test_a_rung_learns_and_tells_its_three_axes(capsys, tmp_path, name):
     code, out, err = run(
         capsys, f"train RepeatPreviousEasy --regime {name} --out {tmp_path} {TINY}"

@@ -14,7 +14,6 @@ from popjax.floors import log_probs_along, surprise
 from popjax.floors.control import FilterLaw
 from popjax.floors.labyrinth import UNFINISHED, code_length, code_lengths, squares_seen
 from popjax.players import make_player, play
-from tests.support.cases import default
 
 MAZE = popjax.ENVS["LabyrinthEscapeEasy"]
 CONTROL = [name for name in popjax.ENVS if ("CartPole" in name or "Pendulum" in name)]
@@ -90,7 +89,8 @@ def test_walled_up_cells_are_rare():
     assert grids[:, 1::2, 1::2].mean() < UNFINISHED
 
 
-@pytest.mark.parametrize("name", default(CONTROL_EASY, "PositionOnlyCartPoleEasy"))
+@pytest.mark.by_default("PositionOnlyCartPoleEasy")
+@pytest.mark.parametrize("name", CONTROL_EASY)
 def test_the_filter_is_a_law_and_beats_ignorance(name):
     env = popjax.ENVS[name]
     law = FilterLaw(env, num_bins=16, num_particles=256)
