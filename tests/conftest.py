@@ -22,6 +22,7 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.abspath(".cache/jax")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import jax  # noqa: E402 (it reads its environment when it is imported)
+import pytest  # noqa: E402
 
 from tests.support.browser import browser, visit  # noqa: E402, F401 (fixtures)
 
@@ -32,14 +33,51 @@ LEVEL_0 = (  # of this folder
     "popjax/test_batch.py",
     "popjax/test_envs.py",
 )
+# A law that holds for many is checked by default on one of each kind, and on all of them in the
+# slow tests. Levels of a family differ in sizes alone, memories of a kind share their scan or form.
+LEVELS = ("Medium", "Hard")
+LAWS_OF_LEVELS = ("popjax/envs", "popjax/floors", "popjax/test_envs.py", "popjax/test_render.py")
+MEMORIES = (
+    *("mlp", "gru", "frame_stack", "transformer", "gtrxl", "s5"),
+    *("mamba2", "fart", "mlstm", "delta_net", "dnc", "ffm"),
+)
+LAWS_OF_MEMORIES = (
+    *("agents/memory/test_laws.py", "agents/test_ratio.py", "agents/test_lm.py"),
+    *("test_lowering.py", "experiments/train/test_widths.py", "experiments/train/test_named.py"),
+)
 MAPS = Path("/proc/self/maps")  # absent where the system is not Linux
 MAX_MAPS = 20_000  # of 65,530 that Linux grants to a process; compilers crash beyond
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if not one_of_its_kind(item):
+            item.add_marker("slow")
+
+
+def one_of_its_kind(item):
+    """Whether the case is checked by default: as its test says; else whatever its level or memory
+    says; else it is."""
+    if not hasattr(item, "callspec"):
+        return True
+    if chosen := item.get_closest_marker("by_default"):
+        return item.callspec.id in chosen.args
+    words = item.callspec.id.split("-")
+    if lies_in(item, LAWS_OF_LEVELS):
+        return not any(word.endswith(LEVELS) for word in words)
+    if lies_in(item, LAWS_OF_MEMORIES) and "memory" in item.callspec.params:
+        return words[0] in MEMORIES
+    return True
+
+
+def lies_in(item, names):
+    return any(item.path.is_relative_to(HERE / name) for name in names)
+
+
 def pytest_runtest_setup(item):
     """Programs of the files and folders `LEVEL_0` are compiled at the lowest level."""
-    lowest = any(item.path.is_relative_to(HERE / name) for name in LEVEL_0)
-    jax.config.update("jax_disable_most_optimizations", lowest)
+    jax.config.update("jax_disable_most_optimizations", lies_in(item, LEVEL_0))
 
 
 def pytest_runtest_teardown(item, nextitem):

@@ -26,6 +26,7 @@ def small_model(env, num_actions=0):
     return LanguageModel(backbone, target_of(env).sizes, num_actions, head_features=8)
 
 
+@pytest.mark.by_default("CountRecallEasy", "PositionOnlyCartPoleEasy")
 @pytest.mark.parametrize("env_id", FAMILIES)
 def test_a_dream_shows_what_can_be_shown(env_id):
     """Every component of every token is below its size, every observation lies in the space, and

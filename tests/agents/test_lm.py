@@ -58,6 +58,7 @@ def test_the_agents_backbone_predicts():
     )
 
 
+@pytest.mark.by_default("CountRecallEasy")
 @pytest.mark.parametrize(
     "env_id", ["MineSweeperEasy", "CountRecallEasy", "NoisyPositionOnlyCartPoleEasy"]
 )

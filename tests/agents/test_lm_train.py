@@ -33,6 +33,7 @@ def train(env, network, config, num_updates, seed=0, hyperparams=RATE):
     return run(jax.random.key(seed))
 
 
+@pytest.mark.slow  # by default: the floor's own tests
 def test_without_memory_the_floor_is_out_of_reach():
     """A deck of 16 cards: the MLP ends at the nats of a predictor that sees one card, the GRU far
     below, and neither below the floor."""
@@ -52,6 +53,7 @@ def test_without_memory_the_floor_is_out_of_reach():
     assert nats["gru"] < env.floor + 0.06 < env.without_memory - 0.05
 
 
+@pytest.mark.slow  # by default: that of test_ppo.py
 def test_lanes_equal_single_runs():
     env = TinyDeck()
     init, segment = make_train(env, small_model(env), LMConfig(num_episodes=8))
@@ -92,6 +94,7 @@ def test_segments_join_bitwise_and_call_no_host():
     chex.assert_trees_all_equal(state.params, again.params)
 
 
+@pytest.mark.slow  # by default: an endless one
 def test_a_finite_corpus_is_read_again_and_again():
     """With a rate of zero a pass over all of it costs the same each time, and new episodes do
     not. A pass reads each episode once, and each pass in an order of its own."""
@@ -108,6 +111,7 @@ def test_a_finite_corpus_is_read_again_and_again():
     assert (orders[0] != orders[1]).any()
 
 
+@pytest.mark.slow  # by default: the corpus is a pure function
 def test_a_corpus_belongs_to_its_seed_and_not_to_the_run():
     """Two runs of other seeds read the same corpus; another corpus costs otherwise."""
     env, still = TinyDeck(), Hyperparams(learning_rate=0.0)

@@ -68,6 +68,7 @@ def test_supervision_in_nats(row):
     np.testing.assert_allclose(np.array(told[:2]) / a_step, ratio, atol=0.52)  # 118.5 as 118
 
 
+@pytest.mark.slow  # by default: each rung's words and weights
 def test_ppo_without_its_extras_is_the_verdict():
     """gamma 0, no clip, one pass, no normalisation, no entropy: where rewards are verdicts, the
     gradient of backbone and policy is that of R3b up to the scale of rewards, step for step."""
@@ -136,6 +137,7 @@ def test_ppo_without_its_extras_is_the_verdict():
             assert max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(own)) > 1e-5
 
 
+@pytest.mark.by_default("clone_any")
 @pytest.mark.parametrize("name", ["clone_any", "guess"])
 def test_histories_of_a_mixture_are_read_again_and_again(name):
     """At a rate of zero each pass over a finite corpus shows the same labels and tokens."""
@@ -168,6 +170,7 @@ def test_a_learner_that_plays_reads_no_corpus():
         make_train(ENV, rung_model(ENV), LMConfig(4, corpus=8), OBJECTIVES["dagger"])
 
 
+@pytest.mark.slow  # by default: defaults of each rung
 @pytest.mark.parametrize(
     ("first", "moved"),
     [("next_obs", {"next_token_0"}), ("all", {"policy", "next_token_0"})],

@@ -19,6 +19,7 @@ def greedy_returns(env, network, params, key, inputs="obs+action"):
     return evaluate(env, Agent.of(env, network, inputs), params, key, 256, True)
 
 
+@pytest.mark.by_default("delayed reward", "memory needed")
 @pytest.mark.parametrize(
     ("env", "memory"),
     [
@@ -36,6 +37,7 @@ def test_probe_is_solved(env, memory):
     assert greedy_returns(env, network, state.params, jax.random.key(1)).mean() > 0.95
 
 
+@pytest.mark.by_default("squashed")
 @pytest.mark.parametrize("squash", [False, True], ids=["clipped", "squashed"])
 def test_reals_are_aimed(squash):
     """A shown number is to be hit; the old policy and its replay agree with reals too."""
@@ -48,6 +50,7 @@ def test_reals_are_aimed(squash):
     assert returns.mean() > 0.95  # always 0 gives 0.67
 
 
+@pytest.mark.slow  # by default: with memory it is none
 def test_without_memory_the_delayed_answer_is_a_guess():
     env = Recall(delay=3)
     network = small_network(env, "mlp")

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import sys
 
@@ -58,6 +60,7 @@ def test_four_devices_learn_what_one_does():
         assert done.stdout.strip().endswith("the same"), done.stderr[-3000:]
 
 
+@pytest.mark.slow  # by default: sharded steps
 def test_the_command_shares_the_work_and_goes_on_after_a_stop(tmp_path):
     """A cell trained on four devices, cut off and run again there, is one run through."""
     program = """

@@ -34,8 +34,8 @@ def test_equals_the_loop(memory, mode):
 
 
 def test_begins_on_the_ring_and_normalised():
-    memory = LRU(features=4000, r_min=0.5, r_max=0.9)
-    x = jnp.zeros((1, 1, 4000))
+    memory = LRU(features=1, state=4000, r_min=0.5, r_max=0.9)
+    x = jnp.zeros((1, 1, 1))
     params = jax.jit(memory.init)(
         jax.random.key(0), memory.initial_carry(1), x, jnp.zeros((1, 1), bool)
     )["params"]

@@ -73,6 +73,7 @@ def test_what_is_told_of_the_turns(tmp_path, monkeypatch):
         assert word in written.getvalue()
 
 
+@pytest.mark.slow  # by default: the plain way learns
 def test_the_state_is_donated():
     """The program of an update writes the next state over the last one."""
     settings = Settings(seeds=1, network=NetworkConfig(features=8), ppo=TINY)

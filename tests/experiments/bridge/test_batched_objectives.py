@@ -105,6 +105,7 @@ def test_gradients_of_episodes_average_to_that_of_the_batch(made):
     np.testing.assert_allclose(each.mean(axis=0), flat, atol=1e-6)
 
 
+@pytest.mark.slow  # by default: words and weights of each rung
 def test_what_gradients_are_like(made):
     """Labels point with the labels; a verdict weighted to the label's gradient is noisier."""
     agent, params, _, _ = made

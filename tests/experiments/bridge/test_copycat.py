@@ -165,6 +165,7 @@ def test_mistakes_are_answered_in_one_line(tmp_path, capsys, words, complaint):
     assert complaint in error and error.count("\n") == 1
 
 
+@pytest.mark.slow  # by default: a copier made by hand
 def test_a_small_network_learns_to_copy(tmp_path, capsys):
     """One without memory: what it earns is a copier's, and a second call only reads."""
     assert command(tmp_path, "--preset smoke --memory mlp --seeds 2") == 0

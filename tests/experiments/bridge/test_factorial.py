@@ -121,6 +121,7 @@ def test_all_six_cells_train(capsys, tmp_path):
     assert len({table["supervision_nats"].max() for table in tables}) == 6
 
 
+@pytest.mark.slow  # by default: other tests of this file
 def test_six_cells_are_run_once(capsys, tmp_path, monkeypatch):
     """A second call reads what is there, one that finds a cell missing runs that one, and other
     settings are another study. One cell is trained, the others borrow its curves."""

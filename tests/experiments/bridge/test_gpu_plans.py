@@ -111,6 +111,7 @@ def studied(tmp_path, monkeypatch, **changed):
     return summary_of(context), context.folder / "same_deck.html"
 
 
+@pytest.mark.slow  # by default: every memory of the plan fits its task
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # so few rows that nothing is left of them
 def test_a_new_task_on_another_memory(tmp_path, monkeypatch, quickly_compiled):
     """HigherLower, whose counts are asked for rank by rank, on s5."""

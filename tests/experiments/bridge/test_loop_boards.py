@@ -74,6 +74,7 @@ def test_steps_after_the_end_do_not_count():
     np.testing.assert_array_equal(along(values, where), [2.0, 5.0, np.nan])
 
 
+@pytest.mark.slow  # by default: findings from given numbers
 def test_the_same_boards_whoever_plays(quickly_compiled):
     """An untrained policy: both loops are as right as chance, the expert's numbers are its own,
     and steps after the expert's last have none."""
@@ -92,6 +93,7 @@ def test_the_same_boards_whoever_plays(quickly_compiled):
     assert np.isnan(found["open_right"][longest:]).all()
 
 
+@pytest.mark.slow  # by default: test_loop.py makes its page
 def test_a_board_goes_from_training_to_the_page(capsys, tmp_path, monkeypatch, quickly_compiled):
     """One way and the tuning are trained, all else is invented; the same command goes on."""
     trained = []

@@ -39,6 +39,7 @@ def test_the_prior_is_what_clock_and_token_leave_open(name, who):
         assert question.known.mean() == pytest.approx(entropy, rel=0.03)
 
 
+@pytest.mark.slow  # by default: measures on given data
 @pytest.mark.parametrize("name", ENVS)
 def test_a_counter_and_a_register_land_on_their_overlap(name):
     """Each tells all of its own statistic and of the other's what the rules say, also if it is

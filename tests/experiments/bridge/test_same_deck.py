@@ -161,6 +161,7 @@ def test_points_that_competence_forces_say_nothing_of_need():
     assert followed([(*p[:4], 0.6 + 0.2 * p[4]) for p in exact]).by_rank
 
 
+@pytest.mark.slow  # by default: a world where it does
 def test_no_finding_where_memory_does_not_follow_need():
     """Competent networks that keep as much of what they need not, whatever that is."""
 
@@ -187,6 +188,7 @@ def test_a_quotient_is_said_only_where_the_ceiling_is_far_from_the_null():
     assert outcomes(summary)["S"] == "inconclusive"
 
 
+@pytest.mark.slow  # by default: the other findings
 def test_exact_rules_and_untrained_networks_need_no_competence():
     """They stand beside the others in the figure and the table of order."""
     summary = world(needed, TWO_KINDS, COSTUMES, competence=0.6)
@@ -198,12 +200,14 @@ def test_exact_rules_and_untrained_networks_need_no_competence():
     assert set(found.values()) == {summary.setup.seeds}
 
 
+@pytest.mark.slow  # by default: the other findings
 def test_nothing_is_said_of_networks_that_did_not_learn():
     said = outcomes(world(needed, TWO_KINDS, COSTUMES, competence=0.6))
     assert said.pop("W") == "holds", "which needs no memories to be compared"
     assert set(said.values()) == {"inconclusive"}
 
 
+@pytest.mark.slow  # by default: test_loop.py makes its page
 def test_the_page_and_the_figure_hold_all_tables(tmp_path):
     from rich.console import Console
 

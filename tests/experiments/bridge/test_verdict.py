@@ -148,6 +148,7 @@ def test_parts_are_run_once_and_make_a_page(capsys, tmp_path, monkeypatch):
     assert (tmp_path / "verdict" / "verdict.png").stat().st_size
 
 
+@pytest.mark.slow  # by default: the plan holds them
 def test_the_six_cells_are_a_part_where_they_were_asked_for(capsys, tmp_path, monkeypatch):
     """In a study of their own inside the study's folder, and on its page."""
 

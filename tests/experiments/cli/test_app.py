@@ -227,6 +227,7 @@ def test_benches_print_their_tables(capsys):
     assert code == 0 and "CPU seconds" in out and "mlp" in out
 
 
+@pytest.mark.slow  # by default: test_widths.py
 def test_widths_at_equal_sizes(capsys):
     """With a budget the widths differ, and no model is above it."""
     code, out, _ = run(capsys, "memories --parameters 20000")

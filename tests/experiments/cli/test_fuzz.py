@@ -5,7 +5,6 @@ asked here. Set POPJAX_FUZZ to the seed that a failure names to draw the same li
 """
 
 import dataclasses
-import os
 import random
 import signal
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import pytest
 from agents.ranges import Within, ranges_of
 from experiments.cli.app import COMMANDS, GROUPS, found, main
 from experiments.results.spec import DEFAULT_HYPERPARAMS, Settings
+from tests.support.fuzz import fuzz_seed
 
 MOST_SECONDS = 20  # of the processor's time, for one line
 LINES = [  # with which nothing is wrong
@@ -241,9 +241,7 @@ def test_twenty_lines(capsys, nothing_runs):
 
 @pytest.mark.slow
 def test_three_hundred_lines(capsys, nothing_runs):
-    seed = int(os.environ.get("POPJAX_FUZZ", random.SystemRandom().randrange(10**6)))
-    print(f"POPJAX_FUZZ={seed}")
-    check(capsys, seed, count=300)
+    check(capsys, fuzz_seed(), count=300)
 
 
 def test_lines_with_nothing_wrong_are_accepted(capsys, nothing_runs):

@@ -74,6 +74,7 @@ def test_held_out_episodes_are_new(study):
     assert per_token(sums)["excess_error"] > 0
 
 
+@pytest.mark.by_default("0")
 @pytest.mark.parametrize("corpus", [0, 16])
 def test_stopped_and_run_again_is_run_through(tmp_path, corpus):
     """Cut off after the first segment, it goes on to bitwise the same result."""
@@ -100,6 +101,7 @@ def test_stopped_and_run_again_is_run_through(tmp_path, corpus):
             np.testing.assert_array_equal(a[column], b[column])
 
 
+@pytest.mark.slow  # by default: one cell of them, and a sweep of agents
 def test_a_sweep_of_language_models(capsys, tmp_path):
     """A line a cell with the excess over its floor; the study has the costume's name."""
     words = (
@@ -171,13 +173,16 @@ def test_a_mistake_gets_one_line(capsys, monkeypatch, tmp_path, words, says):
     assert_harmless(capsys, monkeypatch, tmp_path, words, says)
 
 
+@pytest.mark.slow  # by default: the other bench of test_app.py
 def test_the_bench_prints_its_table(capsys):
     code, out, _ = run(capsys, "bench lm --memory mlp --features 8 --repeats 1")
     assert code == 0 and out.count("PPO, ") == 3 and "tokens/s" in out
 
 
+@pytest.mark.by_default("dagger-MMER")
 @pytest.mark.parametrize(
-    ("regime", "tables"), [("all", "MMER excess"), ("dagger", "MMER"), ("guess", "excess")]
+    ("regime", "tables"),
+    [("all", "MMER excess"), ("dagger", "MMER"), ("guess", "excess")],
 )
 def test_a_rung_between_the_two_is_trained(capsys, tmp_path, regime, tables):
     """What acts has returns, what predicts has nats, what does both has two tables."""

@@ -39,6 +39,7 @@ def test_a_search_says_what_it_will_do_and_what_it_found(study, capsys):
     assert_one_line(capsys, f"report {folder.name} --out {study}", "is a search")
 
 
+@pytest.mark.slow  # by default: test_tuned.py
 def test_the_winner_is_written_only_if_it_is_better(study, capsys, monkeypatch, tmp_path):
     path = tmp_path / "tuned.json"
     path.write_text(json.dumps({"*": {"*": {"settings": {}, "source": "nothing"}}}))

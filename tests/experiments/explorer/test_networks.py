@@ -49,6 +49,7 @@ def test_a_pair_that_is_kept_is_read_back(tmp_path):
         shipped_pair("RepeatFirstHard", tmp_path)
 
 
+@pytest.mark.slow  # by default: the shipped episode
 def test_other_episodes_of_them(capsys, tmp_path):
     path = tmp_path / "page.html"
     code, out, _ = run(capsys, f"explore --seed 7 --envs HigherLowerEasy --file {path}")

@@ -27,6 +27,7 @@ from experiments.sweep.estimate import Cost, write_costs
 from experiments.train.compile import compile_program
 from experiments.train.run import run_cell
 from tests.support.damage import damage
+from tests.support.fuzz import fuzz_seed
 from tests.support.tiny import tiny
 
 SPECS = FINISHED, BEGUN = [tiny(hyperparams={"learning_rate": rate}) for rate in (1e-3, 2e-3)]
@@ -164,7 +165,7 @@ def test_a_damaged_file_is_named_and_changes_no_result(study, right, tmp_path):
 
 @pytest.mark.slow
 def test_three_hundred_damaged_files(study, right, tmp_path):
-    fuzz(study, right, tmp_path, number=300, seed=random.SystemRandom().randrange(2**32))
+    fuzz(study, right, tmp_path, number=300, seed=fuzz_seed())
 
 
 def test_a_run_whose_progress_is_gone_is_not_gone_on_with(study, tmp_path, program):

@@ -170,6 +170,7 @@ def test_the_best_point_wins_and_one_program_serves_all(group):
     assert not set(table["seed"][first]) & set(table["seed"][table["rung"] == 1])
 
 
+@pytest.mark.slow  # by default: one that was not
 def test_a_search_that_was_cut_off_goes_on_after_its_last_segment(group, monkeypatch):
     """Cut in the second segment of the second rung: the same end, and no segment made twice."""
     alone = dataclasses.replace(group, folder=group.folder.parent.with_name("alone") / "all")

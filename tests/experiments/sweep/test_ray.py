@@ -20,6 +20,7 @@ RATES = [{"learning_rate": rate} for rate in (1e-3, 2e-3, 3e-3)]
 SPECS = [tiny(updates=40, num_segments=20, hyperparams=rate) for rate in RATES]
 
 
+@pytest.mark.slow  # by default: launchers' plans and the line without Ray
 def test_a_node_dies_and_its_cells_go_on_elsewhere(tmp_path, monkeypatch):
     from ray.cluster_utils import Cluster
 

@@ -49,6 +49,7 @@ def share_programs(monkeypatch):
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
 
 
+@pytest.mark.slow  # by default: launchers' plans and the line without SLURM
 def test_cells_are_jobs_and_a_requeued_one_goes_on(tmp_path, monkeypatch):
     share_programs(monkeypatch)
     inline, study = tmp_path / "inline", tmp_path / "study"

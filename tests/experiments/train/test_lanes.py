@@ -1,5 +1,7 @@
 """Seeds dealt out to several devices: no device waits for another, and nothing else changes."""
 
+import pytest
+
 from tests.agents.test_sharding import in_four_devices
 
 PROGRAM = """
@@ -56,6 +58,7 @@ print("the same")
 """
 
 
+@pytest.mark.slow  # by default: lanes equal single runs
 def test_four_devices_train_the_seeds_that_one_does(tmp_path):
     """Five seeds on three of four devices: the same curves, from the beginning and from a
     checkpoint of one device; and no collective in what was compiled."""

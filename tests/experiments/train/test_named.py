@@ -103,6 +103,7 @@ def test_the_paper_s_table_is_one_sweep():
     assert chosen.settings_of("RepeatFirstEasy", "gru") == PAPER and PAPER.seeds == 3
 
 
+@pytest.mark.slow  # by default: the other tests of this file
 def test_it_trains(tmp_path):
     """The paper's program at a tenth of the width and two of its updates."""
     words = "train RepeatFirstEasy --settings paper --total-steps 1024 --features 16 --seeds 1"

@@ -36,6 +36,7 @@ def trained(tmp_path_factory):
     return cell.parent, printed.getvalue()
 
 
+@pytest.mark.slow  # by default: test_policy.py
 def test_the_policy_is_that_of_the_last_checkpoint(trained):
     folder, printed = trained
     step = checkpoint.latest(folder / "checkpoint")
@@ -54,6 +55,7 @@ def test_the_policy_is_that_of_the_last_checkpoint(trained):
     assert f'agents.load("{folder / "policy.npz"}")' in printed
 
 
+@pytest.mark.slow  # by default: on one device
 def test_a_checkpoint_restored_on_other_devices_gives_the_same_policy(trained, tmp_path):
     """The cell is opened again where four devices share its lanes, and ends with the same file."""
     folder, _ = trained

@@ -45,6 +45,7 @@ def wait_for(condition, process, seconds=300):
         time.sleep(0.02)
 
 
+@pytest.mark.slow  # by default: segments join bitwise
 def test_a_killed_sweep_goes_on_to_the_same_result(tmp_path):
     """kill -9 in the middle of the second cell: the first is not run again, and the second ends
     with bitwise the metrics of a sweep that was left alone."""

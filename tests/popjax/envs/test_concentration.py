@@ -173,6 +173,7 @@ def fewest_failures(kinds, each):
     return best(pack(*[(0, each)] * kinds))
 
 
+@pytest.mark.slow  # by default: the stored scores
 @pytest.mark.parametrize(("level", "lost"), [("Easy", 2e-5), ("Hard", 0.0)])
 def test_the_reference_player_is_as_good_as_can_be(level, lost):
     """Nobody fails less on average, but for a trifle at Easy. Its own failures are counted on many

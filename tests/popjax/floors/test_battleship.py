@@ -68,6 +68,7 @@ def test_all_fleets_of_a_real_size_have_a_chance():
     )
 
 
+@pytest.mark.slow  # by default: the exact law on small boards
 @pytest.mark.parametrize("level", ["Easy", "Hard"])
 def test_belief_propagation_is_a_bound(level):
     """Its loss lies above the floor on average, and not far."""

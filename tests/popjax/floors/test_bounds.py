@@ -67,6 +67,7 @@ def test_squares_in_view_are_those_that_are_shown():
         assert view[len(rows) :].all() and view[:, len(cols) :].all()
 
 
+@pytest.mark.slow  # by default: the predictor is a law
 @pytest.mark.parametrize("family", ["LabyrinthEscape", "LabyrinthExplore"])
 def test_no_maze_surprises_more_than_its_squares_can(family):
     env = popjax.FAMILIES[family]["Easy"]
@@ -87,6 +88,7 @@ def test_walled_up_cells_are_rare():
     assert grids[:, 1::2, 1::2].mean() < UNFINISHED
 
 
+@pytest.mark.by_default("PositionOnlyCartPoleEasy")
 @pytest.mark.parametrize("name", CONTROL_EASY)
 def test_the_filter_is_a_law_and_beats_ignorance(name):
     env = popjax.ENVS[name]

@@ -65,6 +65,7 @@ def test_the_law_is_the_share_of_the_boards_that_agree(level, kind, num_episodes
         np.testing.assert_allclose(np.exp(log_probs[now, n]), expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow  # by default: a win says all
 @pytest.mark.parametrize(("level", "num_episodes"), [("Easy", 256), ("Medium", 16), ("Hard", 4)])
 @pytest.mark.parametrize("kind", ["random", "reference"])
 def test_what_is_learnt_is_what_is_ruled_out(level, kind, num_episodes):

@@ -144,6 +144,7 @@ def test_upper_bounds_are_marked_where_floors_are_printed(capsys):
 REMEASURED = ["ConcentrationEasy", "MultiarmedBanditEasy", "MineSweeperEasy", "BattleshipEasy"]
 
 
+@pytest.mark.slow  # by default: one floor of each kind by hand
 @pytest.mark.parametrize("player", ["random", "reference"])
 @pytest.mark.parametrize("env_id", REMEASURED)
 def test_the_stored_floors_are_measured_again(env_id, player):
