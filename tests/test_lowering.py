@@ -45,6 +45,7 @@ def check(text):
     assert "send" not in called and "recv" not in called
 
 
+@pytest.mark.by_default("gru", "ffm")
 @pytest.mark.parametrize("memory", MEMORIES)
 def test_training_needs_no_host_and_no_wide_numbers(memory, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
@@ -55,6 +56,14 @@ def test_training_needs_no_host_and_no_wide_numbers(memory, monkeypatch):
     check(lowered(lambda state: segment(state, hyperparams, 1), state))
 
 
+@pytest.mark.by_default(
+    "MineSweeperEasy",
+    "PositionOnlyCartPoleEasy",
+    "VelocityOnlyCartPoleEasy",
+    "PositionOnlyPendulumEasy",
+    "RepeatPreviousEasy",
+    "NoisyPositionOnlyPendulumEasy",
+)
 @pytest.mark.parametrize("name", [name for name in ENVS if name.endswith("Easy")])
 def test_environments_need_no_host_and_no_wide_numbers(name):
     env = ENVS[name]

@@ -113,6 +113,7 @@ def test_squashed_reals(mean, std):
     np.testing.assert_allclose(pi.entropy(), entropy, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_squashed_reals_fill_their_box_and_no_more():
     """In two dimensions: the density sums to 1 over the box, samples lie inside, the likeliest
     action is where the mean goes."""

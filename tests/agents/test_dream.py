@@ -45,6 +45,7 @@ def test_a_dream_shows_what_can_be_shown(env_id):
         np.testing.assert_array_equal(target_of(env).tokens(_episodes(dreams)), dreams.token)
 
 
+@pytest.mark.by_default("RepeatFirstEasy")
 @pytest.mark.parametrize("env_id", FAMILIES)
 def test_a_token_stands_for_the_observation_that_came(env_id):
     """Played for real, the tokens give back the observations: reals up to the width of a bin."""
@@ -61,6 +62,7 @@ def test_a_token_stands_for_the_observation_that_came(env_id):
         np.testing.assert_array_equal(again[episodes.valid], tokens[episodes.valid])
 
 
+@pytest.mark.slow
 def test_a_dream_follows_the_model():
     """How often each token is drawn at the first step is what the model says."""
     env = popjax.make("CountRecallEasy")
@@ -79,6 +81,7 @@ def test_a_dream_follows_the_model():
     np.testing.assert_allclose(counts, expected, atol=4 * 0.5 / 4000**0.5)
 
 
+@pytest.mark.slow
 def test_the_components_of_a_token_are_drawn_together():
     """Under the model, what it draws costs as much as it expects: heads that read other components
     than those drawn before them would be surprised."""
@@ -100,6 +103,7 @@ def test_the_components_of_a_token_are_drawn_together():
     assert abs(np.mean(cost - entropy)) < 4 * error
 
 
+@pytest.mark.slow
 def test_the_action_head_acts_where_no_player_does():
     env = popjax.make("MultiarmedBanditEasy")
     agent = LanguageAgent.of(env, small_model(env, num_actions=env.action_space.flat_size))

@@ -81,6 +81,7 @@ def steps_of(record, n):
         yield t, record["obs"][t, n], record["action"][t - 1, n] if t else None
 
 
+@pytest.mark.by_default("MultiarmedBandit")
 @pytest.mark.parametrize("family", ONE_OF_EACH)
 def test_ones_own_action_needs_no_correction(family):
     assert followed(family)[1]["same"].all()

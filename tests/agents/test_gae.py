@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from agents.agent import Agent
 from agents.gae import gae
@@ -47,6 +48,7 @@ def test_lambda_one_is_the_discounted_return_less_the_value():
     np.testing.assert_allclose(advantage, expected[::-1], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_values_beyond_a_time_limit():
     """With bootstrapping at truncation, the last step of an episode that was only cut short knows
     the value of the observation reached, read with the memory of that episode."""

@@ -59,6 +59,7 @@ def weighted_surprise(log_pi, right):
     return -jax.lax.stop_gradient(jnp.exp(log_pi[right])) * log_pi[right]
 
 
+@pytest.mark.slow
 def test_a_verdict_is_a_label_weighted_by_its_probability(task):
     """E[1[a = a*] grad ln pi(a)] = pi(a*) grad ln pi(a*), whatever the baseline; twice that if a
     wrong word costs as much as the right one earns."""
@@ -80,6 +81,7 @@ def test_a_weighted_verdict_has_the_gradient_of_a_label(task):
     )
 
 
+@pytest.mark.by_default("RepeatFirstEasy")
 def test_log_likelihood_and_verdict_are_one_rung(task):
     """The smoothed oracle's log-likelihood takes two values, `span` apart: so it is the verdict
     with `span` times the step and a share of the entropy bonus. With tau = 1 it is minus the
@@ -101,6 +103,7 @@ def test_log_likelihood_and_verdict_are_one_rung(task):
     same(expected_gradient(task, rung, tau=1.0), own)
 
 
+@pytest.mark.by_default("CountRecallEasy", "RepeatFirstEasy")
 def test_a_guess_is_a_verdict_on_the_next_token(task):
     label = of_steps(task, "token", task.token, weighted_surprise)
     same(expected_gradient(task, OBJECTIVES["guess"]), label)
@@ -153,6 +156,7 @@ def test_the_optimum_near_a_reference_is_tilted():
     np.testing.assert_allclose(left["action"], 0, atol=1e-12)
 
 
+@pytest.mark.by_default("grpo_step")
 @pytest.mark.parametrize("name", ["grpo", "grpo_step"])
 def test_the_mean_of_the_others_of_a_group_leaves_the_gradient_as_it_is(name):
     """With the own episode in the mean it would be shorter by 1 - 1/G: the baseline would be

@@ -37,6 +37,7 @@ def test_both_costumes_have_the_same_backbone(memory):
     assert jax.tree.structure(trees[0]) == jax.tree.structure(trees[1])
 
 
+@pytest.mark.slow
 def test_the_agents_backbone_predicts():
     """An agent's backbone put into a language model thinks what it thought."""
     env = popjax.make("RepeatPreviousEasy")
@@ -89,6 +90,7 @@ def test_the_loss_is_the_cross_entropy(env_id):
     np.testing.assert_allclose(metrics["accuracy"], right / count, rtol=1e-6)
 
 
+@pytest.mark.by_default("CountRecallEasy")
 @pytest.mark.parametrize(
     "env_id",
     [
@@ -114,6 +116,7 @@ def test_the_law_itself_has_no_excess(env_id):
         np.testing.assert_allclose(nats, floor(env_id).nats_per_token, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_model_of_chance_has_the_excess_of_chance():
     """Logits all alike cost ln K a token, so the excess is that less the floor."""
     env = popjax.make("HigherLowerEasy")
@@ -127,6 +130,7 @@ def test_a_model_of_chance_has_the_excess_of_chance():
     assert found["excess_error"] < 1e-6
 
 
+@pytest.mark.slow
 def test_a_bound_is_read_on_the_same_episodes():
     env = popjax.make("LabyrinthEscapeEasy", limit=40)
     network = small_model(env)

@@ -51,6 +51,7 @@ TABLE = [  # label, verdict, sum an episode, sum a step, and their ratio: unifor
 ]
 
 
+@pytest.mark.by_default("RepeatPreviousEasy")
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row[0])
 def test_supervision_in_nats(row):
     """From the number of choices and of steps at which an answer can be right."""
@@ -156,6 +157,7 @@ def test_histories_of_a_mixture_are_read_again_and_again(name):
     assert np.isfinite(metrics["loss"]).all()
 
 
+@pytest.mark.slow
 def test_a_model_is_judged_on_the_mixture_that_it_reads():
     model = rung_model(ENV)
     params = LanguageAgent.of(ENV, model, "obs").init(jax.random.key(0))

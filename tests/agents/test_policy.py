@@ -45,6 +45,7 @@ def agent(env_id, **options):
     return ActorCritic(Backbone(blocks), head_features=8, **(own | options))
 
 
+@pytest.mark.by_default("PositionOnlyPendulumEasy-obs+action-options3")
 @pytest.mark.parametrize(
     ("env_id", "inputs", "options"),
     [
@@ -83,6 +84,7 @@ def test_three_lines_and_it_acts_as_it_did(tmp_path, env_id, inputs, options):
         np.testing.assert_allclose(action, now[-1], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_samples_differ_and_the_greedy_action_does_not(path):
     policy = agents.load(path)
     carry, obs = policy.initial_carry(64), jnp.zeros(64, int)
@@ -206,6 +208,7 @@ def test_a_policy_is_a_pytree_and_its_folder_is_enough(path):
     assert isinstance(doubled, Policy) and doubled.agent == policy.agent
 
 
+@pytest.mark.slow
 def test_a_broken_observation_ends_with_its_episode(tmp_path):
     """After a NaN the next episode is played as if it were the first, real actions too."""
     env_id = "PositionOnlyPendulumEasy"

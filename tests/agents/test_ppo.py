@@ -98,6 +98,7 @@ def test_without_clipping_and_future_the_gradient_is_reinforce():
     chex.assert_trees_all_close(*gradients, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_kl_coefficient_adapts():
     """Its rule: 1.5 times as much when the divergence is above twice the target, half when it is
     below half of it, the same between."""
@@ -115,6 +116,7 @@ def test_minibatches_hold_whole_sequences():
         PPOConfig(num_envs=6, num_minibatches=4)
 
 
+@pytest.mark.slow
 def test_the_axes_of_supervision():
     """R4 beside the other rungs: four epochs make four gradient tokens of each, and a policy that
     thinks all four suits alike is told 0.562 nats wherever the environment pays."""
@@ -252,6 +254,7 @@ def test_products_in_bfloat16_and_all_else_in_float32():
     assert "xbf16>" not in text and "f64" not in text
 
 
+@pytest.mark.slow
 def test_the_first_update_of_a_warm_up_is_not_wasted():
     """Its learning rate is above zero, as is the last one's of a schedule that falls to zero."""
     env = popjax.make("RepeatFirstEasy")

@@ -41,6 +41,7 @@ def ratio_errors(env, network):
     return replayed(params, reset_actors(env, agent, jax.random.key(0), 4))
 
 
+@pytest.mark.by_default("transformer")
 @pytest.mark.parametrize("memory", MEMORIES)
 def test_the_first_ratio_is_one(memory):
     """Before the first gradient step the replay of a rollout is the rollout: wrong carries, flags
@@ -50,6 +51,7 @@ def test_the_first_ratio_is_one(memory):
     assert ended == 4 and (errors < 2e-5).all()
 
 
+@pytest.mark.by_default("free")
 @pytest.mark.parametrize(
     ("env", "options"),
     [
@@ -84,6 +86,7 @@ def test_the_first_ratio_is_one_with_every_option(env, options):
     assert (errors < 2e-4).all()
 
 
+@pytest.mark.by_default("s5")
 @pytest.mark.parametrize("memory", ["gru", "transformer", "s5"])
 def test_the_first_ratio_is_one_with_a_memory_at_every_place(memory):
     env = popjax.make("ConcentrationEasy")

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import popjax
 from agents.agent import Agent
@@ -62,6 +63,7 @@ def test_statistics_are_those_of_whole_episodes():
     assert (actor.episode_length == 0).all() and (actor.episode_return == 0).all()
 
 
+@pytest.mark.slow
 def test_evaluation_plays_whole_episodes_once():
     """A player who always says 0 to `Recall` is right half of the time: returns are +-1."""
     env = Recall(delay=2)

@@ -53,6 +53,7 @@ def in_four_devices(word, program=PROGRAM):
     )
 
 
+@pytest.mark.slow
 def test_four_devices_learn_what_one_does():
     """The same episodes, loss and gradients, from new episodes and from a corpus."""
     for corpus in ("0", "32"):

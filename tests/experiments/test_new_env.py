@@ -36,6 +36,7 @@ def test_lists_show_it(novelty, capsys):
     assert code == 0 and "RepeatFirstEasy" in out and "Novelty" not in out
 
 
+@pytest.mark.slow
 def test_it_is_trained_and_reported(novelty, capsys, tmp_path):
     code, out, _ = run(capsys, f"train NoveltyEasy {TINY} {PPO} --out {tmp_path}")
     assert code == 0 and "NoveltyEasy" in out and "report.html" in out

@@ -44,6 +44,13 @@ def rows(tree):
     return np.concatenate([leaf.view(np.uint8).reshape(BATCH, -1) for leaf in leaves], axis=1)
 
 
+@pytest.mark.by_default(
+    "MultiarmedBanditEasy",
+    "PositionOnlyPendulumEasy",
+    "RepeatPreviousEasy",
+    "RepeatFirstEasy",
+    "VelocityOnlyCartPoleEasy",
+)
 @pytest.mark.parametrize("name", ONE_LEVEL)
 def test_only_what_ended_begins_anew(name):
     """The others keep their state bit for bit, and reward and flags stay those of the end."""
@@ -85,6 +92,13 @@ def test_what_begins_anew_has_the_law_of_a_reset(name):
     assert kinds >= 0.8 * expected, "fresh episodes repeat one another"
 
 
+@pytest.mark.by_default(
+    "MultiarmedBanditEasy",
+    "RepeatFirstEasy",
+    "CountRecallEasy",
+    "HigherLowerEasy",
+    "VelocityOnlyCartPoleEasy",
+)
 @pytest.mark.parametrize("name", ONE_LEVEL)
 def test_lanes_of_batches_begin_anew_as_each_alone(name):
     reset, renew, renew_lanes = renewal(name)
@@ -137,6 +151,14 @@ def test_lanes_of_batches_step_as_each_alone():
     chex.assert_trees_all_equal(lanes, alone)
 
 
+@pytest.mark.by_default(
+    "CountRecallEasy",
+    "AutoencodeEasy",
+    "PositionOnlyPendulumEasy",
+    "RepeatFirstEasy",
+    "RepeatPreviousEasy",
+    "VelocityOnlyCartPoleEasy",
+)
 @pytest.mark.parametrize("name", ONE_LEVEL)
 def test_a_single_episode_begins_anew_only_where_it_ended(name):
     env = popjax.ENVS[name]

@@ -31,6 +31,7 @@ def code_length(shown, num_kinds):
     return -np.sum(np.log(of_this_kind / np.arange(num_cards - 1, 0, -1)[:, None]), axis=0)
 
 
+@pytest.mark.by_default("HigherLower-Hard", "HigherLower-Easy")
 @pytest.mark.parametrize("level", ["Easy", "Medium", "Hard"])
 @pytest.mark.parametrize(
     "family", ["RepeatFirst", "RepeatPrevious", "CountRecall", "Autoencode", "HigherLower"]

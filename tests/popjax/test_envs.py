@@ -90,6 +90,13 @@ def check_record(name, record):
     assert (returns >= low - 1e-5).all() and (returns <= high + 1e-5).all(), returns
 
 
+@pytest.mark.by_default(
+    "RepeatFirstEasy",
+    "MineSweeperEasy",
+    "PositionOnlyCartPoleEasy",
+    "VelocityOnlyCartPoleEasy",
+    "PositionOnlyPendulumEasy",
+)
 @pytest.mark.parametrize("name", IDS)
 def test_episodes_stay_within_their_bounds(name):
     check_record(name, roll(name, random_actions(popjax.ENVS[name])))
@@ -173,6 +180,14 @@ def test_an_action_outside_its_space_is_an_error_where_its_value_is_known(name):
             env.step(jax.random.key(1), state, action)
 
 
+@pytest.mark.by_default(
+    "NoisyPositionOnlyPendulumEasy",
+    "RepeatPreviousEasy",
+    "PositionOnlyCartPoleEasy",
+    "VelocityOnlyCartPoleEasy",
+    "RepeatFirstEasy",
+    "PositionOnlyPendulumEasy",
+)
 @pytest.mark.parametrize("name", ONE_LEVEL)
 def test_plain_compiled_and_batched_steps_agree(name):
     env = popjax.ENVS[name]

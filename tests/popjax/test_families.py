@@ -160,6 +160,7 @@ def test_a_record_of_ones_own_holds_things_themselves():
     assert family.scene is print and not family.actions_matter
 
 
+@pytest.mark.by_default("deck0")
 @pytest.mark.parametrize("deck", [Deck(3, 2), Deck(8, 2), Deck(17, 2)])
 def test_a_deck_of_any_kinds_is_played_by_perfect_memory(deck):
     """Whose hand is packed in 2, 4 or 8 bits a card."""

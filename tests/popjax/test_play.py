@@ -47,6 +47,14 @@ def sit(name, lines, **kwargs):
     return total, out.getvalue()
 
 
+@pytest.mark.by_default(
+    "HigherLowerHard",
+    "VelocityOnlyCartPoleHard",
+    "RepeatFirstMedium",
+    "RepeatFirstHard",
+    "PositionOnlyCartPoleMedium",
+    "PositionOnlyCartPoleHard",
+)
 @pytest.mark.parametrize("name", popjax.ENVS)
 def test_every_id_is_played(name):
     total, shown = sit(name, [*typed(name), "q"])

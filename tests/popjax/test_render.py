@@ -50,6 +50,7 @@ def without_colour(text):
     return re.sub(r"\x1b\[[^m]*m", "", text)
 
 
+@pytest.mark.by_default("HigherLowerEasy", "ConcentrationEasy")
 @pytest.mark.parametrize("name", IDS)
 def test_every_moment_draws_in_every_back_end(name):
     env = popjax.make(name)
@@ -210,6 +211,7 @@ def test_the_command_says_how_it_is_used():
     assert answer.returncode == 2 and "OUT.png" in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_batch_is_refused():
     env = popjax.make("RepeatFirstEasy")
     states, timesteps = popjax.batch.reset(env, jax.random.key(0), 2)

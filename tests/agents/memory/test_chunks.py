@@ -34,6 +34,14 @@ def inputs(decay_shape, strength, seed=0, length=T):
     return query, key, value, log_decay, carry, start
 
 
+@pytest.mark.by_default(
+    "1-3.0-parallel-16",
+    "1-3.0-parallel-64",
+    "1-0.1-recurrent-16",
+    "5-3.0-recurrent-16",
+    "1-3.0-recurrent-64",
+    "1-3.0-recurrent-16",
+)
 @pytest.mark.parametrize("chunk_size", [16, 64])
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 @pytest.mark.parametrize("strength", [0.1, 3.0])
@@ -47,6 +55,7 @@ def test_equals_the_loop(decay_shape, strength, mode, chunk_size):
     np.testing.assert_allclose(carry, want_carry, atol=2e-5 * np.abs(want).max())
 
 
+@pytest.mark.by_default("5")
 @pytest.mark.parametrize("decay_shape", [1, K])
 def test_steps_equal_the_sequence(decay_shape):
     query, key, value, log_decay, carry, start = inputs(decay_shape, 0.3, length=20)
@@ -64,6 +73,7 @@ def test_steps_equal_the_sequence(decay_shape):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), got, want)
 
 
+@pytest.mark.by_default("30.0-1")
 @pytest.mark.parametrize("decay_shape", [1, K])
 @pytest.mark.parametrize("strength", [0.1, 30.0])  # 30: most decays lie under the floor
 def test_gradients_of_the_modes_agree(decay_shape, strength):
@@ -81,6 +91,7 @@ def test_gradients_of_the_modes_agree(decay_shape, strength):
         np.testing.assert_allclose(a, b, atol=3e-5 * max(1.0, np.abs(b).max()))
 
 
+@pytest.mark.by_default("recurrent-5", "recurrent-1")
 @pytest.mark.parametrize("decay_shape", [1, K])
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 def test_what_the_carry_held_ends_at_the_start(mode, decay_shape):
@@ -95,6 +106,7 @@ def test_what_the_carry_held_ends_at_the_start(mode, decay_shape):
         assert np.isfinite(y[t:, b]).all() and not np.isfinite(y[:t, b]).any()
 
 
+@pytest.mark.slow
 def test_decays_of_zero_forget_all():
     query, key, value, log_decay, carry, start = inputs(1, 1.0)
     for decay in (log_decay, jnp.broadcast_to(log_decay, key.shape)):
@@ -104,6 +116,7 @@ def test_decays_of_zero_forget_all():
         np.testing.assert_allclose(y, alone, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_gradient_never_holds_a_state_for_every_step():
     """Peak memory at T = 512, K = V = 128: far below the T K V numbers of a plain scan."""
     length, width = 512, 128

@@ -56,12 +56,14 @@ def gated_loop(params, x):
     return dense(y * silu(dense(x, params["gate"])), params["output"])
 
 
+@pytest.mark.by_default("DeltaNet-delta_loop-recurrent")
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 @pytest.mark.parametrize("model, loop", [(DeltaNet, delta_loop), (GatedDeltaNet, gated_loop)])
 def test_equals_the_loop(model, loop, mode):
     check_loop(model(features=12, heads=HEADS, mode=mode), loop, length=150)
 
 
+@pytest.mark.by_default("delta_steps")
 @pytest.mark.parametrize("chunk", [delta_steps, delta_chunk])
 def test_a_key_is_overwritten_not_added_to(chunk):
     """With beta = 1 the newest value of a key is read, after however many others."""
@@ -74,6 +76,7 @@ def test_a_key_is_overwritten_not_added_to(chunk):
     np.testing.assert_allclose(y.ravel(), value.ravel(), atol=1e-6)
 
 
+@pytest.mark.by_default("True")
 @pytest.mark.parametrize("same_key", [False, True])
 def test_gradients_of_the_modes_agree(same_key):
     """Also where all keys are equal, the worst case of the triangular system."""
@@ -97,6 +100,7 @@ def test_gradients_of_the_modes_agree(same_key):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), got, want)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [DeltaNet, GatedDeltaNet])
 def test_an_infinite_carry_is_seen_until_the_start_and_no_longer(model):
     memory = model(features=4, heads=1)
@@ -110,6 +114,7 @@ def test_an_infinite_carry_is_seen_until_the_start_and_no_longer(model):
     assert np.isfinite(carry.state[0]).all() and not np.isfinite(carry.state[1]).any()
 
 
+@pytest.mark.by_default("5", "1")
 @pytest.mark.parametrize("size", [1, 5, 8, 32])
 def test_inverse_of_a_triangular_matrix(size):
     lower = jnp.tril(jax.random.uniform(jax.random.key(0), (3, size, size), minval=-0.3), -1)
@@ -120,6 +125,7 @@ def test_inverse_of_a_triangular_matrix(size):
     np.testing.assert_allclose(inverse(equal_keys), want, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_gradient_of_a_triangular_system():
     lower = jnp.tril(jax.random.normal(jax.random.key(0), (8, 8)), -1) / 3
     right = jax.random.normal(jax.random.key(1), (8, 2))
@@ -134,6 +140,7 @@ def test_gradient_of_a_triangular_system():
     )
 
 
+@pytest.mark.slow
 def test_short_convolution():
     kernel = jnp.array([[1.0], [10.0], [100.0]])
     x = jnp.arange(1.0, 6.0)[:, None, None]

@@ -76,6 +76,7 @@ def loop(params, x, n, w, r):
     return np.stack(ys)
 
 
+@pytest.mark.by_default("4-3-2")
 @pytest.mark.parametrize("n, w, r", [(4, 3, 2), (7, 2, 1)])
 def test_equals_the_loop(n, w, r):
     memory = DNC(features=6, cells=n, cell_size=w, read_heads=r)

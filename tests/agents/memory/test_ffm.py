@@ -33,6 +33,7 @@ def closed_form(trace, context, features):
     return run
 
 
+@pytest.mark.by_default("recurrent")
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 def test_equals_the_closed_form(mode):
     check_loop(FFM(features=6, trace=5, context=3, mode=mode), closed_form(5, 3, 6), length=40)

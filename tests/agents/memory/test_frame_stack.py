@@ -7,6 +7,7 @@ from agents.memory.frame_stack import FrameStack
 from tests.support.naive import check_loop, dense, leaky_relu, with_position
 
 
+@pytest.mark.by_default("1")
 @pytest.mark.parametrize("frames", [1, 4])
 def test_equals_the_loop(frames):
     def loop(params, x):

@@ -22,6 +22,7 @@ def loop(params, x):
     return dense(np.stack(ys), params["output"])
 
 
+@pytest.mark.by_default("None-recurrent")
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 @pytest.mark.parametrize("size", [None, 5])
 def test_equals_the_loop(size, mode):

@@ -30,6 +30,7 @@ def loop(params, x):
     return np.stack(ys)
 
 
+@pytest.mark.by_default("recurrent")
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 def test_equals_the_loop(mode):
     memory = GLA(features=12, heads=HEADS, rank=RANK, temper=TEMPER, mode=mode)

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from agents.memory.gru import GRU
 from tests.support.naive import check_loop, dense, random_params, sigmoid
@@ -27,6 +28,7 @@ def test_equals_the_loop():
     check_loop(GRU(features=8), loop)
 
 
+@pytest.mark.slow
 def test_equals_flax():
     memory = GRU(features=8)
     params = random_params(memory, 5)["params"]

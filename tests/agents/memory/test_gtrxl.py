@@ -69,11 +69,13 @@ def loop(window):
     return run
 
 
+@pytest.mark.by_default("100-5")
 @pytest.mark.parametrize("window, width", [(1, 5), (7, 12), (100, 5)])
 def test_equals_the_loop(window, width):
     check_loop(GTrXL(features=12, window=window, heads=HEADS), loop(window), width=width)
 
 
+@pytest.mark.slow
 def test_starts_near_the_identity():
     """The gates' bias lets a policy learn to react before it learns to remember (section 3.2)."""
     memory = GTrXL(features=64, gate_bias=12.0)
@@ -84,6 +86,7 @@ def test_starts_near_the_identity():
     np.testing.assert_allclose(y, x, atol=0.005)
 
 
+@pytest.mark.slow
 def test_sees_exactly_window_steps():
     memory = GTrXL(features=8, window=5, heads=HEADS)
     params = random_params(memory, 3)

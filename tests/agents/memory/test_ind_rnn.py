@@ -9,6 +9,7 @@ from agents.memory.ind_rnn import IndRNN
 from tests.support.naive import check_loop, dense
 
 
+@pytest.mark.by_default("1")
 @pytest.mark.parametrize("layers", [1, 2])
 def test_equals_the_loop(layers):
     def loop(params, x):

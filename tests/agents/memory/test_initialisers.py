@@ -8,6 +8,7 @@ import pytest
 from agents.memory.initialisers import orthogonal, orthogonal_blocks
 
 
+@pytest.mark.by_default("shape2", "shape1")
 @pytest.mark.parametrize("shape", [(64, 64), (128, 4), (3, 50)])
 def test_the_shorter_side_is_orthonormal(shape):
     keys = jax.random.split(jax.random.key(0), 20)

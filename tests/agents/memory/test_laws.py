@@ -59,6 +59,7 @@ def assert_close(got, want, tolerance=2e-4):
     jax.tree.map(close, got, want)
 
 
+@pytest.mark.by_default("ffm")
 @models
 def test_steps_equal_the_sequence(memory):
     params, carry, (x, start) = params_of(memory), worn_carry(memory), setting()
@@ -66,6 +67,7 @@ def test_steps_equal_the_sequence(memory):
     assert_close(got, apply(memory, params, carry, x, start))
 
 
+@pytest.mark.by_default("delta_net", "ffm", "s5")
 @with_modes
 def test_modes_agree(memory):
     params, carry, (x, start) = params_of(memory), worn_carry(memory), setting()
@@ -146,6 +148,7 @@ EVERY_BEGIN = np.minimum(np.arange(1, 73), T).reshape(-1, B)
 SOME_BEGINS = np.array([[1, 40, T], [8, 64, 69]])
 
 
+@pytest.mark.by_default("frame_stack", "fart", "gru", "ffm", "s5")
 @models
 def test_poison_ends_at_the_start_and_never_reaches_back(memory):
     """Over whole sequences, at every place of a chunk, and by single steps."""
@@ -154,6 +157,7 @@ def test_poison_ends_at_the_start_and_never_reaches_back(memory):
     check_that_poison_stays(step_by_step, memory, params, x, SOME_BEGINS)
 
 
+@pytest.mark.by_default("ffm")
 @with_modes
 def test_modes_agree_at_every_size(memory):
     """For inputs from 1e-6 to 1e6 on either side of a start, and where these are poison, in double
@@ -193,6 +197,7 @@ def test_the_carry_is_as_declared(memory):
     assert memory.state_size() * B == numbers
 
 
+@pytest.mark.by_default("frame_stack", "mlp")
 @models
 def test_seeds_side_by_side(memory):
     x, start = setting()
@@ -213,6 +218,7 @@ def test_seeds_side_by_side(memory):
     assert_close(got, jax.tree.map(lambda *leaves: jnp.stack(leaves), *want))
 
 
+@pytest.mark.by_default("mlp", "ffm", "frame_stack")
 @models
 def test_gradients_are_finite_after_a_thousand_steps(memory):
     """And where an episode began on the way, those of the one before have no part in them."""

@@ -19,6 +19,7 @@ def matrices(order, window):
     return a, b[:, 0]
 
 
+@pytest.mark.by_default("memory1")
 @pytest.mark.parametrize("memory", [LMU(features=8), LMU(features=5, order=12, window=20)])
 def test_equals_the_loop(memory):
     order = memory.order or memory.features

@@ -35,6 +35,7 @@ def loop(params, x):
     return np.stack(ys)
 
 
+@pytest.mark.by_default("recurrent")
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 def test_equals_the_loop(mode):
     check_loop(Mamba(features=6, state=STATE, conv=CONV, mode=mode), loop)
@@ -73,6 +74,7 @@ def scan_inputs(length=45, batch=2, state=3, width=4):
     return (rate, delta, x, b, c, carry), jax.random.bernoulli(keys[5], 0.1, (length, batch))
 
 
+@pytest.mark.slow
 def test_gradients_of_both_ways_agree():
     args, start = scan_inputs()
 

@@ -44,6 +44,7 @@ def loop(params, x):
     return np.stack(ys)
 
 
+@pytest.mark.by_default("recurrent")
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 def test_equals_the_loop(mode):
     memory = Mamba2(features=6, heads=HEADS, state=STATE, conv=CONV, mode=mode)

@@ -86,6 +86,7 @@ def output_unit(y, params):
     return value * jax.nn.sigmoid(gate)
 
 
+@pytest.mark.by_default("s5-16-recurrent", "lru-12-recurrent", "s4d-6-recurrent")
 @MODES
 @pytest.mark.parametrize("system, state", [(lru, 12), (s5, 16), (s4d, 6), (s4, 6)])
 def test_diagonal_systems(system, state, mode):
@@ -162,6 +163,7 @@ def fast_weights(model, phi):
     return query, key, every_step(model.V), beta, jax.nn.log_sigmoid(alpha)
 
 
+@pytest.mark.by_default("GDN-silu-delta_steps", "DeltaNet-relu-delta_chunk", "GDN-silu-delta_chunk")
 @pytest.mark.parametrize("rule", [delta_steps, delta_chunk])
 @pytest.mark.parametrize("model, phi", [(memax.DeltaNet, jax.nn.relu), (memax.GDN, jax.nn.silu)])
 def test_delta_rule(model, phi, rule):
@@ -185,6 +187,7 @@ def test_linear_attention_with_decay(mode):
     check(every_step(model.output, y), theirs(model))
 
 
+@pytest.mark.slow
 def test_transformer():
     """memax turns neighbouring channels together, ours those half a width apart."""
     model = replace(memax.Attention(F, 7, "rope", KEY), lambda m: (m.V.bias,), jnp.zeros(F))

@@ -34,6 +34,7 @@ def loop(params, x):
     return dense(np.stack(ys), params["output"])
 
 
+@pytest.mark.by_default("5.0-parallel", "5.0-recurrent")
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 @pytest.mark.parametrize("scale", [1.0, 5.0])  # 5: input gates from exp(-30) to exp(30)
 def test_equals_the_loop(mode, scale):
@@ -41,6 +42,7 @@ def test_equals_the_loop(mode, scale):
     check_loop(memory, loop, length=150, scale=scale, tolerance=2e-4)
 
 
+@pytest.mark.by_default("500.0-parallel", "80.0-recurrent")
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 @pytest.mark.parametrize("log_input", [-500.0, -80.0, 80.0, 500.0])
 def test_gates_beyond_the_range_of_float32(mode, log_input):
@@ -61,6 +63,7 @@ def test_gates_beyond_the_range_of_float32(mode, log_input):
         assert np.isfinite(leaf).all()
 
 
+@pytest.mark.slow
 def test_the_same_carry_in_both_modes():
     """m is the running maximum itself, not one a chunk."""
     x, start = 3 * jax.random.normal(jax.random.key(0), (100, 2, 4)), jnp.zeros((100, 2), bool)

@@ -30,6 +30,7 @@ def states_held_each_step(memory: Memory) -> float:
     return growth / ((LONG - SHORT) * BATCH) / (4 * memory.state_size())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_memory_is_small_and_grows_at_most_linearly(name):
     memory = MEMORIES[name](features=256)
@@ -37,6 +38,7 @@ def test_memory_is_small_and_grows_at_most_linearly(name):
     assert planned(memory, LONG, BATCH) <= 1.1 * LONG / SHORT * planned(memory, SHORT, BATCH)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_less_than_a_state_is_held_each_step(name):
     assert states_held_each_step(MEMORIES[name](256, **LARGE_STATES.get(name, {}))) < 1

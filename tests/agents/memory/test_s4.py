@@ -41,6 +41,7 @@ def loop(params, x):
     return np.stack(ys)
 
 
+@pytest.mark.by_default("recurrent-memory1")
 @pytest.mark.parametrize("memory", [S4(features=5, state=6), S4(features=3, state=32)])
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 def test_equals_the_loop(memory, mode):
@@ -63,6 +64,7 @@ def test_begins_at_hippo():
     np.testing.assert_allclose(vectors @ b[0], np.sqrt(2 * np.arange(16) + 1), atol=1e-5)
 
 
+@pytest.mark.by_default("1.0")
 @pytest.mark.parametrize("noise", [0.0, 1.0])
 def test_no_state_can_grow(noise):
     """The spectrum stays in the unit disk, wherever training takes the parameters."""
@@ -84,6 +86,7 @@ def test_row_times_column():
     np.testing.assert_allclose(dot(row, h), (row * h).sum(axis=0).real, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_memory_is_linear_in_time():
     """No state for every step: the gradient at T = 1,024 takes a fraction of T x F x N numbers."""
     length, features = 1024, 16

@@ -23,6 +23,7 @@ def loop(params, x):
     return dense(y, params["value"]) * sigmoid(dense(y, params["gate"]))
 
 
+@pytest.mark.by_default("recurrent-memory1")
 @pytest.mark.parametrize("memory", [S4D(features=5), S4D(features=8, state=4)])
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 def test_is_the_convolution(memory, mode):
@@ -40,6 +41,7 @@ def test_begins_as_s4d_lin():
     assert abs(np.median(dt) - 0.01) < 0.003
 
 
+@pytest.mark.by_default("recurrent")
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 def test_never_holds_all_states(mode):
     memory = S4D(features=64, mode=mode)

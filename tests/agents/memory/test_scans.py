@@ -59,6 +59,7 @@ def assert_close(got, want, tolerance=1e-4):
     jax.tree.map(close, got, want)
 
 
+@pytest.mark.by_default("gpu")
 @pytest.mark.parametrize("backend", ["cpu", "gpu"])  # the way it multiplies there
 def test_matmul_scan_equals_the_plain_loop(backend, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: backend)
@@ -126,6 +127,14 @@ def linear_setting(shape, dtype):
     return decay, inputs, carry, jax.random.bernoulli(keys[3], 0.2, (T, B))
 
 
+@pytest.mark.by_default(
+    "constant-float-auto",
+    "by_time-complex-auto",
+    "varying-complex-auto",
+    "constant-complex-auto",
+    "by_head-complex-auto",
+    "varying-float-auto",
+)
 @pytest.mark.parametrize("mode", ["parallel", "recurrent", "auto"])
 @pytest.mark.parametrize("dtype", [float, complex])
 @pytest.mark.parametrize("shape", DECAYS.values(), ids=DECAYS)
@@ -135,6 +144,7 @@ def test_linear_scan_equals_the_loop(shape, dtype, mode):
     np.testing.assert_allclose(got, loop(*args, start), atol=1e-5)
 
 
+@pytest.mark.by_default("by_head-complex", "constant-float", "by_time-complex", "by_time-float")
 @pytest.mark.parametrize("dtype", [float, complex])
 @pytest.mark.parametrize("shape", DECAYS.values(), ids=DECAYS)
 def test_gradient_of_linear_scan(shape, dtype):
@@ -157,6 +167,7 @@ def test_gradient_of_linear_scan(shape, dtype):
         assert_close(grad(lambda *args, m=mode: linear_scan(*args, start, mode=m)), want, 1e-5)
 
 
+@pytest.mark.by_default("recurrent")
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 def test_a_start_drops_even_what_is_not_a_number(mode):
     decay, inputs, carry, _ = linear_setting((F,), float)

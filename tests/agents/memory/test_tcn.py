@@ -18,6 +18,7 @@ def loop(params, x):
     return y
 
 
+@pytest.mark.by_default("memory0")
 @pytest.mark.parametrize("memory", [TCN(features=8), TCN(features=5, frames=6)])
 def test_equals_the_sum(memory):
     check_loop(memory, loop)

@@ -36,6 +36,7 @@ def loop(window):
     return run
 
 
+@pytest.mark.by_default("100", "7")
 @pytest.mark.parametrize("window", [1, 7, 100])
 def test_equals_the_loop(window):
     check_loop(Transformer(features=12, window=window, heads=HEADS), loop(window))

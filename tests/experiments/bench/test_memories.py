@@ -15,6 +15,7 @@ from experiments.bench.memories import REFERENCES, bench_memories
 from experiments.bench.memory_tasks import TESTED
 
 
+@pytest.mark.slow
 def test_speed(tmp_path):
     written = io.StringIO()
     rows = bench_memories(
@@ -44,6 +45,7 @@ def test_the_reference_is_as_large():
     np.testing.assert_array_equal(carry, y[-1])
 
 
+@pytest.mark.slow
 def test_learning(tmp_path):
     written = io.StringIO()
     rows = learn_memories(

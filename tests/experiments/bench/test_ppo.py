@@ -106,6 +106,7 @@ def test_the_plain_deck_is_the_same_task():
     assert timesteps.last.tolist() == [False] * (env.max_steps - 1) + [True]
 
 
+@pytest.mark.slow
 def test_the_plain_way_learns_and_is_as_large():
     """On a deck to be named as it is seen, and with the parameters of the agent it is beside."""
     config = PPOConfig(num_envs=16, num_steps=16, num_epochs=4, num_minibatches=2)

@@ -103,6 +103,7 @@ class Deluded:
         return carry, None, jnp.log(guess + 1e-9)
 
 
+@pytest.mark.slow
 def test_a_clone_of_who_sees_stays_with_its_first_guess():
     """It foretells the expert perfectly after the first step, and alone earns what an arm at random
     does: nothing, where the expert earns one half."""

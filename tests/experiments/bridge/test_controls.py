@@ -25,6 +25,7 @@ def asked(cards):
     return beliefs.question(ENV, "rl", cards, T)
 
 
+@pytest.mark.slow
 def test_the_last_cards_tell_a_register_once_they_are_enough(cards, asked):
     told = []
     for m in (1, 2, 3):
@@ -33,6 +34,7 @@ def test_the_last_cards_tell_a_register_once_they_are_enough(cards, asked):
     np.testing.assert_allclose(told, [0, 0.5, 1], atol=0.06)
 
 
+@pytest.mark.slow
 def test_a_register_is_selective_and_shuffled_labels_tell_nothing(cards, asked):
     register = planted.states(ENV, "rl", cards, T)[None]
     token = cards[T, :, 0]

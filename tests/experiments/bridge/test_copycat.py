@@ -72,6 +72,7 @@ class HandMade:
         return carry, None, jnp.log(chosen * (1 - slip) + (1 - chosen) * slip / 3)
 
 
+@pytest.mark.slow
 def test_a_copier_made_by_hand_earns_what_the_formula_says():
     """And one that remembers with as many slips earns its accuracy, and undoes a slip."""
     env = make("RepeatFirstEasy")

@@ -49,6 +49,7 @@ def test_the_best_guess_of_a_deck_of_two_of_each_by_all_its_orders():
     np.testing.assert_allclose(first_again, best_without_memory(env), atol=1e-12)
 
 
+@pytest.mark.by_default("oracle's action")
 @pytest.mark.parametrize("target", ["next observation", "oracle's action"])
 def test_competence_is_one_for_the_best_and_zero_without_memory(target):
     test = exam(FactorialConfig(num_decks=4096), target)

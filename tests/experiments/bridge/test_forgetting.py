@@ -75,6 +75,7 @@ def test_swaps_keep_counts_and_replacements_change_one_card(histories):
     assert one_hot[edited].sum(axis=1).max() <= 4, "only decks that can be"
 
 
+@pytest.mark.slow
 def test_a_counter_has_order_index_zero_and_a_register_two_thirds(histories):
     """The positive control: the two memories that the costumes are said to have, made by hand."""
     found = jax.jit(lambda cards: edits.effects(edits.next_card(4), cards, KEY, 4))(histories)
@@ -117,6 +118,7 @@ def small():
     return network, jax.jit(network.init)(KEY, carry, x, start), x, start
 
 
+@pytest.mark.slow
 def test_sensitivity_is_the_jacobian_with_respect_to_embeddings(small):
     """By the chain rule: the encoder is linear and here it can be inverted."""
     network, params, x, start = small

@@ -58,6 +58,7 @@ def test_both_costumes_read_the_same():
         assert agent.settings.network == model.settings.network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "env, parts, classes",
     [("RepeatPreviousEasy", 1, 4), ("PositionOnlyCartPoleEasy", 2, 8)],

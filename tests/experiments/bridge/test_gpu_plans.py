@@ -44,6 +44,7 @@ SMALL = same_deck_config.SameDeckConfig(
 STUDIES = (SAME_DECK, VERDICT, LOOP, FACTORIAL, copycat.STUDY, forgetting.STUDY)
 
 
+@pytest.mark.slow
 def test_the_same_deck_plan_holds_what_was_asked():
     setup = same_deck_config.PRESETS["gpu"]
     families = {"RepeatFirst", "RepeatPrevious", "Autoencode", "CountRecall", "HigherLower"}

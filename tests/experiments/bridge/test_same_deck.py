@@ -127,6 +127,7 @@ def outcomes(summary):
     return {one.name.split()[0]: one.outcome for one in same_deck_findings.findings_of(summary)}
 
 
+@pytest.mark.slow
 def test_a_world_in_which_memory_follows_need():
     said = outcomes(world(needed, TWO_KINDS, COSTUMES))
     assert said == {
@@ -177,6 +178,7 @@ def test_no_finding_where_memory_does_not_follow_need():
     )
 
 
+@pytest.mark.slow
 def test_a_quotient_is_said_only_where_the_ceiling_is_far_from_the_null():
     """Two seeds hardly more alike than strangers: no NS, and nothing follows from it."""
     close = {frozenset(pair): 0.25 for pair in [(a, b) for a in KINDS for b in KINDS]}
@@ -234,6 +236,7 @@ def test_cells_and_steps():
     assert PRESETS["gpu"].seeds == 10 and PRESETS["gpu"].env("RepeatFirst").num_cards == 52
 
 
+@pytest.mark.slow
 def test_competence_of_a_network_that_knows_nothing():
     """An untrained model says about each token how often it comes, a little less than is known from
     the card on the table."""
@@ -272,6 +275,7 @@ def test_the_smallest_study_runs_and_goes_on(capsys, tmp_path):
     assert (folder / "same_deck.html").stat().st_size > 100_000
 
 
+@pytest.mark.slow
 def test_networks_of_the_first_studies_go_on(tmp_path):
     """What they were told on the way was not kept: that is unknown, all else is theirs."""
     setup = SameDeckConfig(seeds=2, features=4, num_episodes=2, num_tokens=60, num_looks=2)

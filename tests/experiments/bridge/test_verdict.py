@@ -117,6 +117,7 @@ def test_the_noise_scale_is_that_of_looks_before_the_level():
     assert noise_scale(below | {"signal": -np.ones((1, 3))}, 0.9) == np.inf
 
 
+@pytest.mark.slow
 def test_parts_are_run_once_and_make_a_page(capsys, tmp_path, monkeypatch):
     made = []
 

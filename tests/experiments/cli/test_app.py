@@ -217,6 +217,7 @@ def test_what_is_rounded_or_taken_is_said(capsys, tmp_path, monkeypatch):
     assert code == 0 and out == ""
 
 
+@pytest.mark.slow
 def test_benches_print_their_tables(capsys):
     words = "bench envs --envs RepeatFirstEasy --num-envs 4 16 --repeats 1"
     code, out, _ = run(capsys, words)

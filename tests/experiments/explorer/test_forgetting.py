@@ -47,6 +47,7 @@ def curves():
     return forgetting(ENV_ID, Pair(costume(agent), costume(model)), jax.random.key(0))
 
 
+@pytest.mark.slow
 def test_a_card_is_worth_the_nats_of_a_suit(curves):
     assert len(curves["worth"]) == LONGEST
     np.testing.assert_allclose(curves["worth"], np.log(4), atol=0.01)

@@ -28,6 +28,7 @@ def test_both_have_one_backbone_and_finite_weights(env_id):
         assert costume.facts.items() <= shown[told].items()
 
 
+@pytest.mark.slow
 def test_they_think_what_the_shipped_episode_says():
     """Of one where actions change nothing, so that a rounding elsewhere leads to no other deck."""
     env_id = "RepeatPreviousEasy"

@@ -66,6 +66,7 @@ def test_the_toggle_renames_every_card(visit, path):
     assert page.url.endswith("#lm/RepeatFirstEasy/0")
 
 
+@pytest.mark.slow
 def test_every_family_and_every_level_has_an_episode(visit, path):
     page = visit(path)
     for family in FAMILIES:
@@ -110,6 +111,7 @@ def test_what_is_hidden_is_shown_on_request(visit, path):
     assert secret.is_visible()
 
 
+@pytest.mark.slow
 def test_a_link_leads_back(visit, path):
     page = shown(visit(path, "#lm/HigherLowerMedium/7"), "HigherLowerMedium")
     assert page.evaluate("scrollY > 0"), "it leads to the replay"
@@ -173,6 +175,7 @@ def test_what_is_forgotten_is_told_in_both_costumes(visit, path):
     assert page.locator("#forgetting").inner_text() == "What a language model forgets"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("costume", ["rl", "lm"])
 def test_it_fits_a_phone(visit, path, costume):
     page = visit(path, f"#{costume}/NoisyPositionOnlyCartPoleEasy/4", viewport=PHONE)
@@ -183,6 +186,7 @@ def test_it_fits_a_phone(visit, path, costume):
 PHONE = {"width": 390, "height": 800}
 
 
+@pytest.mark.by_default("light-rl/CountRecallEasy/12")
 @pytest.mark.parametrize(
     ("scheme", "fragment"),
     [("light", "rl/CountRecallEasy/12"), ("dark", "lm/LabyrinthEscapeEasy/3")],
@@ -197,6 +201,7 @@ def test_everybody_can_use_it(visit, path, workshop, scheme, fragment):
     assert not grave, [(one["id"], one["nodes"][0]["html"][:200]) for one in grave]
 
 
+@pytest.mark.slow
 def test_it_works_inside_a_notebook(visit, path, tmp_path):
     notebook = tmp_path / "notebook.html"
     inside = explorer_page.Embedded(path.read_text("utf-8"))._repr_html_()

@@ -47,6 +47,7 @@ def test_what_is_shipped_is_consistent(env_id):
         assert episode["floor"]["kind"] == "exact" and episode["law"]["exact"]
 
 
+@pytest.mark.slow
 def test_an_episode_of_a_scripted_player_is_recorded_again():
     now, then = (
         recorded("HigherLowerMedium", None),
@@ -90,6 +91,7 @@ def pair():
     )
 
 
+@pytest.mark.slow
 def test_a_pair_reads_the_very_same_episode(pair):
     episode, steps = record("RepeatFirstEasy", 3, pair)
     policy = np.array(episode["agent"]["policy"]) / 1000
@@ -101,6 +103,7 @@ def test_a_pair_reads_the_very_same_episode(pair):
     assert [reward > 0 for reward in episode["reward"]] == hits
 
 
+@pytest.mark.slow
 def test_what_an_untrained_state_tells(pair, monkeypatch):
     monkeypatch.setattr(readings, "EPISODES", 64)
     _, episodes = record("RepeatFirstEasy", 3, pair)
@@ -135,6 +138,7 @@ def test_torques_are_shown_as_the_nearest_of_nine():
     assert p[0].argmax() == 5 and p[0, 5] > 0.99 and p[1, 0] > p[1, 4]
 
 
+@pytest.mark.by_default("True")
 @pytest.mark.parametrize("squash", [False, True])
 def test_an_agent_acts_as_it_was_trained_squashed_or_not(squash):
     env = popjax.make("PositionOnlyPendulumEasy")

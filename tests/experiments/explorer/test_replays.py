@@ -39,6 +39,12 @@ def test_who_reads_torques_reads_those_of_the_motor(env_id):
         assert abs(np.mean(model["surprise"]) - model["nats"]) < 0.7
 
 
+@pytest.mark.by_default(
+    "RepeatFirstEasy",
+    "VelocityOnlyCartPoleEasy",
+    "PositionOnlyCartPoleEasy",
+    "PositionOnlyPendulumEasy",
+)
 @pytest.mark.parametrize("env_id", PLAYED_AGAIN)
 def test_the_recorded_actions_earn_the_recorded_return(env_id):
     """Played again on the same deck, board or start, in which the same keys deal and move."""

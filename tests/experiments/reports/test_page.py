@@ -37,6 +37,7 @@ def numbers(texts):
     return [float(text.split()[0]) for text in texts if text]
 
 
+@pytest.mark.slow
 def test_tables_sort_by_click(visit, path):
     page = visit(path)
     head(page, "final").get_by_role("button").click()
@@ -69,6 +70,7 @@ def ground(page):
     return page.evaluate("getComputedStyle(document.body).backgroundColor")
 
 
+@pytest.mark.slow
 def test_dark_follows_the_system_and_the_button(visit, path):
     light, dark = visit(path, color_scheme="light"), visit(path, color_scheme="dark")
     assert ground(light) != ground(dark)
@@ -103,6 +105,7 @@ def test_links_lead_to_their_sections(visit, path):
         assert page.locator(link.get_attribute("href")).count() == 1
 
 
+@pytest.mark.slow
 def test_the_page_with_the_toggle_is_beside_it(visit, path):
     link = visit(path).locator("nav a", has_text="toggle").get_attribute("href")
     page = visit(path.with_name(link))
@@ -110,6 +113,7 @@ def test_the_page_with_the_toggle_is_beside_it(visit, path):
     assert page.locator("#study").inner_text() == "The study seen"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("browser")  # or be skipped
 def test_a_picture_of_the_page(path, tmp_path):
     """In a process of its own, since playwright runs here already."""

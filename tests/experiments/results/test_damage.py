@@ -159,6 +159,7 @@ def fuzz(study, right, tmp_path, number, seed):
     assert not failures, f"seed {seed}:\n" + "\n".join(failures)
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_named_and_changes_no_result(study, right, tmp_path):
     fuzz(study, right, tmp_path, number=10, seed=1)
 

@@ -53,6 +53,7 @@ def written(tmp_path_factory):
     )
 
 
+@pytest.mark.by_default("return=0.9", "a[", "x1", "it's", "b\\\\c", "d\\ne")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_report_does_not_hang_on_the_folders_name(written, tmp_path, capsys, name):
     out = tmp_path / name
@@ -112,6 +113,7 @@ def test_damage_to_a_record_is_named(tmp_path, how):
             assert str(path) in str(error) and "\n" not in str(error)
 
 
+@pytest.mark.by_default("gone", "flip", "without_key")
 @pytest.mark.parametrize("how", DAMAGES, ids=lambda how: how.__name__)
 def test_damage_to_a_table_is_named(tmp_path, how):
     path = tmp_path / "t.parquet"

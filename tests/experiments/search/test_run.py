@@ -256,6 +256,7 @@ print("the same")
 """
 
 
+@pytest.mark.slow
 def test_four_devices_share_the_lanes_of_one(tmp_path):
     """Five lanes on three of four devices: the same scores, and no collective."""
     done = in_four_devices(str(tmp_path), FOUR)

@@ -61,6 +61,7 @@ def sweep(study, specs=SPECS):
     return outcomes, out.getvalue()
 
 
+@pytest.mark.slow
 def test_cells_that_differ_in_values_share_a_program(study, made):
     outcomes, out = sweep(study)
     assert outcomes == ["finished"] * 3 and len(made) == 1
@@ -199,6 +200,7 @@ print(run_cells(Path(sys.argv[1]), SPECS, Console(width=200)))
 """
 
 
+@pytest.mark.slow
 def test_two_sweeps_on_one_study_share_the_cells(study):
     """Both end with every cell finished, and each was trained by one of them."""
     command = [sys.executable, "-c", TOGETHER, str(study)]

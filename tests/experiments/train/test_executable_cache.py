@@ -54,6 +54,7 @@ def begin(cache, env="RepeatPreviousEasy", memory="mlp", regime="ppo", devices=1
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_a_second_process_finds_the_program_and_computes_the_same_bits(tmp_path):
     """And a third, which finds it damaged, makes it again."""
     first, second = begin(tmp_path), begin(tmp_path)

@@ -43,6 +43,7 @@ def test_the_batches_are_those_of_the_paper():
         assert (ppo.num_envs, ppo.num_epochs, ppo.anneal) == (64, 30, "constant")
 
 
+@pytest.mark.slow
 def test_the_paper_s_network():
     """Linear 128, linear 128, GRU 256, and two heads 256 -> 128 -> 128 -> out."""
     found, init = shapes("RepeatFirstEasy", "gru", PAPER)

@@ -80,6 +80,7 @@ def test_a_checkpoint_restored_on_other_devices_gives_the_same_policy(trained, t
             np.testing.assert_array_equal(ours[name], theirs[name])
 
 
+@pytest.mark.slow
 def test_the_trace_opens(trained):
     """One compressed JSON file of trace events, of one segment of compiled work; the words say
     where it lies."""

@@ -83,6 +83,7 @@ def compiled(spec):
     return lambda spec: program
 
 
+@pytest.mark.slow
 def test_a_diverged_lane_leaves_the_others_alone(tmp_path, spec, compiled, monkeypatch):
     train_run.run_cell(tmp_path / "good", spec, compiled=compiled)
     hyperparams = train_run.lane_hyperparams

@@ -76,6 +76,7 @@ def play(env, key, num_steps):
     return run(key)
 
 
+@pytest.mark.by_default("VelocityOnlyCartPoleEasy")
 @pytest.mark.parametrize("name", IDS)
 def test_five_values(name):
     env = FiveValueStep(popjax.ENVS[name])
@@ -91,6 +92,7 @@ def test_five_values(name):
     assert info["final_observation"].shape == obs.shape
 
 
+@pytest.mark.by_default("RepeatPreviousEasy")
 @pytest.mark.parametrize("name", ["RepeatPreviousEasy", "PositionOnlyPendulumHard"])
 def test_the_wrappers_of_purejaxrl(name):
     env = Log(Flatten(FiveValueStep(popjax.ENVS[name], flat_obs=True)))

@@ -35,6 +35,7 @@ def play(env, params, key, num_steps):
     return run(key)
 
 
+@pytest.mark.by_default("PositionOnlyPendulumHard")
 @pytest.mark.parametrize("name", IDS)
 def test_contract(name):
     env, native = to_gymnax(popjax.ENVS[name]), popjax.ENVS[name]
@@ -60,6 +61,12 @@ def test_contract(name):
     np.testing.assert_array_equal(info["final_observation"][goes_on], obs[goes_on])
 
 
+@pytest.mark.by_default(
+    "ConcentrationEasy",
+    "PositionOnlyCartPoleEasy",
+    "VelocityOnlyCartPoleEasy",
+    "PositionOnlyPendulumHard",
+)
 @pytest.mark.parametrize("name", IDS)
 def test_step_env_is_the_environment_itself(name):
     native = popjax.ENVS[name]

@@ -31,6 +31,7 @@ def play(env, key, num_steps):
     return run(key)
 
 
+@pytest.mark.by_default("PositionOnlyCartPoleEasy", "VelocityOnlyCartPoleEasy")
 @pytest.mark.parametrize("name", IDS)
 def test_contract(name):
     native = popjax.ENVS[name]
@@ -68,6 +69,7 @@ def test_the_time_limit_is_step_type_3_with_discount_1():
     assert (kinds == 3).all() and (discounts == 1).all()
 
 
+@pytest.mark.by_default("PositionOnlyPendulumHard")
 @pytest.mark.parametrize("name", ["MineSweeperEasy", "PositionOnlyPendulumHard"])
 def test_the_wrappers_of_stoix(name):
     native = popjax.ENVS[name]

@@ -38,6 +38,7 @@ def inject(reference, ours, n):
     return reference.make_obs(reference.deck["system"][-1])
 
 
+@pytest.mark.by_default("short-Easy-reference")
 @pytest.mark.parametrize("kind", ["random", "reference"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_equals_the_reference(level, kind):
@@ -76,6 +77,7 @@ def test_the_last_card_arrives_with_the_mode_play():
     assert (episodes.obs[51, :, 1] == episodes.action[51]).all()
 
 
+@pytest.mark.slow
 def test_no_answer_is_shown_while_playing():
     """A port shows the cards in PLAY and hides them in WATCH."""
     for env in LEVELS.values():

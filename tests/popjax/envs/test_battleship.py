@@ -23,6 +23,7 @@ def inject(reference, ours, n):
     return obs
 
 
+@pytest.mark.by_default("short-Easy-reference")
 @pytest.mark.parametrize("kind", ["random", "reference"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_equals_the_reference(level, kind):
@@ -146,6 +147,7 @@ def test_flat_actions_name_the_same_cells():
     np.testing.assert_array_equal(two.reward, one.reward)
 
 
+@pytest.mark.by_default("memoryless-0.1")
 @pytest.mark.parametrize(("kind", "at_least"), [("memoryless", 0.1), ("reference", 0.55)])
 def test_what_players_earn(kind, at_least):
     returns = play(EASY, make_player(EASY, kind), jax.random.key(4), 200).returns

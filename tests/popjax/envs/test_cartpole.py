@@ -58,6 +58,7 @@ def inject_noise(reference, ours, n):
     return reference.add_noise_to_obs(clear)
 
 
+@pytest.mark.by_default("short-VelocityOnlyCartPole-Easy-random")
 @pytest.mark.parametrize("kind", ["random", "reference"])
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("family", ["PositionOnlyCartPole", "VelocityOnlyCartPole"])
@@ -66,6 +67,7 @@ def test_equals_the_reference(family, level, kind):
     check_replay(env, family + level, make_player(env, kind), inject, before_step=put)
 
 
+@pytest.mark.by_default("short-Easy-random")
 @pytest.mark.parametrize("kind", ["random", "reference"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_equals_the_reference_given_the_noise(level, kind):

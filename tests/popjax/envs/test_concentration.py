@@ -24,6 +24,7 @@ def inject(reference, ours, n):
     return reference.get_obs()
 
 
+@pytest.mark.by_default("short-Easy-reference")
 @pytest.mark.parametrize("kind", ["random", "reference"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_equals_the_reference(level, kind):
@@ -186,6 +187,7 @@ def test_the_reference_player_is_as_good_as_can_be(level, lost):
     assert error < 1e-3
 
 
+@pytest.mark.slow
 def test_the_previous_action_can_serve_as_memory():
     """With two kinds of card a player that sees only the board and its own last action always
     ends the game, and fails at most once for each pair it finds."""

@@ -29,6 +29,7 @@ def shown_cards(episodes):
     return np.concatenate([episodes.obs[:1], episodes.next_obs])
 
 
+@pytest.mark.by_default("short-Easy-reference")
 @pytest.mark.parametrize("kind", ["random", "reference"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_equals_the_reference(level, kind):
@@ -64,6 +65,7 @@ def test_every_count_can_be_answered(level, actions):
     assert (episodes.reward > 0).all()
 
 
+@pytest.mark.slow
 def test_no_step_reads_past_the_deck():
     """Ports play one step too many and show the last card twice."""
     for env in LEVELS.values():

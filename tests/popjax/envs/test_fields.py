@@ -262,6 +262,7 @@ def check_scene(env, episodes):
     np.testing.assert_allclose(np.ravel(keys_of(env).read(typed)), np.ravel(action), rtol=1e-4)
 
 
+@pytest.mark.by_default("PositionOnlyPendulum-0", "MultiarmedBandit-0")
 @pytest.mark.parametrize(
     ("family", "seed"),
     [

@@ -27,6 +27,7 @@ def inject(reference, ours, n):
     return reference.deck.show("player", ["ranks_idx"])
 
 
+@pytest.mark.by_default("short-Easy-reference")
 @pytest.mark.parametrize("kind", ["random", "reference"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_equals_the_reference(level, kind):
@@ -45,6 +46,7 @@ def test_a_bet_wins_on_its_side_and_a_tie_earns_nothing(bet):
     assert {-1, 0, 1} == set(wins[betting])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 def test_counting_beats_the_fixed_threshold_on_the_same_cards(level):
     env = LEVELS[level]

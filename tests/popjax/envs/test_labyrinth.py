@@ -85,6 +85,7 @@ def inject(env):
     return put
 
 
+@pytest.mark.by_default("short-Escape-Easy")
 @every_id
 def test_random_play_equals_the_reference(family, level):
     """200 episodes with a limit of 151, since the reference is slow."""
@@ -92,6 +93,7 @@ def test_random_play_equals_the_reference(family, level):
     check_replay(env, f"Labyrinth{family}{level}", random_player(env), inject(env))
 
 
+@pytest.mark.slow
 @easy_first
 def test_full_length_random_play_equals_the_reference(family, level):
     env, player = FAMILIES[family][level], player_of(family, level, "random")
@@ -101,12 +103,14 @@ def test_full_length_random_play_equals_the_reference(family, level):
     assert (episodes.lengths[episodes.truncated.any(axis=0)] == 1023).all()
 
 
+@pytest.mark.by_default("short-Escape-Easy")
 @every_id
 def test_a_good_player_equals_the_reference(family, level):
     env, player = FAMILIES[family][level], player_of(family, level, "reference")
     check_replay(env, f"Labyrinth{family}{level}", player, inject(env))
 
 
+@pytest.mark.by_default("Explore-Easy")
 @easy_first
 def test_the_wall_follower_gets_everywhere_without_memory(family, level):
     memoryless, searcher = (
@@ -241,6 +245,7 @@ def test_explore_has_no_exit():
     assert (border == 0).sum() == 1
 
 
+@pytest.mark.by_default("32")
 @pytest.mark.parametrize("size", [9, 4, 32])
 def test_a_size_that_cannot_be_is_refused(size):
     with pytest.raises(ValueError, match="even and from 6 to 30"):

@@ -155,6 +155,7 @@ def test_a_hunt_that_is_cut_short_leaves_the_same_cells_unvisited(num_hunts):
     assert num_hunts == 40 or visited.sum() < 0.99 * visited.size
 
 
+@pytest.mark.by_default("7", "5", "3")
 @pytest.mark.parametrize("cells", [3, 5, 7, 9, 15])
 def test_a_finished_maze_is_a_tree(cells):
     grids, starts, goals = ours(cells, 100 * cells**4, num_mazes=64)

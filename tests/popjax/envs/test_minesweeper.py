@@ -39,6 +39,7 @@ def inject(reference, ours, n):
     return obs
 
 
+@pytest.mark.by_default("short-Easy-random")
 @pytest.mark.parametrize("kind", ["random", "reference"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_equals_the_reference(level, kind):
@@ -168,6 +169,7 @@ def test_the_reference_player_knows_the_exact_chances(size, num_mines):
         np.testing.assert_allclose(found.reshape(-1), layouts[agree].mean(0), atol=1e-5)
 
 
+@pytest.mark.by_default("memoryless-0.2")
 @pytest.mark.parametrize(("kind", "at_least"), [("memoryless", 0.2), ("reference", 0.6)])
 def test_what_players_earn(kind, at_least):
     returns = play(EASY, make_player(EASY, kind), jax.random.key(4), 300).returns

@@ -75,6 +75,7 @@ def test_the_observation_does_not_say_which_arm_was_pulled():
     assert {env.step(jax.random.key(3), state, arm)[1].obs.item() for arm in range(10)} == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 def test_players_that_remember_more_earn_more(level):
     env = LEVELS[level]

@@ -42,6 +42,7 @@ def inject_noise(reference, ours, n):
     return reference.add_noise_to_obs(clear)
 
 
+@pytest.mark.by_default("short-Easy-random")
 @pytest.mark.parametrize("kind", ["random", "reference"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_equals_the_reference(level, kind):
@@ -50,6 +51,7 @@ def test_equals_the_reference(level, kind):
     check_replay(env, f"PositionOnlyPendulum{level}", player, inject, before_step=put)
 
 
+@pytest.mark.by_default("short-Easy-random")
 @pytest.mark.parametrize("kind", ["random", "reference"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_equals_the_reference_given_the_noise(level, kind):

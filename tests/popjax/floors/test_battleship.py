@@ -26,6 +26,7 @@ def test_sampled_boards_follow_the_law(env):
     check_counts(counts, chances * len(drawn))
 
 
+@pytest.mark.by_default("reference")
 @pytest.mark.parametrize("kind", ["random", "memoryless", "reference"])
 def test_what_is_learnt_is_what_is_ruled_out(kind):
     """By the chain rule: nats told step by step sum to -ln P(all hits and misses)."""

@@ -102,6 +102,7 @@ def test_the_filter_is_a_law_and_beats_ignorance(name):
     assert nats < (0.75 if env.sigma else 0.35) * math.log(law.num_tokens)
 
 
+@pytest.mark.slow
 def test_the_filter_reads_tokens_alone():
     """What moves inside its bin changes nothing."""
     env = popjax.ENVS["NoisyPositionOnlyPendulumEasy"]

@@ -48,6 +48,7 @@ def laws_by_enumeration(env, cells, tokens):
         boards = boards[found == token]
 
 
+@pytest.mark.by_default("Easy-reference-32")
 @pytest.mark.parametrize(
     ("level", "kind", "num_episodes"),
     [("Easy", "random", 32), ("Easy", "reference", 32), ("Medium", "reference", 3)],
@@ -120,6 +121,7 @@ def test_sampled_boards_follow_the_law_of_the_first_answer(level):
         check_counts(drawn, expected, f"cell {row, col}")
 
 
+@pytest.mark.slow
 def test_too_many_classes_are_no_law():
     """Better not a number than a wrong one."""
     env = LEVELS["Medium"]

@@ -19,6 +19,7 @@ def same(a, b):
     return all(np.array_equal(x, y) for x, y in pairs)
 
 
+@pytest.mark.by_default("reference")
 @pytest.mark.parametrize("kind", SOURCES)
 def test_the_same_arguments_give_the_same_bits(kind):
     episodes = corpus(ENV, kind, 0, 6)
@@ -30,6 +31,7 @@ def test_the_same_arguments_give_the_same_bits(kind):
     assert same(episodes, corpus(ENV, kind, 0, 6)), "compiled anew"
 
 
+@pytest.mark.slow
 def test_the_mixture_is_in_three_parts():
     returns = np.asarray(corpus(ENV, "mixture", 0, 30).returns)
     random, reference, slipping = returns[:10], returns[10:20], returns[20:]
@@ -61,6 +63,14 @@ def test_a_word_that_is_no_source():
         corpus(ENV, "mixtur", 0, 2)
 
 
+@pytest.mark.by_default(
+    "NoisyPositionOnlyCartPoleHard-random",
+    "HigherLowerHard-random",
+    "NoisyPositionOnlyPendulumEasy-memoryless",
+    "MineSweeperMedium-random",
+    "MineSweeperHard-random",
+    "HigherLowerMedium-random",
+)
 @pytest.mark.parametrize("kind", SOURCES)
 @pytest.mark.parametrize("env", popjax.ENVS.values(), ids=popjax.ENVS)
 def test_a_source_is_tagged_by_what_its_players_see(env, kind):
