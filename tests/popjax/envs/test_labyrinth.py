@@ -85,7 +85,7 @@ def inject(env):
     return put
 
 
-@pytest.mark.by_default("short-Escape-Easy")
+@pytest.mark.by_default("short-Escape-Easy", "short-Explore-Easy")
 @every_id
 def test_random_play_equals_the_reference(family, level):
     """200 episodes with a limit of 151, since the reference is slow."""
@@ -103,7 +103,7 @@ def test_full_length_random_play_equals_the_reference(family, level):
     assert (episodes.lengths[episodes.truncated.any(axis=0)] == 1023).all()
 
 
-@pytest.mark.by_default("short-Escape-Easy")
+@pytest.mark.by_default("short-Escape-Easy", "short-Explore-Easy")
 @every_id
 def test_a_good_player_equals_the_reference(family, level):
     env, player = FAMILIES[family][level], player_of(family, level, "reference")
