@@ -32,8 +32,8 @@ class Agent:
     """A network that acts in an environment with these spaces. Static: it holds no arrays.
 
     network: `initial_carry`, `apply(params, carry, x, start) -> (carry, policy, value)`, and
-        `squash`: an `ActorCritic`, or the action head of a language model
-        (`agents.objectives.action_head`).
+        `squash`: an `ActorCritic`. A language model acts as a
+        `LanguageAgent` (`agents.language_agent`).
     inputs: what it reads, see `agents.inputs`. env: whose bins those are, with "bins".
 
     >>> import jax
@@ -63,6 +63,11 @@ class Agent:
         bins_of = env if inputs.startswith("bins") else None
         return cls(network, env.observation_space, env.action_space, inputs, bins_of)
 
+    @property
+    def squash(self) -> bool:
+        """Whether reals are drawn inside their bounds, see `agents.distributions`."""
+        return self.network.squash
+
     def initial_carry(self, batch_size: int) -> Any:
         """Before the first observation of so many episodes."""
         return self.network.initial_carry(batch_size)
@@ -78,7 +83,7 @@ class Agent:
 
     def distribution(self, policy: Float[Array, "*batch n"]) -> Any:
         """Over actions, from raw outputs."""
-        return distribution(self.action_space, policy, self.network.squash)
+        return distribution(self.action_space, policy, self.squash)
 
     def act(
         self,
@@ -98,7 +103,7 @@ class Agent:
         """
         x = self.read(obs, start, previous_action)
         carry, policy, value = self.unroll(params, carry, x[None], start[None])
-        action, sample = choose(key, self.action_space, policy[0], greedy, self.network.squash)
+        action, sample = choose(key, self.action_space, policy[0], greedy, self.squash)
         return carry, action, Thought(x, policy[0], value[0], sample)
 
     def value(

@@ -15,10 +15,9 @@ from flax import struct
 from jaxtyping import Array, Float, Int, Key
 
 from agents.distributions import choose
-from agents.inputs import Inputs, agent_input
+from agents.language_agent import LanguageAgent
 from agents.networks import LanguageModel
 from popjax import batch
-from popjax.core import Environment
 from popjax.players import Player
 from popjax.tokens import target_of
 
@@ -34,16 +33,15 @@ class Dream(struct.PyTreeNode):
 
 
 def dream(
-    env: Environment,
-    network: LanguageModel,
+    agent: LanguageAgent,
     params: Any,
     key: Key[Array, ""],
     num_episodes: int,
-    inputs: Inputs,
     player: Player | None = None,
 ) -> Dream:
     """`num_episodes` dreams, in which `player` acts, or the model's own action head if there is
     none. The key is consumed."""
+    env, network = agent.env, agent.network
     if player is not None and player.sees == "privileged":
         raise ValueError(f"{player.name} sees the hidden state, and a dream has none")
     if player is None and not network.num_actions:
@@ -62,7 +60,7 @@ def dream(
         start, key = step
         key_act, key_token = jax.random.split(key)
         start = jnp.full((1, num_episodes), start)
-        x = agent_input(env, obs, previous, start[0], inputs)[None]
+        x = agent.read(obs, start[0], previous)[None]
         carry, features = network.apply(
             params, carry, x, start, method=lambda model, *args: model.backbone(*args)
         )

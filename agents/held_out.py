@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
+from agents.language_agent import LanguageAgent
 from agents.lm import LMConfig, inputs_of, logits_along
 from agents.nats import token_log_probs
 from agents.networks import LanguageModel
@@ -35,7 +36,8 @@ def held_out(
     with_states = family_of(env).floor_needs_states  # whose bound looks at the whole maze
     played = partial(play, env, keep_states=with_states)
     episodes = in_parts(players_of(env, config.player), key, num_episodes, played)
-    sums = _sums(env, network, inputs_of(env, config), params, episodes)
+    agent = LanguageAgent.of(env, network, inputs_of(env, config))
+    sums = _sums(agent, params, episodes)
     return {
         "nats": np.asarray(sums["nats"], np.float64),
         "floor": code_lengths(env, episodes),
@@ -50,10 +52,10 @@ def floor_kind(env: Environment) -> str:
     return "at most" if floor_of(env).BOUND else "exact"
 
 
-@partial(jax.jit, static_argnames=("env", "network", "inputs"))
-def _sums(env, network, inputs, params, episodes: Episodes) -> dict[str, Array]:
-    logits, token = logits_along(params, env, network, inputs, episodes)
-    log_prob, correct = token_log_probs(network.sizes, logits, token)
+@partial(jax.jit, static_argnames="agent")
+def _sums(agent: LanguageAgent, params: Any, episodes: Episodes) -> dict[str, Array]:
+    logits, token = logits_along(params, agent, episodes)
+    log_prob, correct = token_log_probs(agent.network.sizes, logits, token)
     return {
         "nats": jnp.sum(jnp.where(episodes.valid, -log_prob, 0.0), axis=0),
         "correct": jnp.sum(correct & episodes.valid, axis=0),

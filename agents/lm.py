@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,8 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from agents.hyperparams import Hyperparams, Schedule
-from agents.inputs import Inputs, agent_input, input_size
+from agents.inputs import Inputs, agent_input
+from agents.language_agent import LanguageAgent
 from agents.nats import expected_nats, token_log_probs
 from agents.networks import LanguageModel
 from agents.ranges import Count, Seed, Within, check_ranges
@@ -88,46 +89,45 @@ def episode_inputs(
     return agent_input(env, episodes.obs, previous, start, inputs), start
 
 
+class Answered(NamedTuple):
+    """Whole episodes as a language model reads them, see `LanguageAgent.outputs`."""
+
+    x: Float[Array, "T N d"]
+    start: Bool[Array, "T N"]
+    action: Float[Array, "T N a"]
+    token: Int[Array, "T N m"]
+
+
+def answered(agent: LanguageAgent, episodes: Episodes) -> Answered:
+    """Whole episodes, each action with the token that answered it."""
+    env = agent.env
+    return Answered(
+        *episode_inputs(env, episodes, agent.inputs),
+        action=env.action_space.flatten(env.action_space.nearest(episodes.action)),
+        token=target_of(env).tokens(episodes),
+    )
+
+
 def logits_along(
-    params: Any, env: Environment, network: LanguageModel, inputs: Inputs, episodes: Episodes
+    params: Any, agent: LanguageAgent, episodes: Episodes
 ) -> tuple[Float[Array, "T N sizes"], Int[Array, "T N m"]]:
     """What the model predicts at every step of whole episodes, and the tokens themselves."""
-    token = target_of(env).tokens(episodes)
-    action = env.action_space.flatten(env.action_space.nearest(episodes.action))
-    x, start = episode_inputs(env, episodes, inputs)
-    return outputs_along(params, env, network, x, start, action, token)[0], token
-
-
-def outputs_along(
-    params: Any,
-    env: Environment,
-    network: LanguageModel,
-    x: Float[Array, "T B d"],
-    start: Bool[Array, "T B"],
-    action: Float[Array, "T B a"],
-    token: Int[Array, "T B m"],
-) -> tuple[Float[Array, "T B sizes"], Float[Array, "T B num_actions"]]:
-    """Logits of the next token and raw outputs of the action head along whole episodes, from the
-    flat codes of the actions taken and the tokens that answered."""
-    target = target_of(env)
-    action = action if target.needs_action else None
-    seen = target.flatten(token) if len(target.sizes) > 1 else None
-    carry = network.initial_carry(x.shape[1])
-    _, logits, policy = network.apply(params, carry, x, start, action, seen)
-    return logits, policy
+    batch = answered(agent, episodes)
+    return agent.outputs(params, batch).token, batch.token
 
 
 def lm_loss(
-    params: Any, env: Environment, network: LanguageModel, inputs: Inputs, episodes: Episodes
+    params: Any, agent: LanguageAgent, episodes: Episodes
 ) -> tuple[Float[Array, ""], dict[str, Array]]:
     """Cross-entropy in nats a loss token over whole episodes.
 
     Beside it: the share of tokens that were the likeliest, and the nats of supervision, expected
     by the model (`supervision_nats`) and realised (`realised_nats`).
     """
-    logits, token = logits_along(params, env, network, inputs, episodes)
-    log_prob, correct = token_log_probs(network.sizes, logits, token)
-    expected = expected_nats(network.sizes, jax.lax.stop_gradient(logits))
+    logits, token = logits_along(params, agent, episodes)
+    sizes = agent.network.sizes
+    log_prob, correct = token_log_probs(sizes, logits, token)
+    expected = expected_nats(sizes, jax.lax.stop_gradient(logits))
     count = jnp.sum(episodes.valid)
     realised = jnp.sum(jnp.where(episodes.valid, -log_prob, 0.0))
     return realised / count, {
@@ -138,22 +138,6 @@ def lm_loss(
         "supervision_nats": jnp.sum(jnp.where(episodes.valid, expected, 0.0)),
         "realised_nats": realised,
     }
-
-
-def init_params(
-    env: Environment, network: LanguageModel, key: Key[Array, ""], inputs: Inputs
-) -> Any:
-    """Fresh parameters. The key is consumed."""
-    target = target_of(env)
-    one = jnp.ones((1, 1))
-    return network.init(
-        key,
-        network.initial_carry(1),
-        one[..., None] * jnp.zeros(input_size(env, inputs)),
-        one > 0,
-        one[..., None] * jnp.zeros(env.action_space.flat_size) if target.needs_action else None,
-        one[..., None] * jnp.zeros(sum(target.sizes)) if len(target.sizes) > 1 else None,
-    )
 
 
 def known_floor(env: Environment) -> float | None:
@@ -172,20 +156,18 @@ def make_train(
     `segment`'s `num_updates` is static; each metric has one row an update. mesh: the devices that
     share each batch.
     """
-    inputs, exact = inputs_of(env, config), known_floor(env)
+    agent = LanguageAgent.of(env, network, inputs_of(env, config))
+    exact = known_floor(env)
     draws = partial(draw, env, config.player)
     library, read = make_reader(draws, config.num_episodes, config.corpus, config.corpus_seed)
 
     def init(key: Key[Array, ""], hyperparams: Hyperparams, num_updates: Any) -> TrainState:
         key_params, key_train = jax.random.split(key)
-        params = init_params(env, network, key_params, inputs)
-        return TrainState.create(params, key_train, hyperparams, num_updates)
+        return TrainState.create(agent.init(key_params), key_train, hyperparams, num_updates)
 
     def update(state: TrainState, hyperparams: Hyperparams, corpus: Episodes | None):
         episodes = shared(mesh, read(corpus, state.key, state.update))
-        grads, metrics = jax.grad(lm_loss, has_aux=True)(
-            state.params, env, network, inputs, episodes
-        )
+        grads, metrics = jax.grad(lm_loss, has_aux=True)(state.params, agent, episodes)
         state = state.apply_gradients(grads, hyperparams, config.schedule, config.warmup)
         excess = {} if exact is None else {"excess": metrics["nats"] - exact}
         return state, {

@@ -58,7 +58,7 @@ def ppo_loss(
     error = jnp.maximum(jnp.square(value - target), jnp.square(data.value + moved - target))
     value_error = jnp.mean(jnp.minimum(error, hyperparams.value_cut))
     entropy = jnp.mean(pi.entropy())
-    kl = jnp.mean(divergence(agent.action_space, data.policy, policy, agent.network.squash))
+    kl = jnp.mean(divergence(agent.action_space, data.policy, policy, agent.squash))
     loss = (
         -surrogate
         + hyperparams.value * value_error

@@ -10,7 +10,7 @@ pure functions of the same form as PPO's, which is the rung R4 (`agents.ppo`).
 """
 
 from agents.objectives import signals
-from agents.objectives.objective import Objective, advantage, loss
+from agents.objectives.objective import Objective
 from agents.objectives.train import make_train
 
 CLONE = Objective(
@@ -73,4 +73,4 @@ OBJECTIVES: dict[str, Objective] = {
     ),
 }  # fmt: skip
 
-__all__ = ["OBJECTIVES", "Objective", "advantage", "loss", "make_train"]
+__all__ = ["OBJECTIVES", "Objective", "make_train"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.objectives.choices import sizes_of
+from agents.choices import sizes_of
 from popjax.core import Environment
 from popjax.players import Player, make_player
 

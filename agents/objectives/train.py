@@ -17,22 +17,14 @@ import optax
 from jaxtyping import Array, Bool, Float, Key
 
 from agents import train_state
+from agents.choices import sizes_of, take_along_last
 from agents.hyperparams import Hyperparams, optimiser
 from agents.inputs import input_size
-from agents.lm import LMConfig, episode_inputs, init_params, inputs_of
+from agents.language_agent import LanguageAgent
+from agents.lm import LMConfig, episode_inputs, inputs_of
 from agents.networks import Backbone, Head, LanguageModel
-from agents.objectives.action_head import language_agent
-from agents.objectives.choices import sizes_of, take_along_last
 from agents.objectives.histories import Batch, by_agent, by_player, histories, own_labels
-from agents.objectives.objective import (
-    Objective,
-    advantage,
-    choice_logits,
-    counts,
-    loss,
-    mean,
-    read,
-)
+from agents.objectives.objective import Objective, mean
 from agents.objectives.oracles import oracle_of
 from agents.reader import make_reader
 from popjax.core import Environment
@@ -77,16 +69,12 @@ def check(env: Environment, objective: Objective, config: LMConfig) -> None:
 
 
 def make_histories(
-    env: Environment,
-    network: LanguageModel,
-    config: LMConfig,
-    objective: Objective,
-    oracle: Player | None,
+    agent: LanguageAgent, config: LMConfig, objective: Objective, oracle: Player | None
 ) -> tuple[Callable[[], Any], Callable[..., Any]]:
     """`library() -> a finite corpus`, None if there is none, and `read(params, library, key,
     update) -> (episodes, label, labelled)`, the key being that of the whole run."""
+    env, N = agent.env, config.num_episodes
     teacher = (oracle, follow(env)) if objective.needs_oracle else None
-    N, agent = config.num_episodes, language_agent(env, network, inputs_of(env, config))
 
     def own(params, library, key, update):
         chooser = by_agent(agent, params, N)
@@ -112,14 +100,14 @@ def make_histories(
     return library, lambda params, *where: read(*where)
 
 
-def make_batch(
-    env: Environment, network: LanguageModel, config: LMConfig, objective: Objective
-) -> Callable[..., Batch]:
+def make_batch(agent: LanguageAgent, objective: Objective) -> Callable[..., Batch]:
     """`(params, key, episodes, label, labelled) -> Batch`, all of it but the weight and the
     reference. The key is consumed."""
 
+    env = agent.env
+
     def batch(params, key, episodes, label, labelled) -> Batch:
-        x, start = episode_inputs(env, episodes, inputs_of(env, config))
+        x, start = episode_inputs(env, episodes, agent.inputs)
         nothing = jnp.zeros_like(episodes.reward)
         batch = Batch(
             x=x,
@@ -137,7 +125,7 @@ def make_batch(
         )
         if not objective.scored_head:
             return batch
-        pi = choice_logits(env, objective, *read(params, env, network, batch))
+        pi = objective.choices(env, agent.outputs(params, batch))
         guess = objective.scored_head == "token"
         taken = env.action_space.to_number
         said = jax.random.categorical(key, pi) if guess else taken(episodes.action)
@@ -161,12 +149,12 @@ def make_train(
     """
     check(env, objective, config)
     oracle = oracle_of(env, privileged) if objective.needs_oracle else None
-    library, read_histories = make_histories(env, network, config, objective, oracle)
-    make = make_batch(env, network, config, objective)
+    agent = LanguageAgent.of(env, network, inputs_of(env, config))
+    library, read_histories = make_histories(agent, config, objective, oracle)
+    make = make_batch(agent, objective)
     critic = (
         Critic(network.backbone, network.head_features) if objective.baseline == "value" else None
     )
-    inputs = inputs_of(env, config)
 
     def init(
         key: Key[Array, ""], hyperparams: Hyperparams, num_updates: Any, params: Any = None
@@ -174,10 +162,10 @@ def make_train(
         """params: where to begin, instead of fresh parameters or after pre-training."""
         key_params, key_critic, key_before, key_train = jax.random.split(key, 4)
         if params is None:
-            params = init_params(env, network, key_params, inputs)
+            params = agent.init(key_params)
             if objective.pretrain:
                 params = pretrained(params, key_before, hyperparams)
-        x, start = jnp.zeros((1, 1, input_size(env, inputs))), jnp.ones((1, 1), bool)
+        x, start = jnp.zeros((1, 1, input_size(env, agent.inputs))), jnp.ones((1, 1), bool)
         critic_params = critic.init(key_critic, x, start) if critic else ()
         return TrainState.create(
             params,
@@ -203,19 +191,19 @@ def make_train(
         batch = make(state.params, jax.random.fold_in(key_say, state.update), *found)
         metrics = {}
         if objective.pretrain:
-            pi = choice_logits(env, objective, *read(state.reference, env, network, batch))
+            pi = objective.choices(env, agent.outputs(state.reference, batch))
             batch = batch.replace(reference=take_along_last(pi, batch.sampled))
             metrics["kl"] = mean(batch.log_prob - batch.reference, batch.valid)
         if objective.scored_head:
             value = critic.apply(state.critic, batch.x, batch.start) if critic else 0.0
-            weight, signal = advantage(env, objective, batch, value, hyperparams.kl)
+            weight, signal = objective.advantage(agent, hyperparams, batch, value)
             batch = batch.replace(weight=weight)
-            metrics["heavy"] = mean(jnp.abs(weight) > 1e3, counts(objective, batch))
+            metrics["heavy"] = mean(jnp.abs(weight) > 1e3, objective.counts(batch))
         if critic:
 
             def critic_loss(params):
                 error = critic.apply(params, batch.x, batch.start) - signal
-                return mean(jnp.square(error), counts(objective, batch))
+                return mean(jnp.square(error), objective.counts(batch))
 
             metrics["value_error"], grads = jax.value_and_grad(critic_loss)(state.critic)
             step = state.optimiser(hyperparams, config.schedule, config.warmup).update
@@ -224,8 +212,8 @@ def make_train(
                 critic=optax.apply_updates(state.critic, updates),
                 critic_opt_state=critic_opt_state,
             )
-        grads, learned = jax.grad(loss, has_aux=True)(
-            state.params, env, network, objective, batch, hyperparams.entropy
+        grads, learned = jax.grad(objective.loss, has_aux=True)(
+            state.params, agent, hyperparams, batch
         )
         state = state.apply_gradients(grads, hyperparams, config.schedule, config.warmup)
         own = objective.played_by == "policy"

@@ -17,14 +17,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from agents.choices import log_probs, sizes_of, take_along_last
 from agents.hyperparams import Hyperparams
+from agents.language_agent import LanguageAgent
 from agents.lm import LMConfig, inputs_of
 from agents.networks import LanguageModel
-from agents.objectives import OBJECTIVES, Objective, advantage, make_train
-from agents.objectives.action_head import language_agent
-from agents.objectives.choices import log_probs, sizes_of, take_along_last
+from agents.objectives import OBJECTIVES, Objective, make_train
 from agents.objectives.histories import Batch, Chooser, by_agent, histories
-from agents.objectives.objective import read, supervision_metrics
 from agents.objectives.oracles import oracle_of
 from agents.objectives.train import TrainState, make_batch
 from popjax.core import Environment
@@ -35,22 +34,22 @@ AXES = ("environment_tokens", "gradient_tokens", "supervision_nats")
 
 
 def terms(
-    env: Environment, regime: Objective, batch: Batch
+    agent: LanguageAgent, rung: Objective, batch: Batch
 ) -> tuple[Int[Array, "T B"], Float[Array, "T B"]]:
     """Words and weights of a rung: its gradient is that of the mean over episodes of
     `- sum_t weight_t ln p(word_t)`."""
-    if not regime.scored_head:
+    if not rung.scored_head:
         return batch.label, batch.labelled / jnp.sum(batch.labelled)
-    where = batch.labelled if regime.needs_label else batch.valid
-    weight = advantage(env, regime, batch, 0.0)[0]
+    where = rung.counts(batch)
+    weight = rung.advantage(agent, Hyperparams(), batch)[0]
     return batch.sampled, jnp.where(where, weight, 0.0) / jnp.sum(where)
 
 
 def pairs(
-    env: Environment, rungs: dict[str, Objective], batch: Batch
+    agent: LanguageAgent, rungs: dict[str, Objective], batch: Batch
 ) -> tuple[Int[Array, "R T B"], Float[Array, "R T B"]]:
     """Words and weights of all rungs."""
-    words, weights = zip(*(terms(env, rung, batch) for rung in rungs.values()), strict=True)
+    words, weights = zip(*(terms(agent, rung, batch) for rung in rungs.values()), strict=True)
     return jnp.stack(words), jnp.stack(weights)
 
 
@@ -72,13 +71,12 @@ def led(own: Chooser, env: Environment, teacher: Player, num_episodes: int, shar
 
 
 def make_reads(
-    env: Environment, network: LanguageModel, config: LMConfig, oracle: Player | None
+    agent: LanguageAgent, num_episodes: int, oracle: Player | None
 ) -> Callable[[Any, Key[Array, ""], Any, Any], Batch]:
     """`(params, key, update, share) ->` a batch of new episodes, in which the teacher acts with
     probability `share`, and all that a rung may be told of them. The key is the run's."""
-    teacher, inputs, N = oracle_of(env, oracle), inputs_of(env, config), config.num_episodes
-    agent = language_agent(env, network, inputs)
-    make = make_batch(env, network, config, OBJECTIVES["bandit"])
+    env, N = agent.env, num_episodes
+    teacher, make = oracle_of(env, oracle), make_batch(agent, OBJECTIVES["bandit"])
 
     def reads(params, key, update, share):
         key_read, key_say = jax.random.split(key)
@@ -101,18 +99,20 @@ def make_told(
     (state, metrics)`, both pure: one update of the rung of number `told`, on histories in which the
     teacher acts with probability `share`."""
     init = make_train(env, network, config, OBJECTIVES["dagger"], oracle)[0]
-    reads, names = make_reads(env, network, config, oracle), list(rungs)
+    agent = LanguageAgent.of(env, network, inputs_of(env, config))
+    reads = make_reads(agent, config.num_episodes, oracle)
 
     def step(state: TrainState, hyperparams: Hyperparams, told, share):
         batch = reads(state.params, state.key, state.update, share)
-        word, weight = (part[told] for part in pairs(env, rungs, batch))
+        word, weight = (part[told] for part in pairs(agent, rungs, batch))
 
         def loss(params):
-            out = read(params, env, network, batch)
-            return -jnp.sum(weight * take_along_last(log_probs(sizes_of(env), out[1]), word)), out
+            outputs = agent.outputs(params, batch)
+            pi = log_probs(sizes_of(env), outputs.action)
+            return -jnp.sum(weight * take_along_last(pi, word)), outputs
 
-        grads, out = jax.grad(loss, has_aux=True)(state.params)
-        seen = [supervision_metrics(env, rungs[name], batch, *out) for name in names]
+        grads, outputs = jax.grad(loss, has_aux=True)(state.params)
+        seen = [rung.supervision_metrics(agent, batch, outputs) for rung in rungs.values()]
         state = state.apply_gradients(grads, hyperparams, config.schedule, config.warmup)
         return state, {
             axis: jnp.stack([jnp.float32(one[axis]) for one in seen])[told] for axis in AXES

@@ -14,15 +14,16 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
+from agents.choices import log_probs, sizes_of, take_along_last
 from agents.gae import gae
 from agents.hyperparams import Hyperparams, optimiser
-from agents.lm import LMConfig
+from agents.language_agent import LanguageAgent
+from agents.lm import LMConfig, inputs_of
 from agents.nats import label_nats
 from agents.networks import LanguageModel
 from agents.objectives import OBJECTIVES, make_train
-from agents.objectives.choices import log_probs, sizes_of, take_along_last
 from agents.objectives.histories import Batch
-from agents.objectives.objective import mean, read, supervision_metrics
+from agents.objectives.objective import mean
 from agents.objectives.signals import over_group
 from agents.objectives.train import Critic, TrainState
 from agents.surrogate import standardised
@@ -52,14 +53,13 @@ def advantages(
 
 def surrogate(
     params: Any,
-    env: Environment,
-    network: LanguageModel,
+    agent: LanguageAgent,
+    hyperparams: Hyperparams,
     batch: Batch,
     advantage: Float[Array, "T B"],
-    hyperparams: Hyperparams,
 ) -> Float[Array, ""]:
     """The clipped objective of Schulman et al. 2017 (arXiv 1707.06347) with its entropy bonus."""
-    pi = log_probs(sizes_of(env), read(params, env, network, batch)[1])
+    pi = log_probs(sizes_of(agent.env), agent.outputs(params, batch).action)
     ratio = jnp.exp(take_along_last(pi, batch.sampled) - batch.log_prob)
     clipped = jnp.clip(ratio, 1 - hyperparams.clip, 1 + hyperparams.clip)
     gain = jnp.minimum(ratio * advantage, clipped * advantage)
@@ -67,14 +67,14 @@ def surrogate(
 
 
 def first_gradient(
-    params: Any, env: Environment, network: LanguageModel, batch: Batch, hyperparams: Hyperparams
+    params: Any, agent: LanguageAgent, hyperparams: Hyperparams, batch: Batch
 ) -> Any:
     """Of the first pass, for a learner that has no critic: beside the mean of all episodes from the
     same step on, which is all that a critic that sees the clock alone could know."""
     to_come = jnp.cumsum(batch.reward[::-1], axis=0)[::-1]
     value = over_group(to_come, batch.valid, batch.reward.shape[1])
     advantage, _ = advantages(batch, value, hyperparams)
-    return jax.grad(surrogate)(params, env, network, batch, advantage, hyperparams)
+    return jax.grad(surrogate)(params, agent, hyperparams, batch, advantage)
 
 
 def make_ppo(
@@ -84,7 +84,8 @@ def make_ppo(
     batch, `PASSES` gradients."""
     rung = OBJECTIVES["sum_to_end"]  # which has a critic, and says the rewards are verdicts
     init = make_train(env, network, config, rung, oracle)[0]
-    reads = make_reads(env, network, config, oracle)
+    agent = LanguageAgent.of(env, network, inputs_of(env, config))
+    reads = make_reads(agent, config.num_episodes, oracle)
     critic = Critic(network.backbone, network.head_features)
 
     def step(state: TrainState, hyperparams: Hyperparams):
@@ -92,13 +93,12 @@ def make_ppo(
         value = critic.apply(state.critic, batch.x, batch.start)
         advantage, target = advantages(batch, value, hyperparams)
         turn = optimiser(hyperparams).update
-        told = supervision_metrics(
-            env, OBJECTIVES["bandit"], batch, *read(state.params, env, network, batch)
-        )
+        outputs = agent.outputs(state.params, batch)
+        told = OBJECTIVES["bandit"].supervision_metrics(agent, batch, outputs)
 
         def one_pass(run, _):
             params, opt_state, critic_params, critic_opt_state = run
-            grads = jax.grad(surrogate)(params, env, network, batch, advantage, hyperparams)
+            grads = jax.grad(surrogate)(params, agent, hyperparams, batch, advantage)
             updates, opt_state = turn(grads, opt_state, params)
 
             def error(critic_params):

@@ -87,6 +87,6 @@ def resolve(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != name or not module:
-            raise
+        if not module or not f"{name}.".startswith(f"{error.name}."):
+            raise  # what is missing is another module, which this one imports
         return getattr(resolve(module), member)

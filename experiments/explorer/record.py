@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
+from agents.choices import log_probs, sizes_of
 from agents.distributions import shares
+from agents.language_agent import LanguageAgent
 from agents.lm import episode_inputs, logits_along
-from agents.objectives.choices import log_probs, sizes_of
 from agents.positions import answerable
 from experiments.explorer.pairs import Pair, TrainedModel, agent_player, policy_along
 from popjax import ENVS, floors, render
@@ -169,7 +170,9 @@ def chances(env: Environment, outputs: np.ndarray, squash: bool = False) -> np.n
 
 def predicting(model: TrainedModel, episodes: Episodes) -> dict[str, Any]:
     """The language model's law of each component of the next token, given those before it."""
-    logits, token = logits_along(model.params, model.env, model.network, model.inputs, episodes)
+    logits, token = logits_along(
+        model.params, LanguageAgent.of(model.env, model.network, model.inputs), episodes
+    )
     parts = np.split(np.asarray(logits)[:, 0], np.cumsum(model.network.sizes)[:-1], axis=-1)
     return _predictions([log_softmax(part, axis=-1) for part in parts], token[:, 0]) | model.facts
 

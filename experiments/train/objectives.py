@@ -19,11 +19,11 @@ from jax.sharding import Mesh
 
 from agents import lm, objectives, policy, ppo
 from agents.agent import Agent
+from agents.choices import sizes_of
 from agents.evaluate import evaluate
 from agents.held_out import held_out
+from agents.language_agent import LanguageAgent
 from agents.networks import LanguageModel
-from agents.objectives.action_head import language_agent
-from agents.objectives.choices import sizes_of
 from agents.precision import products
 from agents.sharding import episode_mesh, lane_mesh, over_lanes
 from experiments.results.errors import UserError
@@ -119,7 +119,7 @@ def as_rung(spec: CellSpec) -> Trainer:
     acts = rung.scored_head == "action" or "action" in rung.labels
     predicts = rung.scored_head == "token" or "token" in rung.labels
     lanes = lane_mesh(len(spec.seeds))
-    agent = language_agent(env, network, lm.inputs_of(env, config))
+    agent = LanguageAgent.of(env, network, lm.inputs_of(env, config))
     returns, ahead = returns_of(spec, env, agent, lanes)
 
     def judged(params, keys, seeds):

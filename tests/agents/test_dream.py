@@ -7,7 +7,8 @@ import pytest
 
 import popjax
 from agents.dream import dream
-from agents.lm import init_params, logits_along
+from agents.language_agent import LanguageAgent
+from agents.lm import logits_along
 from agents.memory import MEMORIES
 from agents.nats import expected_nats, token_log_probs
 from agents.networks import Backbone, LanguageModel
@@ -30,12 +31,10 @@ def test_a_dream_shows_what_can_be_shown(env_id):
     """Every component of every token is below its size, every observation lies in the space, and
     its token is the one that was drawn."""
     env = popjax.make(env_id)
-    network = small_model(env)
-    params = init_params(env, network, jax.random.key(0), "obs+action")
+    agent = LanguageAgent.of(env, small_model(env))
+    params = agent.init(jax.random.key(0))
     player = random_player(env)
-    dreams = jax.jit(lambda key: dream(env, network, params, key, 3, "obs+action", player))(
-        jax.random.key(1)
-    )
+    dreams = jax.jit(lambda key: dream(agent, params, key, 3, player))(jax.random.key(1))
     sizes = np.array(target_of(env).sizes)
     assert dreams.token.shape == (env.max_steps, 3, len(sizes))
     assert (dreams.token >= 0).all() and (dreams.token < sizes).all()
@@ -64,13 +63,13 @@ def test_a_token_stands_for_the_observation_that_came(env_id):
 def test_a_dream_follows_the_model():
     """How often each token is drawn at the first step is what the model says."""
     env = popjax.make("CountRecallEasy")
-    network = small_model(env)
-    params = init_params(env, network, jax.random.key(0), "obs")
+    agent = LanguageAgent.of(env, small_model(env), "obs")
+    params = agent.init(jax.random.key(0))
     params = jax.tree.map(lambda leaf: 3 * leaf, params)  # far from uniform
-    dreams = jax.jit(lambda key: dream(env, network, params, key, 4000, "obs", random_player(env)))(
+    dreams = jax.jit(lambda key: dream(agent, params, key, 4000, random_player(env)))(
         jax.random.key(1)
     )
-    logits, token = jax.jit(lambda episodes: logits_along(params, env, network, "obs", episodes))(
+    logits, token = jax.jit(lambda episodes: logits_along(params, agent, episodes))(
         _episodes(dreams)
     )
     expected = jnp.mean(jax.nn.softmax(logits), axis=1)  # [T, 4]
@@ -83,16 +82,16 @@ def test_the_components_of_a_token_are_drawn_together():
     """Under the model, what it draws costs as much as it expects: heads that read other components
     than those drawn before them would be surprised."""
     env = popjax.make("PositionOnlyCartPoleEasy")
-    network = small_model(env)
-    params = init_params(env, network, jax.random.key(0), "obs+action")
+    agent = LanguageAgent.of(env, small_model(env))
+    params = agent.init(jax.random.key(0))
     params = jax.tree.map(lambda leaf: 4 * leaf, params)
 
     @jax.jit
     def nats(key):
-        dreams = dream(env, network, params, key, 64, "obs+action", random_player(env))
-        logits, token = logits_along(params, env, network, "obs+action", _episodes(dreams))
-        entropy = expected_nats(network.sizes, logits)
-        return entropy, -token_log_probs(network.sizes, logits, token)[0]
+        dreams = dream(agent, params, key, 64, random_player(env))
+        logits, token = logits_along(params, agent, _episodes(dreams))
+        entropy = expected_nats(agent.network.sizes, logits)
+        return entropy, -token_log_probs(agent.network.sizes, logits, token)[0]
 
     entropy, cost = nats(jax.random.key(1))
     assert entropy.mean() < 2 * np.log(64) - 0.3
@@ -102,14 +101,12 @@ def test_the_components_of_a_token_are_drawn_together():
 
 def test_the_action_head_acts_where_no_player_does():
     env = popjax.make("MultiarmedBanditEasy")
-    network = small_model(env, num_actions=env.action_space.flat_size)
-    params = init_params(env, network, jax.random.key(0), "obs+action")
-    dreams = jax.jit(lambda key: dream(env, network, params, key, 16, "obs+action"))(
-        jax.random.key(1)
-    )
+    agent = LanguageAgent.of(env, small_model(env, num_actions=env.action_space.flat_size))
+    params = agent.init(jax.random.key(0))
+    dreams = jax.jit(lambda key: dream(agent, params, key, 16))(jax.random.key(1))
     assert len(np.unique(dreams.action)) == 10
     with pytest.raises(ValueError, match="needs a player"):
-        dream(env, small_model(env), params, jax.random.key(1), 1, "obs")
+        dream(LanguageAgent.of(env, small_model(env)), params, jax.random.key(1), 1)
 
 
 def _episodes(dreams):

@@ -9,7 +9,8 @@ import pytest
 import popjax
 from agents.held_out import held_out, per_token
 from agents.inputs import input_size
-from agents.lm import LMConfig, init_params, inputs_of, lm_loss, logits_along
+from agents.language_agent import LanguageAgent
+from agents.lm import LMConfig, inputs_of, lm_loss, logits_along
 from agents.memory import MEMORIES
 from agents.nats import expected_nats, token_log_probs
 from popjax.floors import code_lengths, floor, log_probs_along, make_law
@@ -64,12 +65,13 @@ def test_the_loss_is_the_cross_entropy(env_id):
     """Against NumPy, token by token: the steps of episodes that ended are left out, and a token of
     two components costs what both cost."""
     env = popjax.make(env_id)
-    network, inputs = small_model(env), inputs_of(env, LMConfig())
-    params = init_params(env, network, jax.random.key(0), inputs)
+    network = small_model(env)
+    agent = LanguageAgent.of(env, network, inputs_of(env, LMConfig()))
+    params = agent.init(jax.random.key(0))
     params = jax.tree.map(lambda leaf: 3 * leaf, params)
     episodes = play(env, make_player(env, "random"), jax.random.key(1), 5)
-    loss, metrics = jax.jit(lambda p: lm_loss(p, env, network, inputs, episodes))(params)
-    logits, token = jax.jit(lambda p: logits_along(p, env, network, inputs, episodes))(params)
+    loss, metrics = jax.jit(lambda p: lm_loss(p, agent, episodes))(params)
+    logits, token = jax.jit(lambda p: logits_along(p, agent, episodes))(params)
     logits, token = np.asarray(logits, np.float64), np.asarray(token)
     total, right, count, surprising = 0.0, 0, 0, 0.0
     for t, n in zip(*np.nonzero(np.asarray(episodes.valid)), strict=True):
@@ -115,7 +117,7 @@ def test_a_model_of_chance_has_the_excess_of_chance():
     """Logits all alike cost ln K a token, so the excess is that less the floor."""
     env = popjax.make("HigherLowerEasy")
     network = small_model(env)
-    params = init_params(env, network, jax.random.key(0), "obs")
+    params = LanguageAgent.of(env, network, "obs").init(jax.random.key(0))
     params = jax.tree.map(jnp.zeros_like, params)
     found = per_token(held_out(env, network, params, jax.random.key(1), LMConfig(), 32))
     np.testing.assert_allclose(found["nats"], np.log(13), atol=1e-5)
@@ -127,7 +129,7 @@ def test_a_model_of_chance_has_the_excess_of_chance():
 def test_a_bound_is_read_on_the_same_episodes():
     env = popjax.make("LabyrinthEscapeEasy", limit=40)
     network = small_model(env)
-    params = init_params(env, network, jax.random.key(0), "obs+action")
+    params = LanguageAgent.of(env, network).init(jax.random.key(0))
     sums = held_out(env, network, params, jax.random.key(1), LMConfig(), 3)
     assert {len(column) for column in sums.values()} == {3}
     assert (sums["floor"] > 0).all() and (sums["nats"] > sums["floor"]).all()

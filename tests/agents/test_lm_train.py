@@ -10,7 +10,8 @@ import popjax
 from agents.held_out import held_out, per_token
 from agents.hyperparams import Hyperparams, lr_schedule
 from agents.inputs import agent_input, input_size
-from agents.lm import LMConfig, init_params, inputs_of, make_train
+from agents.language_agent import LanguageAgent
+from agents.lm import LMConfig, inputs_of, make_train
 from agents.reader import turn
 from popjax.bins import Bins
 from popjax.core import then
@@ -111,7 +112,7 @@ def test_a_corpus_belongs_to_its_seed_and_not_to_the_run():
     """Two runs of other seeds read the same corpus; another corpus costs otherwise."""
     env, still = TinyDeck(), Hyperparams(learning_rate=0.0)
     network = small_model(env)
-    params = init_params(env, network, jax.random.key(0), "obs")
+    params = LanguageAgent.of(env, network, "obs").init(jax.random.key(0))
 
     def cost(seed, corpus_seed):
         config = LMConfig(num_episodes=4, corpus=8, corpus_seed=corpus_seed)

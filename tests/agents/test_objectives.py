@@ -11,15 +11,16 @@ import pytest
 import popjax
 from agents import surrogate
 from agents.agent import Agent
+from agents.choices import log_probs, sizes_of
 from agents.gae import gae
 from agents.held_out import held_out
 from agents.hyperparams import Hyperparams
-from agents.lm import LMConfig, init_params, inputs_of
+from agents.language_agent import LanguageAgent
+from agents.lm import LMConfig, inputs_of
 from agents.memory import MEMORIES
 from agents.nats import label_nats
 from agents.networks import Backbone, LanguageModel
-from agents.objectives import OBJECTIVES, advantage, loss, make_train
-from agents.objectives.choices import log_probs, sizes_of
+from agents.objectives import OBJECTIVES, make_train
 from agents.objectives.histories import Batch, own_labels
 from agents.objectives.oracles import oracle_of
 from agents.rollout import collect, reset_actors
@@ -72,6 +73,7 @@ def test_ppo_without_its_extras_is_the_verdict():
     gradient of backbone and policy is that of R3b up to the scale of rewards, step for step."""
     network, model = small_network(ENV, "gru", 8), rung_model(ENV)
     agent = Agent.of(ENV, network.clone(head_features=8), "obs")
+    reader = LanguageAgent.of(ENV, model, "obs")
     rewards = 2 / ENV.max_steps  # right less wrong
     plain = Hyperparams(gamma=0.0, clip=jnp.inf, entropy=0.0, value=0.0)
     regime = OBJECTIVES["bandit"]
@@ -102,10 +104,9 @@ def test_ppo_without_its_extras_is_the_verdict():
             weight=nothing,
         )
         foreseen = (data.value + 1 / ENV.max_steps) / rewards
-        weight, verdict = advantage(ENV, regime, batch, foreseen)
-        grads, _ = jax.grad(loss, has_aux=True)(
-            params, ENV, model, regime, batch.replace(weight=weight)
-        )
+        weight, verdict = regime.advantage(reader, plain, batch, foreseen)
+        batch = batch.replace(weight=weight)
+        grads, _ = jax.grad(regime.loss, has_aux=True)(params, reader, plain, batch)
         return grads["params"], verdict
 
     @jax.jit
@@ -126,7 +127,7 @@ def test_ppo_without_its_extras_is_the_verdict():
             params = optax.apply_updates(params, step)
         return rows
 
-    model_heads = init_params(ENV, model, jax.random.key(5), "obs")["params"]["next_token_0"]
+    model_heads = reader.init(jax.random.key(5))["params"]["next_token_0"]
     for shared, reward, verdict in both(jax.random.key(0)):
         np.testing.assert_allclose(reward, rewards * verdict - 1 / ENV.max_steps, atol=1e-6)
         for own, told in shared.values():
@@ -155,7 +156,7 @@ def test_histories_of_a_mixture_are_read_again_and_again(name):
 
 def test_a_model_is_judged_on_the_mixture_that_it_reads():
     model = rung_model(ENV)
-    params = init_params(ENV, model, jax.random.key(0), "obs")
+    params = LanguageAgent.of(ENV, model, "obs").init(jax.random.key(0))
     config = LMConfig(num_episodes=4, player="mixture")
     sums = held_out(ENV, model, params, jax.random.key(1), config, 7)
     assert (sums["tokens"] == ENV.max_steps).all() and len(sums["nats"]) == 7
@@ -178,7 +179,7 @@ def test_which_rung_comes_before_fine_tuning(first, moved):
     init, _ = make_train(ENV, model, LMConfig(num_episodes=4), regime)
     state = jax.jit(lambda key: init(key, Hyperparams(), 2))(jax.random.key(0))
     key_params = jax.random.split(jax.random.key(0), 4)[0]
-    fresh = init_params(ENV, model, key_params, "obs")["params"]
+    fresh = LanguageAgent.of(ENV, model, "obs").init(key_params)["params"]
     for name in ("policy", "next_token_0"):
         change = jax.tree.map(
             lambda a, b: float(jnp.abs(a - b).max()), state.params["params"][name], fresh[name]

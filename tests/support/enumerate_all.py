@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.objectives import advantage, loss
-from agents.objectives.choices import sizes_of
+from agents.choices import sizes_of
+from agents.hyperparams import Hyperparams
+from agents.language_agent import LanguageAgent
 from agents.objectives.histories import Batch
 from popjax.tokens import target_of
 
@@ -80,7 +81,7 @@ def sequences(num_words, num_steps):
 
 
 def expected_gradient(problem, regime, value=0.0, beta=0.0, tau=0.0, reference=None):
-    """The gradient of `agents.objectives.loss`, averaged over all that a group could say."""
+    """The gradient of `Objective.loss`, averaged over all that a group could say."""
     head = regime.scored_head
     G, T, env = regime.group, len(problem.x), problem.env
     words = problem.params[head].shape[1]
@@ -93,6 +94,8 @@ def expected_gradient(problem, regime, value=0.0, beta=0.0, tau=0.0, reference=N
         log_pi = jax.nn.log_softmax(problem.x @ params[head])
         return log_pi[np.arange(T)[:, None], said]
 
+    agent = LanguageAgent.of(env, Table(target_of(env).sizes), "obs")
+    hyperparams = Hyperparams(kl=beta, entropy=tau)
     everywhere = jnp.ones((T, G), bool)
     pay = problem.pay(alone) if head == "action" else np.zeros(alone.shape)
     shared = lambda rows: jnp.broadcast_to(jnp.asarray(rows)[:, None], (T, G))  # noqa: E731
@@ -112,10 +115,9 @@ def expected_gradient(problem, regime, value=0.0, beta=0.0, tau=0.0, reference=N
             reference=reference,
             weight=jnp.zeros((T, G)),
         )
-        weight, _ = advantage(env, regime, batch, value, beta)
+        weight, _ = regime.advantage(agent, hyperparams, batch, value)
         batch = batch.replace(weight=weight)
-        network = Table(target_of(env).sizes)
-        return jax.grad(loss, has_aux=True)(problem.params, env, network, regime, batch, tau)[0]
+        return jax.grad(regime.loss, has_aux=True)(problem.params, agent, hyperparams, batch)[0]
 
     own = step_log_probs(problem.params)
     frozen = own if reference is None else step_log_probs(reference)

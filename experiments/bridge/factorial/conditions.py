@@ -29,12 +29,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from agents.choices import take_along_last
 from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig, episode_inputs
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.objectives import OBJECTIVES, Objective, make_train
-from agents.objectives.choices import take_along_last
 from agents.objectives.histories import own_labels
 from experiments.bridge.decks import SUITS, TINY, best_guess, best_without_memory
 from experiments.results.store import Table

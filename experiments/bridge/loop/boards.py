@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
-from agents.lm import episode_inputs, outputs_along
+from agents.choices import log_probs, sizes_of
+from agents.language_agent import LanguageAgent
+from agents.lm import answered
 from agents.networks import LanguageModel
 from agents.objectives import OBJECTIVES
-from agents.objectives.action_head import language_agent
-from agents.objectives.choices import log_probs, sizes_of
 from agents.objectives.histories import Chooser, by_agent, by_player, histories
 from agents.objectives.oracles import oracle_of
 from experiments.bridge.loop.config import BOARD_WAYS, TUNED, LoopConfig
@@ -33,7 +33,6 @@ from popjax.core import Environment
 from popjax.floors import log_probs_along, make_law
 from popjax.players import KINDS, Episodes, make_player, play
 from popjax.players.follow import follow, slipping
-from popjax.tokens import target_of
 
 READS = "obs+action"
 SLIPS = 0.5
@@ -85,10 +84,11 @@ def judge_board(
     expert = oracle_of(env)
     players = {"open": expert, "strayed": slipping(env, expert, SLIPS)}
     choosers = {name: by_player(player, num_episodes) for name, player in players.items()}
-    choosers["closed"] = by_agent(language_agent(env, network, READS), params, num_episodes)
+    agent = LanguageAgent.of(env, network, READS)
+    choosers["closed"] = by_agent(agent, params, num_episodes)
     found: dict[str, Array] = {}
     for name, chooser in choosers.items():
-        episodes, log_right, counts = foretold(env, network, params, chooser, key, num_episodes)
+        episodes, log_right, counts = foretold(agent, params, chooser, key, num_episodes)
         found[f"{name}_mean"] = jnp.mean(jnp.exp(log_right), where=counts)
         if name == "strayed":
             continue
@@ -101,8 +101,7 @@ def judge_board(
 
 
 def foretold(
-    env: Environment,
-    network: LanguageModel,
+    agent: LanguageAgent,
     params: Any,
     chooser: Chooser,
     key: Key[Array, ""],
@@ -110,9 +109,9 @@ def foretold(
 ) -> tuple[Episodes, Float[Array, "T N"], Bool[Array, "T N"]]:
     """New episodes, what the policy gives to the expert's action at every step, and where that
     counts. The same key lays the same boards, whoever plays; it is consumed."""
-    teacher = (oracle_of(env), follow(env))
+    env, teacher = agent.env, (oracle_of(agent.env), follow(agent.env))
     episodes, label, counts = histories(env, chooser, key, num_episodes, teacher)
-    return episodes, label_log_probs(env, network, READS, params, episodes, label), counts
+    return episodes, label_log_probs(agent, params, episodes, label), counts
 
 
 def players(setup: LoopConfig, env: Environment) -> list[tuple[dict[str, Any], str, Any]]:
@@ -182,15 +181,12 @@ def look_at(
         token, on the expert's boards `dealt` and in its own play. impossible, own_impossible: the
         probability that the model gives there to tokens which that law rules out.
     """
-    law = make_law(env)
+    law, agent = make_law(env), LanguageAgent.of(env, network, READS)
     num_episodes = len(dealt.reward[0])
 
     def outputs(params, episodes):
-        x, start = episode_inputs(env, episodes, READS)
-        action = env.action_space.flatten(episodes.action)
-        token = target_of(env).tokens(episodes)
-        logits, policy = outputs_along(params, env, network, x, start, action, token)
-        return jax.nn.log_softmax(logits), log_probs(sizes_of(env), policy)
+        token, action = agent.outputs(params, answered(agent, episodes))
+        return jax.nn.log_softmax(token), log_probs(sizes_of(env), action)
 
     def against_law(log_model, log_law, where):
         share = jnp.exp(log_law)
@@ -201,7 +197,7 @@ def look_at(
     known = log_probs_along(law, dealt)[0]
 
     def one(params, reference, key):
-        chooser = by_agent(language_agent(env, network, READS), params, num_episodes)
+        chooser = by_agent(agent, params, num_episodes)
         own = histories(env, chooser, key, num_episodes)[0]
         log_model, pi = outputs(params, own)
         old = outputs(reference, own)[1]

@@ -15,9 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from agents.choices import log_probs, sizes_of, take_along_last
+from agents.language_agent import LanguageAgent
 from agents.lm import episode_inputs
 from agents.objectives import OBJECTIVES
-from agents.objectives.choices import log_probs, sizes_of, take_along_last
 from agents.objectives.oracles import oracle_of
 from experiments.bridge.loop.boards import on_board
 from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
@@ -72,7 +73,8 @@ def long(found: dict[str, Any], stop: str, t: Any = None) -> Table:
 @cache
 def right_of(setup: LoopConfig, env: Environment, inputs: str) -> Callable:
     """`(params, keys) -> [seeds]` how right a policy is in the expert's loop."""
-    return jax.jit(jax.vmap(partial(open_right, env, setup.network(env), inputs, 64)))
+    agent = LanguageAgent.of(env, setup.network(env), inputs)
+    return jax.jit(jax.vmap(partial(open_right, agent, 64)))
 
 
 def on_deck(setup: LoopConfig, deck: str, what: str) -> Table:

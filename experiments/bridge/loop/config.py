@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import gcd
 
+from agents.choices import sizes_of
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.objectives import OBJECTIVES, Objective, signals
-from agents.objectives.choices import sizes_of
 from experiments.bridge.decks import TINY
 from experiments.bridge.measures.closed_loop import best_arm
 from popjax import make as make_env

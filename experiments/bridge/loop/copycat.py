@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Key
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from agents.inputs import Inputs
+from agents.language_agent import LanguageAgent
 from agents.lm import LMConfig, inputs_of
 from experiments.bridge.measures.closed_loop import copied, excess_error, expected_return, steady
 from experiments.bridge.measures.exposure_bias import judge, open_right
@@ -113,17 +113,20 @@ PRESETS = {
 
 
 def judged(spec: CellSpec, levels: tuple[str, ...], watch: Watch) -> Table:
-    """Trains all seeds of a run; what `loops.judge` finds at both stops, one line a level, stop,
-    seed and step of the episode. tokens: read until the stop; not-a-number if it never came."""
+    """Trains all seeds of a run; what `exposure_bias.judge` finds at both stops, one line a level,
+    stop, seed and step of the episode. tokens: read until the stop; not-a-number if it was never
+    reached."""
     trainer = REGIMES[spec.regime].trainer(spec)
     inputs = inputs_of(trainer.env, spec.settings.lm)
+    agent = LanguageAgent.of(trainer.env, trainer.network, inputs)
     key_train, key_held_out = lane_keys(spec.seeds)
     key_look, key_judge = jax.vmap(jax.random.split, out_axes=1)(key_held_out)
-    params, updates = trained(spec, trainer, inputs, key_train, key_look, watch)
+    params, updates = trained(spec, trainer, agent, key_train, key_look, watch)
     tokens = updates * spec.steps_per_update  # [stop, seed]
     tables = []
     for level in levels:
-        one = partial(judge, make(level), trainer.network, inputs, spec.settings.eval_episodes)
+        there = LanguageAgent.of(make(level), trainer.network, inputs)
+        one = partial(judge, there, spec.settings.eval_episodes)
         found = jax.jit(jax.vmap(jax.vmap(one), in_axes=(0, None)))(params, key_judge)
         axes = np.indices(found["open_right"].shape).reshape(3, -1)  # [stop, seed, t]
         columns = {"tokens": tokens} | {name: np.asarray(leaf) for name, leaf in found.items()}
@@ -145,7 +148,7 @@ def judged(spec: CellSpec, levels: tuple[str, ...], watch: Watch) -> Table:
 def trained(
     spec: CellSpec,
     trainer: Trainer,
-    inputs: Inputs,
+    agent: LanguageAgent,
     key_train: Key[Array, " seeds"],
     key_look: Key[Array, " seeds"],
     watch: Watch,
@@ -166,7 +169,7 @@ def trained(
         state, kept, stopped = run
         state, _ = trainer.segment(state, hyperparams, spec.updates_per_segment)
         episodes = spec.settings.lm.num_episodes
-        right = open_right(trainer.env, trainer.network, inputs, episodes, state.params, key)
+        right = open_right(agent, episodes, state.params, key)
         now = jnp.isnan(stopped) & (right >= CRITERION)
         kept = jax.tree.map(lambda new, old: jnp.where(now, new, old), state.params, kept)
         return state, kept, jnp.where(now, state.update, stopped)
@@ -185,7 +188,7 @@ CURVES = ("open_right", "closed_right", "open_nats", "closed_nats")
 
 @dataclass(frozen=True)
 class Outcome:
-    """One run at one stop on one level, of the seeds that came so far: see `loops.judge`."""
+    """One run at one stop on one level, of the seeds so far: see `exposure_bias.judge`."""
 
     name: str
     stop: str

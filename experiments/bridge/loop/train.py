@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.hyperparams import Hyperparams
+from agents.language_agent import LanguageAgent
 from agents.lm import LMConfig, inputs_of
 from agents.objectives import Objective, make_train
 from experiments.bridge.batched_objectives import make_advance, make_told
@@ -25,7 +26,7 @@ from popjax.players import Player
 class Programs(NamedTuple):
     """What is compiled once for all ways to train in one game with one kind of input and expert.
     begin: `keys -> states`. advance: see `make_advance`. judge: `(params, keys) ->` what
-    `loops.judge` tells of all seeds."""
+    `exposure_bias.judge` tells of all seeds."""
 
     begin: Callable[..., Any]
     advance: Callable[..., Any]
@@ -43,8 +44,8 @@ def programs_of(
     init, step = make_told(env, network, config, told, expert)
     hyperparams = Hyperparams(learning_rate=setup.learning_rate, max_grad_norm=1.0)
     more = partial(habits, num_arms=setup.arms) if bandit else None
-    inputs = inputs_of(env, config)
-    one = partial(judge, env, network, inputs, setup.judged, oracle=expert, more=more)
+    agent = LanguageAgent.of(env, network, inputs_of(env, config))
+    one = partial(judge, agent, setup.judged, oracle=expert, more=more)
     return Programs(
         jax.jit(jax.vmap(lambda key: init(key, hyperparams, num_updates))),
         make_advance(step, hyperparams),

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from agents.dream import dream
 from agents.inputs import agent_input
+from agents.language_agent import LanguageAgent
 from agents.networks import LanguageModel
 from popjax.core import Environment
 from popjax.envs.multiarmed_bandit import MultiarmedBandit
@@ -118,7 +119,7 @@ def hallucination(
         the exact one in dreams that are not broken yet; it is what a loss would show.
     """
     player = random_player(env)
-    told = dream(env, network, params, key, num_dreams, "obs", player)
+    told = dream(LanguageAgent.of(env, network, "obs"), params, key, num_dreams, player)
     first = told.obs[:1]
     cards = jnp.concatenate([first, told.next_obs])
     return against_deck(env, network, params, cards, each)

@@ -17,10 +17,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from agents.choices import log_probs, sizes_of
 from agents.inputs import agent_input
+from agents.language_agent import LanguageAgent
 from agents.networks import LanguageModel
-from agents.objectives.action_head import policy_outputs
-from agents.objectives.choices import log_probs, sizes_of
 from popjax import cards as decks
 from popjax.core import Environment
 
@@ -126,13 +126,15 @@ def network_answer(
     """What a network that reads cards alone says at the last step: its "action", or its
     prediction of the next "token"."""
 
+    agent = LanguageAgent.of(env, network, "obs")
+
     def answer(cards):
         start = jnp.arange(len(cards))[:, None] == jnp.zeros_like(cards)
         x = agent_input(env, cards, jnp.zeros_like(cards), start, "obs")
         carry = network.initial_carry(cards.shape[1])
         if says == "token":
             return jax.nn.softmax(network.apply(params, carry, x, start)[1][-1])
-        policy = policy_outputs(env, network, params, carry, x, start)[1]
+        policy = agent.action_outputs(params, carry, x, start)[1]
         return jnp.exp(log_probs(sizes_of(env), policy[-1]))
 
     return answer

@@ -15,11 +15,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from agents.inputs import Inputs
+from agents.choices import log_probs, sizes_of, take_along_last
+from agents.language_agent import LanguageAgent
 from agents.lm import episode_inputs
-from agents.networks import LanguageModel
-from agents.objectives.action_head import language_agent, policy_outputs
-from agents.objectives.choices import log_probs, sizes_of, take_along_last
 from agents.objectives.histories import Chooser, by_agent, by_player, histories
 from agents.objectives.oracles import oracle_of
 from popjax.core import Environment
@@ -28,24 +26,17 @@ from popjax.players.follow import follow
 
 
 def label_log_probs(
-    env: Environment,
-    network: LanguageModel,
-    inputs: Inputs,
-    params: Any,
-    episodes: Episodes,
-    label: Int[Array, "T N"],
+    agent: LanguageAgent, params: Any, episodes: Episodes, label: Int[Array, "T N"]
 ) -> Float[Array, "T N"]:
     """What the policy gives to the labels along histories."""
-    x, start = episode_inputs(env, episodes, inputs)
-    carry = network.initial_carry(x.shape[1])
-    _, policy = policy_outputs(env, network, params, carry, x, start)
-    return take_along_last(log_probs(sizes_of(env), policy), label)
+    x, start = episode_inputs(agent.env, episodes, agent.inputs)
+    carry = agent.initial_carry(x.shape[1])
+    _, policy = agent.action_outputs(params, carry, x, start)
+    return take_along_last(log_probs(sizes_of(agent.env), policy), label)
 
 
 def judge(
-    env: Environment,
-    network: LanguageModel,
-    inputs: Inputs,
+    agent: LanguageAgent,
     num_episodes: int,
     params: Any,
     key: Key[Array, ""],
@@ -64,8 +55,8 @@ def judge(
         one, at one random step of each episode.
     """
     key_episodes, key_slip = jax.random.split(key)
-    foretold = partial(label_log_probs, env, network, inputs, params)
-    chooser = by_agent(language_agent(env, network, inputs), params, num_episodes)
+    env, foretold = agent.env, partial(label_log_probs, agent, params)
+    chooser = by_agent(agent, params, num_episodes)
     own, own_label = labelled(env, chooser, key_episodes, num_episodes, oracle)
     experts, label = experts_own(env, key_episodes, num_episodes, oracle)
     closed, opened = foretold(own, own_label), foretold(experts, label)
@@ -82,16 +73,11 @@ def judge(
 
 
 def open_right(
-    env: Environment,
-    network: LanguageModel,
-    inputs: Inputs,
-    num_episodes: int,
-    params: Any,
-    key: Key[Array, ""],
+    agent: LanguageAgent, num_episodes: int, params: Any, key: Key[Array, ""]
 ) -> Float[Array, ""]:
     """The mean of `judge`'s open_right alone. The key is consumed."""
-    experts, label = experts_own(env, key, num_episodes)
-    return jnp.mean(jnp.exp(label_log_probs(env, network, inputs, params, experts, label)))
+    experts, label = experts_own(agent.env, key, num_episodes)
+    return jnp.mean(jnp.exp(label_log_probs(agent, params, experts, label)))
 
 
 def labelled(

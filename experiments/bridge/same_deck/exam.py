@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from agents.choices import take_along_last
 from agents.inputs import Inputs
-from agents.lm import episode_inputs, outputs_along
+from agents.language_agent import LanguageAgent
+from agents.lm import episode_inputs
 from agents.nats import token_log_probs
 from agents.networks import LanguageModel
-from agents.objectives.action_head import language_agent
-from agents.objectives.choices import take_along_last
 from agents.objectives.histories import by_agent, by_player, histories, own_labels
 from experiments.bridge.measures.overlap import CAUSAL
 from experiments.bridge.same_deck.config import KINDS
@@ -119,9 +119,8 @@ def judged(
     and the number that it is made of, `raw`: nats a token above the floor, or the share of right
     answers, or the return. Who does both has the competence of the agent and the raw number of the
     language model."""
-    logits, policy = outputs_along(
-        params, env, network, exam.x, exam.start, exam.action, exam.token
-    )
+    agent = LanguageAgent.of(env, network, inputs)
+    logits, policy = agent.outputs(params, exam)
     says, found = KINDS[kind].says if kind in KINDS else ("token",), {}
     if "action" in says:
         if family_of(env).rewards_are_verdicts:
@@ -129,7 +128,6 @@ def judged(
             raw = jnp.mean(take_along_last(guess, exam.label), where=exam.labelled)
         else:
             N = exam.x.shape[1]
-            agent = language_agent(env, network, inputs)
             chooser = by_agent(agent, params, N, greedy=True)
             raw = jnp.mean(histories(env, chooser, exam.key, N)[0].returns)
         found = {"competence": (raw - exam.without) / (exam.best - exam.without), "raw": raw}

@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float
 
 from agents.inputs import agent_input
+from agents.language_agent import LanguageAgent
 from agents.lm import episode_inputs
-from agents.objectives.action_head import language_agent
 from agents.objectives.histories import by_agent, histories
 from experiments.bridge.measures import beliefs, controls, edits, retention, similarity
 from experiments.bridge.measures.interventions import explained, ridge, through
@@ -270,7 +270,8 @@ def own_play(nets: Networks) -> Table:
 
         @jax.jit
         def plays(params, key):
-            chooser = by_agent(language_agent(nets.env, nets.network, nets.inputs), params, each)
+            agent = LanguageAgent.of(nets.env, nets.network, nets.inputs)
+            chooser = by_agent(agent, params, each)
             return histories(nets.env, chooser, key, each)[0]
 
         keys = jax.random.split(jax.random.key(2**31 + 9), seeds)

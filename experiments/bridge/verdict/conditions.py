@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from agents.choices import log_probs, sizes_of, take_along_last
 from agents.hyperparams import Hyperparams
 from agents.lm import LMConfig, episode_inputs
 from agents.objectives import OBJECTIVES, make_train
-from agents.objectives.choices import log_probs, sizes_of, take_along_last
 from agents.objectives.histories import own_labels
 from experiments.bridge import rates
 from experiments.bridge.batched_objectives import AXES, make_advance, make_told

@@ -20,13 +20,13 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, Key
 
+from agents.choices import log_probs, sizes_of, take_along_last
 from agents.hyperparams import Hyperparams
-from agents.lm import LMConfig
+from agents.language_agent import LanguageAgent
 from agents.networks import LanguageModel
 from agents.objectives import Objective
-from agents.objectives.choices import log_probs, sizes_of, take_along_last
 from agents.objectives.histories import Batch
-from agents.objectives.objective import mean, read
+from agents.objectives.objective import mean
 from experiments.bridge.batched_objectives import make_reads, pairs
 from experiments.bridge.batched_ppo import first_gradient
 from popjax.core import Environment
@@ -36,8 +36,7 @@ NAMES = ("signal", "noise", "cos_expected", "cos_quarter", "cos_labels", "cos_pp
 
 
 def gradients(
-    env: Environment,
-    network: LanguageModel,
+    agent: LanguageAgent,
     params: Any,
     batch: Batch,
     word: Int[Array, "T B"],
@@ -47,7 +46,7 @@ def gradients(
 
     def loss(params, episode, word, weight):
         alone = jax.tree.map(lambda leaf: leaf[:, None], episode)
-        pi = log_probs(sizes_of(env), read(params, env, network, alone)[1][:, 0])
+        pi = log_probs(sizes_of(agent.env), agent.outputs(params, alone).action[:, 0])
         return -jnp.sum(weight * take_along_last(pi, word))
 
     def one(episode, word, weight):
@@ -75,22 +74,22 @@ def make_measure(
         weighted labels'. cos_labels: with the labels'. cos_ppo: of the gradient of
         PPO's first pass on these episodes with the labels', whatever the rung.
     """
-    config = LMConfig(num_episodes, previous_action="off")
-    reads = make_reads(env, network, config, oracle)
+    agent = LanguageAgent.of(env, network, "obs")
+    reads = make_reads(agent, num_episodes, oracle)
 
     def measure(params, key, told):
         batch = reads(params, key, 0, 0.0)
 
         def labels(params, weighted):
-            pi = log_probs(sizes_of(env), read(params, env, network, batch)[1])
+            pi = log_probs(sizes_of(env), agent.outputs(params, batch).action)
             right = take_along_last(pi, batch.label)
             weight = jax.lax.stop_gradient(jnp.exp(right)) if weighted else 1.0
             return -mean(weight * right, batch.labelled)
 
         plain, weighted = (ravel_pytree(jax.grad(labels)(params, w))[0] for w in (False, True))
-        word, weight = (part[told] for part in pairs(env, rungs, batch))
-        ppo = ravel_pytree(first_gradient(params, env, network, batch, Hyperparams()))[0]
-        own = gradients(env, network, params, batch, word, weight * num_episodes)
+        word, weight = (part[told] for part in pairs(agent, rungs, batch))
+        ppo = ravel_pytree(first_gradient(params, agent, Hyperparams(), batch))[0]
+        own = gradients(agent, params, batch, word, weight * num_episodes)
         g, noise = own.mean(axis=0), jnp.sum(jnp.var(own, axis=0, ddof=1))
         return {
             "signal": g @ g - noise / num_episodes,

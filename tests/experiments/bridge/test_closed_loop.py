@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from agents.language_agent import LanguageAgent
 from experiments.bridge.decks import TINY
 from experiments.bridge.measures.closed_loop import (
     accumulated_error,
@@ -115,7 +116,7 @@ class Deluded:
 def test_a_clone_of_who_sees_stays_with_its_first_guess():
     """It foretells the expert perfectly after the first step, and alone earns what an arm at random
     does: nothing, where the expert earns one half."""
-    one = partial(judge, BANDIT, Deluded(), "obs+action", 3000, oracle=best_arm(BANDIT))
+    one = partial(judge, LanguageAgent.of(BANDIT, Deluded()), 3000, oracle=best_arm(BANDIT))
     found = jax.jit(partial(one, more=partial(habits, num_arms=3)))((), KEY)
     np.testing.assert_allclose(found["open_right"][1:], 1, atol=1e-4)
     np.testing.assert_allclose(found["closed_right"], 1 / 3, atol=0.03)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from agents.language_agent import LanguageAgent
 from experiments.bridge.loop import copycat
 from experiments.bridge.loop.copycat import outcomes_of, reading
 from experiments.bridge.measures.closed_loop import copied, excess_error, expected_return, steady
@@ -74,7 +75,7 @@ class HandMade:
 def test_a_copier_made_by_hand_earns_what_the_formula_says():
     """And one that remembers with as many slips earns its accuracy, and undoes a slip."""
     env = make("RepeatFirstEasy")
-    one = partial(judge, env, HandMade(), "obs+action", 4096)
+    one = partial(judge, LanguageAgent.of(env, HandMade()), 4096)
     keys = jax.random.split(jax.random.key(0), 2)
     found = jax.jit(jax.vmap(one))(jnp.array([False, True]), keys)
     found = {name: np.asarray(leaf) for name, leaf in found.items()}

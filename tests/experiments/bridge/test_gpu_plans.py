@@ -65,15 +65,15 @@ def test_the_same_deck_plan_holds_what_was_asked():
 def test_every_memory_of_the_plan_fits_every_task(memory):
     from dataclasses import replace
 
-    from agents.lm import init_params, inputs_of
+    from agents.language_agent import LanguageAgent
+    from agents.lm import inputs_of
 
     setup = replace(same_deck_config.PRESETS["gpu"], memory=memory)
     for task in setup.tasks:
         env, network = setup.env(task), setup.network(task)
         inputs = inputs_of(env, setup.config(task))
         assert inputs == ("obs+action" if target_of(env).needs_action else "obs")
-        shapes = jax.eval_shape(lambda key: init_params(env, network, key, inputs),  # noqa: B023
-                                jax.random.key(0))  # fmt: skip
+        shapes = jax.eval_shape(LanguageAgent.of(env, network, inputs).init, jax.random.key(0))
         assert len(network.backbone.memories) == 2 and jax.tree.leaves(shapes)
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.lm import init_params
+from agents.language_agent import LanguageAgent
 from experiments.bridge.loop import conditions as loop_conditions
 from experiments.bridge.loop import config as loop_config
 from experiments.bridge.loop.boards import READS, along, judge_board, on_board
@@ -79,7 +79,7 @@ def test_the_same_boards_whoever_plays(quickly_compiled):
     and steps after the expert's last have none."""
     env = make("ConcentrationEasy")
     network = SMALL.network(env)
-    params = init_params(env, network, jax.random.key(0), READS)
+    params = LanguageAgent.of(env, network, READS).init(jax.random.key(0))
     params = jax.tree.map(jnp.zeros_like, params)
     key = jax.random.key(1)
     found = jax.jit(lambda p: judge_board(env, network, 16, p, key))(params)

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.lm import LMConfig, init_params
+from agents.choices import log_probs, take_along_last
+from agents.hyperparams import Hyperparams
+from agents.language_agent import LanguageAgent
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
-from agents.objectives import OBJECTIVES, advantage, loss
-from agents.objectives.choices import log_probs, take_along_last
-from agents.objectives.objective import read
+from agents.objectives import OBJECTIVES
 from experiments.bridge.batched_objectives import make_reads, pairs, terms
 from experiments.bridge.decks import TINY
 from experiments.bridge.loop.config import rungs
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 ENV = make("RepeatPreviousEasy", deck=Deck(8, 2), k=3)
 ORACLE = make_player(ENV)
+PLAIN = Hyperparams(entropy=0.0)
 TOLD = ALL | {"rewards": rungs(0.0, 6)["rewards"]}
 
 
@@ -33,10 +34,10 @@ TOLD = ALL | {"rewards": rungs(0.0, 6)["rewards"]}
 def made():
     """A network, and a batch of its own play."""
     network = LanguageModel(Backbone((MEMORIES["gru"](features=8),)), (8,), 8, 8)
-    config = LMConfig(6, previous_action="off")
-    params = jax.jit(partial(init_params, ENV, network, inputs="obs"))(jax.random.key(0))
-    reads = jax.jit(make_reads(ENV, network, config, ORACLE))
-    return network, params, reads, reads(params, jax.random.key(1), 3, 0.0)
+    agent = LanguageAgent.of(ENV, network, "obs")
+    params = jax.jit(agent.init)(jax.random.key(0))
+    reads = jax.jit(make_reads(agent, 6, ORACLE))
+    return agent, params, reads, reads(params, jax.random.key(1), 3, 0.0)
 
 
 def test_many_suits_are_dealt_without_replacement_and_the_rememberer_is_right():
@@ -57,25 +58,23 @@ def test_the_tiny_first_card_is_asked_for_on_fifteen_steps():
 
 
 def test_words_and_weights_give_the_gradient_of_each_rung(made):
-    network, params, _, batch = made
+    agent, params, _, batch = made
 
     @jax.jit
     def both(params):
         own, theirs = [], []
         for rung in TOLD.values():
-            word, weight = terms(ENV, rung, batch)
+            word, weight = terms(agent, rung, batch)
 
             def told(params, word=word, weight=weight):
-                pi = log_probs((8,), read(params, ENV, network, batch)[1])
+                pi = log_probs((8,), agent.outputs(params, batch).action)
                 return -jnp.sum(weight * take_along_last(pi, word))
 
             full = batch
             if rung.scored_head:
-                full = batch.replace(weight=advantage(ENV, rung, batch, 0.0)[0])
+                full = batch.replace(weight=rung.advantage(agent, PLAIN, batch)[0])
             own.append(jax.grad(told)(params))
-            theirs.append(
-                jax.grad(lambda p, r=rung, b=full: loss(p, ENV, network, r, b)[0])(params)
-            )
+            theirs.append(jax.grad(lambda p, r=rung, b=full: r.loss(p, agent, PLAIN, b)[0])(params))
         return own, theirs
 
     for own, theirs in zip(*both(params), strict=True):
@@ -91,12 +90,12 @@ def test_a_teacher_acts_in_the_learners_place(made):
 
 
 def test_gradients_of_episodes_average_to_that_of_the_batch(made):
-    network, params, _, batch = made
-    words, weights = pairs(ENV, {"label": OBJECTIVES["dagger"]}, batch)
-    each = jax.jit(partial(gradients, ENV, network))(params, batch, words[0], 6 * weights[0])
+    agent, params, _, batch = made
+    words, weights = pairs(agent, {"label": OBJECTIVES["dagger"]}, batch)
+    each = jax.jit(partial(gradients, agent))(params, batch, words[0], 6 * weights[0])
 
     def whole(params):
-        return loss(params, ENV, network, OBJECTIVES["dagger"], batch)[0]
+        return OBJECTIVES["dagger"].loss(params, agent, PLAIN, batch)[0]
 
     flat, _ = jax.flatten_util.ravel_pytree(jax.jit(jax.grad(whole))(params))
     np.testing.assert_allclose(each.mean(axis=0), flat, atol=1e-6)
@@ -104,8 +103,8 @@ def test_gradients_of_episodes_average_to_that_of_the_batch(made):
 
 def test_what_gradients_are_like(made):
     """Labels point with the labels; a verdict weighted to the label's gradient is noisier."""
-    network, params, _, _ = made
-    measure = jax.jit(jax.vmap(make_measure(ENV, network, ALL, ORACLE, 32), (None, None, 0)))
+    agent, params, _, _ = made
+    measure = jax.jit(jax.vmap(make_measure(ENV, agent.network, ALL, ORACLE, 32), (None, None, 0)))
     found = measure(params, jax.random.key(2), jnp.arange(4))
     assert found["cos_labels"][0] == pytest.approx(1, abs=1e-4)
     assert found["noise"][1] > 3 * found["noise"][0]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import popjax
-from agents import lm
 from agents.distributions import distribution, num_outputs
 from agents.inputs import input_size
+from agents.language_agent import LanguageAgent
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone, LanguageModel
 from experiments.explorer import page as explorer_page
@@ -86,7 +86,7 @@ def pair():
     facts = {"memory": "gru", "features": 8, "steps": 0}
     return Pair(
         TrainedModel(env, agent, params, "obs", facts),
-        TrainedModel(env, model, lm.init_params(env, model, key, "obs"), "obs", facts),
+        TrainedModel(env, model, LanguageAgent.of(env, model, "obs").init(key), "obs", facts),
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 
 import popjax
 from agents.inputs import agent_input
-from agents.lm import episode_inputs, init_params
+from agents.language_agent import LanguageAgent
+from agents.lm import episode_inputs
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from popjax.floors import make_law, surprise
@@ -84,7 +85,7 @@ def test_packed_rows_give_the_logits_of_separate_episodes(name):
     network = LanguageModel(
         Backbone((MEMORIES[name](features=16),)), target_of(ENV).sizes, head_features=8
     )
-    params = jax.jit(lambda key: init_params(ENV, network, key, "obs+action"))(jax.random.key(0))
+    params = jax.jit(LanguageAgent.of(ENV, network).init)(jax.random.key(0))
     params = stirred(params)
 
     @jax.jit
