@@ -38,18 +38,12 @@ class CardWords(Words):
 class RepeatWords(CardWords):
     """RepeatFirst, RepeatPrevious: a suit that was shown is said."""
 
-    tied_to = 0
-
     def action(self, value):
         return f"say {self.kinds[value]}"
 
 
 class AutoencodeWords(RepeatWords):
     """Autoencode: suits are watched, then said."""
-
-    @property
-    def tied_to(self):
-        return WATCH * self.env.deck.kinds
 
     def observation(self, component, value):
         mode, kind = divmod(value, self.env.deck.kinds)

@@ -1,8 +1,7 @@
 """Typed tokens: every component of an observation and the action have numbers of their own.
 
 `PAD = 0, BOS = 1, EOS = 2, SEP = 3`, then the values of each component of the observation, then the
-actions, then reward and end if they are asked for. A suit that is seen and the same suit said are
-two tokens, unless they are tied.
+actions. A suit that is seen and the same suit said are two tokens.
 """
 
 from __future__ import annotations
@@ -10,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Int
 
 from popjax.bins import NUM_BINS
 from popjax.core import Environment
@@ -21,18 +19,14 @@ from popjax.tokens.levels import Levels, levels_of
 from popjax.tokens.observations import Whole, observation_of
 from popjax.tokens.words import words_of
 
-PAD, BOS, EOS, SEP = range(4)
 SPECIAL = ("PAD", "BOS", "EOS", "SEP")
-REWARDS, ENDS = ("loses", "earns nothing", "earns"), ("goes on", "is over")
 
 
 @dataclass(frozen=True)
 class Vocabulary:
     """The tokens of an environment.
 
-    num_bins: of each real component. tie_obs_act: a suit said is the token of that suit seen; in
-    RepeatFirst, RepeatPrevious and Autoencode only. rewards: a token after each action, for less
-    than, equal to or more than 0. ends: a token after each action, whether the episode is over.
+    num_bins: of each real component.
 
     Components of an observation are one token together if there are at most 512 such tokens.
 
@@ -44,13 +38,6 @@ class Vocabulary:
 
     env: Environment
     num_bins: int = NUM_BINS
-    tie_obs_act: bool = False
-    rewards: bool = False
-    ends: bool = False
-
-    def __post_init__(self):
-        if self.tie_obs_act and words_of(self.env).tied_to is None:
-            raise ValueError(f"what is seen and what is said in {self.env.name} cannot be tied")
 
     @property
     def components(self) -> tuple[int, ...]:
@@ -65,29 +52,18 @@ class Vocabulary:
     @property
     def observation_ids(self) -> tuple[int, ...]:
         """The token of value 0 of each component."""
-        return tuple(4 + sum(self.components[:i]) for i in range(len(self.components)))
+        sizes = self.components
+        return tuple(len(SPECIAL) + sum(sizes[:i]) for i in range(len(sizes)))
 
     @property
     def action_ids(self) -> int:
         """The token of action 0."""
-        if self.tie_obs_act:
-            return 4 + words_of(self.env).tied_to
-        return 4 + sum(self.components)
-
-    @property
-    def reward_ids(self) -> int:
-        """The token of a reward below 0; then those of none and of more."""
-        return 4 + sum(self.components) + (0 if self.tie_obs_act else self.num_actions)
-
-    @property
-    def end_ids(self) -> int:
-        """The token that the episode goes on; then that it is over."""
-        return self.reward_ids + 3 * self.rewards
+        return len(SPECIAL) + sum(self.components)
 
     @property
     def size(self) -> int:
         """Of the vocabulary."""
-        return self.end_ids + 2 * self.ends
+        return self.action_ids + self.num_actions
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -95,9 +71,7 @@ class Vocabulary:
         named, words = words_of(self.env), [*SPECIAL]
         for i, size in enumerate(self.components):
             words += [named.observation(i, value) for value in range(size)]
-        words += () if self.tie_obs_act else named.actions()
-        words += REWARDS if self.rewards else ()
-        words += ENDS if self.ends else ()
+        words += named.actions()
         assert len(set(words)) == len(words) == self.size, f"names of {self.env.name}"
         return tuple(words)
 
@@ -124,10 +98,6 @@ class Vocabulary:
     def to_action(self, token: Int[Array, "..."]) -> Array:
         """The action of a token; a torque is the nearest of nine."""
         return self._said.from_number(token - self.action_ids)
-
-    def of_reward(self, reward: Float[Array, "..."]) -> Int[Array, "..."]:
-        """The token of a reward: below, equal to or above 0."""
-        return self.reward_ids + 1 + jnp.sign(reward).astype(jnp.int32)
 
     @property
     def _seen(self) -> Whole:

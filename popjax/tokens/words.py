@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Array
@@ -19,14 +18,9 @@ Numbers = np.ndarray
 
 @dataclass(frozen=True)
 class Words:
-    """The words of one environment; each family has its own.
-
-    tied_to: the value of an observation that is the token of action 0 as well, where actions name
-        what is seen and vocabularies can tie the two; else None.
-    """
+    """The words of one environment; each family has its own."""
 
     env: Environment
-    tied_to: ClassVar[int | None] = None
 
     def observation(self, component: int, value: int) -> str:
         """Of one value of a component of the observation as it is written."""

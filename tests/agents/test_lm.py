@@ -10,7 +10,7 @@ import popjax
 from agents.held_out import held_out, per_token
 from agents.inputs import input_size
 from agents.language_agent import LanguageAgent
-from agents.lm import LMConfig, inputs_of, lm_loss, logits_along
+from agents.lm import Answered, LMConfig, answered, inputs_of, lm_loss, logits_along
 from agents.memory import MEMORIES
 from agents.nats import expected_nats, token_log_probs
 from popjax.floors import code_lengths, floor, log_probs_along, make_law
@@ -138,3 +138,18 @@ def test_a_bound_is_read_on_the_same_episodes():
 def test_uniform_logits_are_expected_to_cost_what_they_do():
     nats = expected_nats((4, 8), jnp.zeros((2, 12)))
     np.testing.assert_allclose(nats, np.log(4) + np.log(8), rtol=1e-6)
+
+
+def test_documents_in_one_row_are_read_as_if_each_stood_alone():
+    """Memory is reset at every start; without the resets one document leaks into the next."""
+    env = popjax.make("HigherLowerEasy")
+    agent = LanguageAgent.of(env, small_model(env), "obs")
+    params = jax.tree.map(lambda leaf: 3 * leaf, agent.init(jax.random.key(0)))
+    apart = answered(agent, play(env, make_player(env, "random"), jax.random.key(1), 2))
+    row = Answered(*(jnp.concatenate([part[:, :1], part[:, 1:]]) for part in apart))
+    leaky = row._replace(start=row.start & (jnp.arange(len(row.start)) == 0)[:, None])
+    read = jax.jit(lambda batch: agent.outputs(params, batch).token)
+    alone, together, leaked = read(apart), read(row), read(leaky)
+    alone = jnp.concatenate([alone[:, :1], alone[:, 1:]])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert jnp.abs(leaked - alone).max() > 0.05
