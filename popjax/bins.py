@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from popjax.core import Environment
-from popjax.envs import cartpole, pendulum
+from popjax.envs import cartpole
 
 NUM_BINS = 64
 MU, MOST = 100.0, 256.0
@@ -36,7 +36,7 @@ class Bins:
 
     @property
     def num_components(self) -> int:
-        return 1 if isinstance(self.env, pendulum.PositionOnlyPendulum) else 2
+        return 1 if self.env.shows() == "angle" else 2
 
     def index(
         self, obs: Float[Array, "... 2"], first: Bool[Array, "..."] | bool = False
@@ -76,7 +76,7 @@ class Bins:
         """Each component on a scale from -1 to 1."""
         if self.num_components == 1:
             return jnp.arctan2(obs[..., 1:], obs[..., :1]) / math.pi
-        if isinstance(self.env, pendulum.Pendulum):
+        if self.env.shows() == "direction":
             return obs
         rates = jnp.sign(obs) * jnp.log1p(MU * jnp.abs(obs)) / math.log1p(MU * MOST)
         return jnp.where(self._rates(first), rates, obs / LIMITS)
@@ -86,17 +86,11 @@ class Bins:
         if self.num_components == 1:
             angle = math.pi * scaled
             return jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], axis=-1)
-        if isinstance(self.env, pendulum.Pendulum):
+        if self.env.shows() == "direction":
             return scaled
         rates = jnp.sign(scaled) * jnp.expm1(jnp.abs(scaled) * math.log1p(MU * MOST)) / MU
         return jnp.where(self._rates(first), rates, scaled * LIMITS)
 
     def _rates(self, first) -> Bool[Array, "... 1"]:
-        later, at_first = shows_rates(self.env, False), shows_rates(self.env, True)
+        later, at_first = (self.env.shows(first) == "velocities" for first in (False, True))
         return jnp.where(jnp.asarray(first)[..., None], at_first, later)
-
-
-def shows_rates(env: Environment, first: bool) -> bool:
-    """VelocityOnlyCartPole shows velocities, but at first it may show positions."""
-    rates = isinstance(env, cartpole.VelocityOnlyCartPole)
-    return rates and not (first and env.reference_quirks)

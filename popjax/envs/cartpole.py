@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -90,10 +91,14 @@ def velocities(state: State) -> Float[Array, "2"]:
 @dataclass(frozen=True)
 class CartPole(Environment):
     """What the three families have in common: all but what is seen. Seen are the positions,
-    unless a family says otherwise."""
+    unless a family says otherwise.
+
+    sigma: deviation of the noise on what is seen.
+    """
 
     max_steps: int = 200
     return_bounds = (0.0, 1.0)
+    sigma = 0.0
 
     def __post_init__(self):
         fields.whole(self, "max_steps", 1, fields.MOST_STEPS)
@@ -106,6 +111,10 @@ class CartPole(Environment):
     @property
     def action_space(self) -> Discrete:
         return Discrete(2)
+
+    def shows(self, first: bool = False) -> Literal["positions", "velocities"]:
+        """What an observation holds, the first of an episode or a later one."""
+        return "positions"
 
     def observe(self, key: Key[Array, ""], state: State) -> Float[Array, "2"]:
         """`[2]`, what is seen of a state. The key is consumed."""
@@ -164,6 +173,9 @@ class VelocityOnlyCartPole(CartPole):
     @property
     def observation_space(self) -> Box:
         return Box((-math.inf, -math.inf), (math.inf, math.inf))
+
+    def shows(self, first=False):
+        return "positions" if first and self.reference_quirks else "velocities"
 
     def observe(self, key, state):
         return velocities(state)

@@ -37,7 +37,8 @@ class State(struct.PyTreeNode):
 @dataclass(frozen=True)
 class Labyrinth(Environment):
     """What the two families share. The maze is on a grid of `side` = `size` + 1 squares a side;
-    `size` is the reference's name for it, and half of it are the cells a side.
+    `size` is the reference's name for it, and half of it are the cells a side. `has_exit`: there
+    is a way out, and it is to be found.
 
     size: even, from 6 to 30.
     limit: from 2 to 1,000,000, the reference's `episode_length` (1,024); an episode is truncated
@@ -48,6 +49,7 @@ class Labyrinth(Environment):
     limit: int = 1024
 
     needs_previous_action = True
+    has_exit = False
 
     def __post_init__(self):
         fields.whole(self, "size", 6, 30, even=True)
@@ -78,9 +80,9 @@ class Labyrinth(Environment):
         grid = jnp.where(_is(state.goal, place, place), GOAL, grid)
         return jnp.where(seen, grid, HIDDEN).reshape(-1).astype(jnp.float32)
 
-    def _begin(self, key, has_goal: bool) -> State:
+    def _begin(self, key) -> State:
         walls, start, goal = maze.generate(key, self.size // 2, num_hunts=self.side**2)
-        goal = goal if has_goal else jnp.array(NOWHERE)
+        goal = goal if self.has_exit else jnp.array(NOWHERE)
         at_start = square(start, self.side)
         return State(
             walls=walls & ~at_start & ~square(goal, self.side),
@@ -154,6 +156,8 @@ class LabyrinthEscape(Labyrinth):
     Differs from the reference in: nothing.
     """
 
+    has_exit = True
+
     @property
     def return_bounds(self):
         """The goal is in the opposite wall, at least `size` steps away: no shorter episode can
@@ -162,7 +166,7 @@ class LabyrinthEscape(Labyrinth):
         return worst, 1 - self.size / self.limit if self.max_steps >= self.size else worst
 
     def reset(self, key):
-        state = self._begin(key, has_goal=True)
+        state = self._begin(key)
         return state, first(self._observe(state, jnp.int32(NONE)))
 
     def transition(self, key, state, action):
@@ -195,7 +199,7 @@ class LabyrinthExplore(Labyrinth):
         return (-self.max_steps / self.limit, 1.0)
 
     def reset(self, key):
-        state = self._begin(key, has_goal=False)
+        state = self._begin(key)
         return state, first(self._observe(state, jnp.int32(NONE)))
 
     def transition(self, key, state, action):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -77,9 +78,13 @@ def direction(state: State) -> Float[Array, "2"]:
 
 @dataclass(frozen=True)
 class Pendulum(Environment):
-    """What the two families have in common: all but noise."""
+    """What the two families have in common: all but noise.
+
+    sigma: deviation of the noise on what is seen.
+    """
 
     max_steps: int = 200
+    sigma = 0.0
 
     def __post_init__(self):
         fields.whole(self, "max_steps", 1, fields.MOST_STEPS)
@@ -91,6 +96,11 @@ class Pendulum(Environment):
     @property
     def action_space(self) -> Box:
         return Box((-MAX_TORQUE,), (MAX_TORQUE,))
+
+    def shows(self, first: bool = False) -> Literal["angle", "direction"]:
+        """What an observation holds: an angle, where cosine and sine lie on the circle, or two
+        numbers."""
+        return "angle"
 
     def observe(self, key: Key[Array, ""], state: State) -> Float[Array, "2"]:
         """`[2]`, what is seen of a state. The key is consumed."""
@@ -140,6 +150,9 @@ class NoisyPositionOnlyPendulum(Pendulum):
     def __post_init__(self):
         super().__post_init__()
         fields.real(self, "sigma", 0, MOST_NOISE)
+
+    def shows(self, first=False):
+        return "direction"
 
     def reset(self, key):
         key_state, key_obs = jax.random.split(key)

@@ -23,7 +23,7 @@ from flax import struct
 from jax.scipy.special import ndtr
 from jaxtyping import Array, Float, Key
 
-from popjax.bins import NUM_BINS, Bins, shows_rates
+from popjax.bins import NUM_BINS, Bins
 from popjax.envs import cartpole, pendulum
 from popjax.floors.base import Law
 from popjax.spaces import Discrete
@@ -62,9 +62,25 @@ class FilterLaw(Law):
     def _joint(self) -> Discrete:
         return Discrete((self.num_bins,) * self._bins.num_components)
 
+    def start(self, keys: Key[Array, " N"]) -> Float[Array, "N d"]:
+        """Hidden states as an episode may begin in."""
+        raise NotImplementedError
+
+    def move(self, state: Float[Array, " d"], action: Array) -> Float[Array, " d"]:
+        """The hidden state after an action."""
+        raise NotImplementedError
+
+    def show(self, state: Float[Array, " d"], first: bool = False) -> Float[Array, "2"]:
+        """What is seen of a hidden state, but for the noise."""
+        raise NotImplementedError
+
+    def apart(self, states: Float[Array, "N d"]) -> Float[Array, "N d"]:
+        """How far each hidden state is from the first."""
+        return states - states[:1]
+
     def begin(self, obs):
         key_states, key_resample, key_next = jax.random.split(jax.random.key(0), 3)
-        states = start(self.env, jax.random.split(key_states, self.num_particles))
+        states = self.start(jax.random.split(key_states, self.num_particles))
         chances = self._chances(states, first=True)
         bins = self._bins.index(obs, first=True)
         return Cloud(self._resample(key_resample, states, chances, bins), key_next)
@@ -89,7 +105,7 @@ class FilterLaw(Law):
         return Cloud(states, key_next)
 
     def _answers(self, belief, action):
-        states = jax.vmap(lambda state: move(self.env, state, action))(belief.states)
+        states = jax.vmap(lambda state: self.move(state, action))(belief.states)
         return states, self._chances(states)
 
     def _chances(
@@ -97,11 +113,11 @@ class FilterLaw(Law):
     ) -> Float[Array, "N c bins"]:
         """Of each bin to be what a state shows, blurred. What is beyond the scale falls in its
         ends; on the circle it comes back on the other side."""
-        shown = jax.vmap(lambda state: show(self.env, state, first))(states)
+        shown = jax.vmap(lambda state: self.show(state, first))(states)
         scaled = self._bins.scaled(shown, first)
         edges = np.linspace(-1, 1, self.num_bins + 1, dtype=np.float32)
         sigma = jnp.float32(BLUR * 2 / self.num_bins)
-        if getattr(self.env, "sigma", 0.0):
+        if self.env.sigma:
             sigma = self.env.sigma * self._bins.scaled(jnp.ones(2, jnp.float32), first)
         if self._bins.num_components == 2:
             edges[0], edges[-1] = -np.inf, np.inf
@@ -121,39 +137,48 @@ class FilterLaw(Law):
         comb = jnp.arange(self.num_particles) + jax.random.uniform(key_draw, dtype=upto.dtype)
         drawn = jnp.searchsorted(upto, comb / self.num_particles * upto[-1])
         states = states[jnp.minimum(drawn, self.num_particles - 1)]
-        apart = states - states[:1]
-        if isinstance(self.env, pendulum.Pendulum):
-            apart = apart.at[:, 0].set(pendulum.wrap(apart[:, 0]))
+        apart = self.apart(states)
         extent = jnp.max(apart, axis=0) - jnp.min(apart, axis=0)
         scale = ROUGHENING * extent * self.num_particles ** (-1 / states.shape[1])
         scale = jnp.maximum(scale, jnp.array(LEAST_SHAKE[states.shape[1]], states.dtype))
         return states + scale * jax.random.normal(key_shake, states.shape, states.dtype)
 
 
-def start(env, keys: Key[Array, " N"]) -> Float[Array, "N d"]:
-    """Hidden states as an episode may begin in."""
-    if isinstance(env, cartpole.CartPole):
+class PoleLaw(FilterLaw):
+    """Hidden are place, velocity, angle and angular velocity."""
+
+    def start(self, keys):
         state = jax.vmap(cartpole.begin)(keys)
         return jnp.stack([state.x, state.x_dot, state.angle, state.angle_dot], axis=1)
-    state = jax.vmap(pendulum.begin)(keys)
-    return jnp.stack([state.angle, state.speed], axis=1)
 
-
-def move(env, state: Float[Array, " d"], action: Array) -> Float[Array, " d"]:
-    """The hidden state after an action."""
-    if isinstance(env, cartpole.CartPole):
+    def move(self, state, action):
         after = cartpole.push(cartpole.State(*state, time=0), action)
         return jnp.stack([after.x, after.x_dot, after.angle, after.angle_dot])
-    after = pendulum.swing(pendulum.State(*state, time=0), action[0])
-    return jnp.stack([after.angle, after.speed])
+
+    def show(self, state, first=False):
+        return state[np.array({"positions": [0, 2], "velocities": [1, 3]}[self.env.shows(first)])]
 
 
-def show(env, state: Float[Array, " d"], first: bool = False) -> Float[Array, "2"]:
-    """What is seen of a hidden state, but for the noise."""
-    if isinstance(env, cartpole.CartPole):
-        return state[np.array([1, 3] if shows_rates(env, first) else [0, 2])]
-    return jnp.stack([jnp.cos(state[0]), jnp.sin(state[0])])
+class PendulumLaw(FilterLaw):
+    """Hidden are angle and speed."""
+
+    def start(self, keys):
+        state = jax.vmap(pendulum.begin)(keys)
+        return jnp.stack([state.angle, state.speed], axis=1)
+
+    def move(self, state, action):
+        after = pendulum.swing(pendulum.State(*state, time=0), action[0])
+        return jnp.stack([after.angle, after.speed])
+
+    def show(self, state, first=False):
+        return jnp.stack([jnp.cos(state[0]), jnp.sin(state[0])])
+
+    def apart(self, states):
+        difference = super().apart(states)
+        return difference.at[:, 0].set(pendulum.wrap(difference[:, 0]))
 
 
-def law(env) -> Law:
-    return FilterLaw(env)
+def law(env, **sizes: int) -> FilterLaw:
+    """The filter of a pole or a pendulum, whose numbers of bins and states can be given."""
+    pole = env.shows() in ("positions", "velocities")
+    return (PoleLaw if pole else PendulumLaw)(env, **sizes)

@@ -16,8 +16,7 @@ import numpy as np
 import scipy  # its parts load when they are used: stats takes half a second
 from jaxtyping import Array, Float, Int
 
-from popjax.envs.autoencode import PLAY, WATCH, Autoencode
-from popjax.envs.count_recall import CountRecall
+from popjax.envs.autoencode import PLAY, WATCH
 from popjax.floors.base import Law
 
 BOUND = ""
@@ -26,6 +25,8 @@ BOUND = ""
 class DeckLaw(Law):
     """RepeatFirst, RepeatPrevious, HigherLower: one card a step, and the token is its kind. The
     belief is `[kinds]`, the cards of each kind that are still to come."""
+
+    num_decks = 1
 
     @property
     def num_tokens(self):
@@ -42,11 +43,11 @@ class DeckLaw(Law):
         return jnp.maximum(belief - (np.arange(self.num_tokens) == token), 0)
 
 
-class TwoDecksLaw(Law):
+class TwoDecksLaw(DeckLaw):
     """CountRecall: a card and a query from a deck each; the token is card * kinds + query. The
     belief is `[2, kinds]`."""
 
-    env: CountRecall
+    num_decks = 2
 
     @property
     def num_tokens(self):
@@ -68,11 +69,9 @@ class TwoDecksLaw(Law):
         return jnp.maximum(belief - (np.arange(self.env.deck.kinds) == shown[:, None]), 0)
 
 
-class WatchedDeckLaw(Law):
+class WatchedDeckLaw(DeckLaw):
     """Autoencode: the token is mode * kinds + suit. The mode turns to PLAY with the last card;
     after that nothing is dealt and nothing is in doubt."""
-
-    env: Autoencode
 
     @property
     def num_tokens(self):
@@ -95,6 +94,9 @@ class WatchedDeckLaw(Law):
         return jnp.maximum(belief - (np.arange(kinds) == token % kinds), 0)
 
 
+LAWS = {"Autoencode": WatchedDeckLaw, "CountRecall": TwoDecksLaw}
+
+
 def log_share(counts: Int[Array, "... kinds"]) -> Float[Array, "... kinds"]:
     """Of each kind among what is left."""
     return jnp.log(counts / jnp.maximum(jnp.sum(counts, axis=-1, keepdims=True), 1))
@@ -102,9 +104,7 @@ def log_share(counts: Int[Array, "... kinds"]) -> Float[Array, "... kinds"]:
 
 def law(env) -> Law:
     """The law of a card game."""
-    if isinstance(env, CountRecall):
-        return TwoDecksLaw(env)
-    return (WatchedDeckLaw if isinstance(env, Autoencode) else DeckLaw)(env)
+    return LAWS.get(env.name, DeckLaw)(env)
 
 
 def orders(num_cards: int, num_kinds: int) -> float:
@@ -116,10 +116,6 @@ def orders(num_cards: int, num_kinds: int) -> float:
     return math.lgamma(num_cards + 1) - num_kinds * math.lgamma(num_cards // num_kinds + 1)
 
 
-def _num_decks(env) -> int:
-    return 2 if isinstance(env, CountRecall) else 1
-
-
 def nats_per_episode(env) -> float:
     """The code length of every episode, after its first observation.
 
@@ -128,7 +124,7 @@ def nats_per_episode(env) -> float:
     1008.994
     """
     deck = env.deck
-    return _num_decks(env) * (orders(deck.num_cards, deck.kinds) - math.log(deck.kinds))
+    return law(env).num_decks * (orders(deck.num_cards, deck.kinds) - math.log(deck.kinds))
 
 
 def without_memory(env) -> float:
@@ -136,7 +132,7 @@ def without_memory(env) -> float:
     the next is any other of the deck."""
     deck = env.deck
     nats = entropy_after_one(deck.num_cards, deck.kinds)
-    return _num_decks(env) * (deck.num_cards - 1) * nats
+    return law(env).num_decks * (deck.num_cards - 1) * nats
 
 
 def entropy_after_one(num_cards: int, num_kinds: int) -> float:

@@ -10,15 +10,13 @@ from jaxtyping import Array, Float, Int
 from popjax.envs.cartpole import (
     START,
     CartPole,
-    NoisyPositionOnlyCartPole,
     State,
-    VelocityOnlyCartPole,
     push,
 )
 from popjax.players.base import Player
 from popjax.players.base import memoryless as memoryless_player
 
-PLACES, RATES = [0, 2], [1, 3]  # of x, x_dot, angle, angle_dot
+COORDINATES = {"positions": [0, 2], "velocities": [1, 3]}  # of x, x_dot, angle, angle_dot
 BALANCE = {"clear": (0.24, 0.62, 12.0, 1.7), "blurred": (0.13, 0.35, 12.0, 2.3)}  # by search
 LEAST_NOISE = 1e-4  # what is seen clearly is taken to be this uncertain
 NEVER = -1  # pushed
@@ -32,14 +30,14 @@ def vector(state: State) -> Float[Array, "4"]:
 
 def sigma(env: CartPole) -> float:
     """The noise of what is seen."""
-    return env.sigma if isinstance(env, NoisyPositionOnlyCartPole) else LEAST_NOISE
+    return max(env.sigma, LEAST_NOISE)
 
 
 def memoryless(env: CartPole) -> Player:
     """Pushes by the sign of a linear rule of what is seen; the rules are the best of a search."""
-    if isinstance(env, VelocityOnlyCartPole):
+    if env.shows() == "velocities":
         rule = (0.11, 0.99)
-    elif isinstance(env, NoisyPositionOnlyCartPole):
+    elif env.sigma:
         rule = (-0.15, 0.99)
     else:
         rule = (-0.36, 0.93)
@@ -64,16 +62,10 @@ def full_state(env: CartPole) -> Player:
     return Player("linear control of the true state", "privileged", best, lambda: (), act)
 
 
-def begins_with_places(env: CartPole) -> bool:
-    """The first observation of an episode shows place and angle."""
-    return not isinstance(env, VelocityOnlyCartPole) or env.reference_quirks
-
-
 def coordinates_seen(env: CartPole) -> np.ndarray:
     """`[T, 2]`: which two of the four coordinates each observation shows."""
-    seen = np.tile(RATES if isinstance(env, VelocityOnlyCartPole) else PLACES, (env.max_steps, 1))
-    if begins_with_places(env):
-        seen[0] = PLACES
+    seen = np.tile(COORDINATES[env.shows()], (env.max_steps, 1))
+    seen[0] = COORDINATES[env.shows(first=True)]
     return seen
 
 
@@ -111,7 +103,7 @@ def reference(env: CartPole) -> Player:
         action = balance(env, guess)
         return (guess, action), action
 
-    clear = not isinstance(env, NoisyPositionOnlyCartPole) and begins_with_places(env)
+    clear = not env.sigma and env.shows(first=True) == "positions"
     best = "optimal" if clear and env.max_steps <= MEASURED else "bound"
     return Player("Kalman filter and linear control", "history", best, begin, act)
 

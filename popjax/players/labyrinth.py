@@ -89,7 +89,6 @@ def reference(env: Labyrinth) -> Player:
     behind need not be fetched later.
     """
     side = env.side
-    escape = isinstance(env, LabyrinthEscape)
 
     def begin():
         nothing = jnp.zeros((side,), jnp.uint32)
@@ -99,12 +98,12 @@ def reference(env: Labyrinth) -> Player:
     def act(key, memory, obs, state):
         memory = _look(memory, obs)
         unseen = _neighbours(~memory.known & _all(side), side)
-        worth = memory.free & (unseen if escape else ~memory.visited)
+        worth = memory.free & (unseen if env.has_exit else ~memory.visited)
         worth = worth & ~square(memory.position, side)
         goal_seen = jnp.any(memory.goal != 0)
         index = np.arange(side)
         depth = jnp.where((memory.inward & 1) == 1, index, (side - index) % side)
-        delay = 2 * (side - 1 - depth) if escape else depth
+        delay = 2 * (side - 1 - depth) if env.has_exit else depth
 
         def targets(time):
             due = delay <= time

@@ -18,7 +18,6 @@ from popjax.envs.pendulum import (
     MAX_SPEED,
     MAX_TORQUE,
     START_SPEED,
-    NoisyPositionOnlyPendulum,
     Pendulum,
     State,
     cost,
@@ -170,9 +169,8 @@ def swung(guess: Guess, torque: Float[Array, "1"]) -> Guess:
 
 def reference(env: Pendulum) -> Player:
     """Guesses angle and speed with a Kalman filter and steers the guess by value iteration."""
-    sigma = env.sigma if isinstance(env, NoisyPositionOnlyPendulum) else 0.0
-    noise = max(sigma, LEAST_NOISE)
-    values = jnp.asarray(cost_to_go(sigma))
+    noise = max(env.sigma, LEAST_NOISE)
+    values = jnp.asarray(cost_to_go(env.sigma))
 
     def begin():
         guess = Guess(mean=jnp.zeros(2), covariance=jnp.eye(2), begun=jnp.asarray(False))

@@ -11,10 +11,8 @@ from popjax.envs.cartpole import (
     ANGLE_LIMIT,
     X_LIMIT,
     CartPole,
-    NoisyPositionOnlyCartPole,
-    VelocityOnlyCartPole,
 )
-from popjax.envs.pendulum import MAX_SPEED, NoisyPositionOnlyPendulum, Pendulum
+from popjax.envs.pendulum import MAX_SPEED, Pendulum
 from popjax.render import look
 from popjax.render.scene import Scene
 from popjax.render.shapes import Circle, Line, Rect, Shape, Text
@@ -24,8 +22,7 @@ MIDDLE = look.WIDTH / 2
 
 
 def cartpole(env: CartPole, state, timestep: TimeStep) -> Scene:
-    noisy = isinstance(env, NoisyPositionOnlyCartPole)
-    blind = isinstance(env, VelocityOnlyCartPole)
+    noisy, blind = bool(env.sigma), env.shows() == "velocities"
     x, angle, x_dot, angle_dot = (
         float(v) for v in (state.x, state.angle, state.x_dot, state.angle_dot)
     )
@@ -131,7 +128,7 @@ def _numbers(timestep: TimeStep, blind: bool) -> list[Shape]:
 
 
 def pendulum(env: Pendulum, state, timestep: TimeStep) -> Scene:
-    noisy = isinstance(env, NoisyPositionOnlyPendulum)
+    noisy = bool(env.sigma)
     y, rod = look.HEAD + look.BODY / 2, 14.0
     cos, sin = (float(v) for v in timestep.obs)
     length = rod / max(1.0, math.hypot(cos, sin))  # noise may make it longer than it is

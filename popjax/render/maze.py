@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from popjax.core import TimeStep
-from popjax.envs.labyrinth import Labyrinth, LabyrinthEscape
+from popjax.envs.labyrinth import Labyrinth
 from popjax.render import look
 from popjax.render.scene import Scene
 from popjax.render.shapes import Circle, Rect, Shape, Text
@@ -45,7 +45,7 @@ def labyrinth(env: Labyrinth, state, timestep: TimeStep) -> Scene:
         elif not grid[i, j]:
             body.append(Rect(*place, look.SECRET_PALE, hidden=True))
     ends = [(state.start, look.BLUE, "start")]
-    if isinstance(env, LabyrinthEscape):
+    if env.has_exit:
         ends.append((state.goal, look.GREEN, "goal"))
     for end, colour, name in ends:
         i, j = (int(v) for v in end)
@@ -70,9 +70,9 @@ def labyrinth(env: Labyrinth, state, timestep: TimeStep) -> Scene:
     x, y = at(row, column)
     body.append(Circle(x + square / 2, y + square / 2, 0.36 * square, look.RED, title="agent"))
     body += _legend(env, state, left + square * side + 3, top, grid, explored)
-    words = "find the way out" if isinstance(env, LabyrinthEscape) else "walk on every free square"
+    words = "find the way out" if env.has_exit else "walk on every free square"
     if timestep.terminated:
-        words = "out!" if isinstance(env, LabyrinthEscape) else "every free square was visited"
+        words = "out!" if env.has_exit else "every free square was visited"
     elif timestep.truncated:
         words = "no steps are left"
     width = max(look.WIDTH, left + square * side + 19)
@@ -90,7 +90,7 @@ def _view(row: int, column: int, side: int) -> np.ndarray:
 
 def _legend(env, state, x: float, y: float, grid, explored) -> list[Shape]:
     entries = [(look.RED, "agent"), (look.GOLD, "its view"), (look.BLUE, "start")]
-    if isinstance(env, LabyrinthEscape):
+    if env.has_exit:
         entries.append((look.GREEN, "exit"))
     shapes: list[Shape] = []
     for i, (colour, name) in enumerate(entries):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from popjax.bins import Bins
-from popjax.envs import cartpole, pendulum
 from popjax.tokens.levels import levels_of
 from popjax.tokens.observations import Whole
 from popjax.tokens.words import Words
@@ -15,7 +14,7 @@ class PoleWords(Words):
     """A pole on a cart."""
 
     def observation(self, component, value):
-        rates = isinstance(self.env, cartpole.VelocityOnlyCartPole)
+        rates = self.env.shows() == "velocities"
         names = ("velocity", "turning") if rates else ("place", "angle")
         return f"{names[component]} bin {value}"
 
@@ -27,8 +26,8 @@ class PendulumWords(Words):
     """A pendulum, and the torque on it."""
 
     def observation(self, component, value):
-        exact = isinstance(self.env, pendulum.PositionOnlyPendulum)
-        return f"{('angle',)[component] if exact else ('cosine', 'sine')[component]} bin {value}"
+        names = ("angle",) if self.env.shows() == "angle" else ("cosine", "sine")
+        return f"{names[component]} bin {value}"
 
     def action(self, value):
         space = self.env.action_space

@@ -15,7 +15,7 @@ from agents.lm import LMConfig, inputs_of, make_train
 from agents.reader import turn
 from popjax.bins import Bins
 from popjax.core import then
-from popjax.floors.control import FilterLaw
+from popjax.floors import control
 from popjax.spaces import Box
 from tests.support.probes import TinyDeck, small_model
 
@@ -164,7 +164,7 @@ def test_models_of_control_read_what_the_filter_reads():
 def test_the_filter_reads_no_more_than_bins():
     """It begins and goes on alike from observations and from the middles of their bins."""
     env = popjax.make("VelocityOnlyCartPoleEasy")
-    bins, law = Bins(env), FilterLaw(env, num_particles=8)
+    bins, law = Bins(env), control.law(env, num_particles=8)
     obs, begin = jnp.array([0.11, -0.07]), jax.jit(law.begin)
     at_first, later = (bins.centre(bins.index(obs, first), first) for first in (True, False))
     np.testing.assert_array_equal(begin(obs).states, begin(at_first).states)

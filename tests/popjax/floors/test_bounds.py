@@ -10,8 +10,7 @@ import pytest
 
 import popjax
 from popjax.bins import Bins
-from popjax.floors import log_probs_along, surprise
-from popjax.floors.control import FilterLaw
+from popjax.floors import control, log_probs_along, surprise
 from popjax.floors.labyrinth import UNFINISHED, code_length, code_lengths, squares_seen
 from popjax.players import make_player, play
 
@@ -91,20 +90,20 @@ def test_walled_up_cells_are_rare():
 @pytest.mark.parametrize("name", CONTROL_EASY)
 def test_the_filter_is_a_law_and_beats_ignorance(name):
     env = popjax.ENVS[name]
-    law = FilterLaw(env, num_bins=16, num_particles=256)
+    law = control.law(env, num_bins=16, num_particles=256)
     episodes = play(env, make_player(env, "random"), jax.random.key(0), 4)
     episodes = jax.tree.map(lambda x: x[:40], episodes)
     log_probs, tokens = log_probs_along(law, episodes)
     np.testing.assert_allclose(np.exp(log_probs).sum(-1), 1, atol=1e-4)
     assert (np.asarray(tokens) >= 0).all() and (np.asarray(tokens) < law.num_tokens).all()
     nats = surprise(law, episodes).sum() / np.asarray(episodes.valid).sum()
-    assert nats < (0.75 if hasattr(env, "sigma") else 0.35) * math.log(law.num_tokens)
+    assert nats < (0.75 if env.sigma else 0.35) * math.log(law.num_tokens)
 
 
 def test_the_filter_reads_tokens_alone():
     """What moves inside its bin changes nothing."""
     env = popjax.ENVS["NoisyPositionOnlyPendulumEasy"]
-    law = FilterLaw(env, num_bins=16, num_particles=64)
+    law = control.law(env, num_bins=16, num_particles=64)
     episodes = play(env, make_player(env, "random"), jax.random.key(1), 2)
     middle = lambda x: (jnp.clip(jnp.floor((x + 1) * 8), 0, 15) + 0.5) / 8 - 1  # noqa: E731
     blunt = episodes.replace(obs=middle(episodes.obs), next_obs=middle(episodes.next_obs))
