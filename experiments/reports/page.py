@@ -1,4 +1,4 @@
-"""The page of a study: one HTML file that asks nobody for anything."""
+"""The page of a study: one HTML file, self-contained."""
 
 from __future__ import annotations
 
@@ -28,8 +28,12 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page. figures, panels: SVG. pictures: a column of SVG for the first sheet.
-    folded: sheets that open when asked."""
+    """A part of the page.
+
+    figures, panels: SVG, or an image with its caption. pictures: a column of SVG for the first
+    sheet. folded: sheets that open on a click; texts: text that does, under its title. titled:
+    tables show their titles, and long words are broken into lines.
+    """
 
     name: str
     title: str
@@ -40,15 +44,29 @@ class Section:
     sheets: Sequence[Sheet] = ()
     pictures: Pictures | None = None
     folded: Sequence[Sheet] = ()
+    texts: Sequence[tuple[str, str]] = ()
+    titled: bool = False
 
 
-def page(study: str, lead: str, facts: str, sections: Sequence[Section]) -> str:
-    """The whole file."""
+def page(
+    study: str,
+    lead: str,
+    facts: str,
+    sections: Sequence[Section],
+    over: str = "popjax report",
+    attached: str = ATTACHED,
+) -> str:
+    """The whole file.
+
+    facts: a line under the lead, if there is one. over: what kind of page it is. attached: the name
+    of a page beside it, "" for none.
+    """
     loader = jinja2.FileSystemLoader(HERE)
     template = jinja2.Environment(loader=loader, autoescape=True).get_template("page.html")
     return template.render(
         study=study,
-        attached=ATTACHED,
+        over=over,
+        attached=attached,
         lead=lead,
         facts=facts,
         css=Markup((HERE / "page.css").read_text()),
@@ -70,6 +88,8 @@ def _shown(section: Section) -> dict[str, Any]:
             for i, sheet in enumerate(section.sheets)
         ],
         "folded": [_table(sheet) for sheet in section.folded],
+        "texts": section.texts,
+        "titled": section.titled,
     }
 
 
@@ -111,7 +131,7 @@ def _kind(digits: int | None, known: bool) -> str:
 def _value(value: Any) -> str:
     """What a line is sorted by."""
     if isinstance(value, str):
-        return value
+        return value.striptags() if isinstance(value, Markup) else value
     plain = number(value)
     return "" if plain is None else repr(plain)
 
