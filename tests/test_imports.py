@@ -16,8 +16,11 @@ FOLDERS = ("results", "train", "reports", "bench", "search", "sweep", "bridge", 
 """Of experiments: each may import those before it."""
 STUDIES = ("same_deck", "verdict", "factorial", "loop", "forgetting", "compare")
 """Of experiments/bridge: none imports another."""
-REGISTRY = {"popjax.registry", "popjax.make", "popjax.ENVS", "popjax.FAMILIES"}
-"""What finds an environment by its name."""
+REGISTRY = {
+    *("popjax.registry", "popjax.make", "popjax.ENVS", "popjax.FAMILIES", "popjax.register"),
+    "popjax.families.FAMILIES",
+}
+"""What finds an environment by its name, or gives it one."""
 NO_CIRCLES = ("popjax", "agents", "experiments")
 
 
@@ -86,8 +89,10 @@ def test_nothing_lies_loose_on_top_of_experiments():
 def test_agents_are_handed_an_environment_and_never_ask_the_registry():
     for path in (ROOT / "agents").rglob("*.py"):
         asked = {name for name in names_imported(path) if name in REGISTRY}
-        whole = re.search(r"(?m)^\s*import popjax\b(?!\.)", path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        whole = re.search(r"(?m)^\s*import popjax\b(?!\.)", text)
         assert not asked and not whole, f"{path.relative_to(ROOT)} imports {asked or 'popjax'}"
+        assert not re.search(r"""["']popjax\.registry""", text), f"{path.relative_to(ROOT)}"
 
 
 def test_keys_are_typed():
