@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +74,16 @@ def best(table: Table, learned: str, rule: str) -> float:
     if rule == "middle":
         return good[(len(good) - 1) // 2][0]
     return max(good, key=lambda one: one[2])[0]
+
+
+def best_in_words(learned: str, rule: str) -> Callable[[Any, Table], str]:
+    """For the line of a condition: the rate that is best by a rule, of how many."""
+
+    def about(context: Any, table: Table) -> str:
+        count = len(context.config.rates)
+        return f"learning rate {best(table, learned, rule):g} of {count}, "
+
+    return about
 
 
 def grid(

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 
@@ -122,6 +123,23 @@ def default_headline(context: Context, tables: int, finished: int) -> str:
     return (
         f"{tables} parts of {context.config.seeds} seeds in {context.folder}: {finished} finished"
     )
+
+
+def curves_of(tables: Mapping[Hashable, Table], seeds: int) -> dict[Any, dict[str, np.ndarray]]:
+    """The columns of tables with one line a look and seed, as `[seeds, looks]`."""
+    return {
+        condition: {name: column.reshape(-1, seeds).T for name, column in table.items()}
+        for condition, table in tables.items()
+    }
+
+
+def mean_at_end(column: str) -> Callable[[Context, Table], str]:
+    """For the line of a condition: the mean over seeds at the last look."""
+
+    def about(context: Context, table: Table) -> str:
+        return f"{column} {table[column][-context.config.seeds :].mean():.3f}, "
+
+    return about
 
 
 def tables_of(stage: Stage, files: dict[Any, Path], context: Context) -> Tables:

@@ -184,13 +184,3 @@ def run_cell(
         measured = {"competence": np.float64(news["competence"]), "seconds": seconds}
         rows.append({"seed": seeds, "update": np.full(setup.seeds, update), **told, **measured})
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-
-
-def curves_of(
-    setup: FactorialConfig, tables: dict[tuple[str, str], Table]
-) -> dict[tuple[str, str], Curves]:
-    """The columns of each table as `[seeds, looks]`."""
-    return {
-        cell: {name: column.reshape(-1, setup.seeds).T for name, column in table.items()}
-        for cell, table in tables.items()
-    }

@@ -12,7 +12,17 @@ from experiments.bridge.factorial import conditions, findings
 from experiments.bridge.factorial.conditions import Curves, FactorialConfig
 from experiments.bridge.factorial.figures import draw
 from experiments.bridge.page import Grid, Picture, Section, Shown
-from experiments.bridge.study import Context, Stage, Study, Watch, config_of, record_of, run
+from experiments.bridge.study import (
+    Context,
+    Stage,
+    Study,
+    Watch,
+    config_of,
+    curves_of,
+    mean_at_end,
+    record_of,
+    run,
+)
 from experiments.results.store import Table
 
 
@@ -32,7 +42,7 @@ def six_cells(folder: Path, preset: str, memory: str, seeds: int, console: Conso
 
 
 def six_of(context: Context) -> Six:
-    return Six(context.config, conditions.curves_of(context.config, context.tables["cells"]))
+    return Six(context.config, curves_of(context.tables["cells"], context.config.seeds))
 
 
 def grids(six: Six | None) -> list[Grid]:
@@ -90,10 +100,6 @@ def run_cell(context: Context, cell: Cell, watch: Watch) -> Table:
     return conditions.run_cell(context.config, *cell, watch)
 
 
-def competence_in_words(context: Context, table: Table) -> str:
-    return f"competence {table['competence'][-context.config.seeds :].mean():.3f}, "
-
-
 def headline(context: Context, tables: int, finished: int) -> str:
     config = context.config
     tokens = config.num_updates * config.num_episodes * config.env.max_steps
@@ -112,7 +118,7 @@ STUDY = Study(
             conditions=lambda config: conditions.CELLS,
             title=" by ".join,
             run=run_cell,
-            about=competence_in_words,
+            about=mean_at_end("competence"),
         )
     ],
     shown=shown,

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 
 from experiments.bridge.findings import Finding, all_of, outcome_of
 from experiments.bridge.loop.config import BOARD_WAYS, TUNED, LoopConfig
-from experiments.bridge.loop.figures import OWN, draw_frontier
+from experiments.bridge.loop.figures import draw_frontier
 from experiments.bridge.loop.findings import rank_of_forgotten
+from experiments.bridge.loop.panels import OWN, plot_loops
 from experiments.bridge.loop.report import (
     SLIGHT,
     Tables,
@@ -165,18 +166,9 @@ def draw_boards(tables: Tables, setup: LoopConfig) -> Figure:
     return figure
 
 
-def over_seeds(values: np.ndarray) -> np.ndarray:
-    """`[T]` interquartile means; not a number where some seed has none."""
-    return np.where(np.isnan(values).any(axis=0), np.nan, iqm(values, axis=0))
-
-
 def draw_loops(panel: Axes, table: Table, title: str) -> None:
-    """Seeds thin, their interquartile mean thick; grey, the expert acts."""
-    opened, closed = (pick(table, f"{loop}_right", "end") for loop in ("open", "closed"))
-    t = np.arange(1, opened.shape[1] + 1)
-    panel.plot(t, closed.T, color=OWN, linewidth=0.6, alpha=0.35)
-    panel.plot(t, over_seeds(opened), color=GREY, linewidth=4)
-    panel.plot(t, over_seeds(closed), color=OWN, linewidth=1.8)
+    """One way on one board."""
+    plot_loops(panel, *(pick(table, f"{loop}_right", "end") for loop in ("open", "closed")))
     panel.set_ylim(0, 1.03)
     panel.set_title(f"{title}: earns {iqm(end(table, 'return')):.2f}", loc="left", fontsize=10,
                     color=INK)  # fmt: skip

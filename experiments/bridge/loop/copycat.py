@@ -21,7 +21,8 @@ from matplotlib.figure import Figure
 
 from agents.language_agent import LanguageAgent
 from agents.lm import LMConfig, inputs_of
-from experiments.bridge.measures.closed_loop import copied, excess_error, expected_return, steady
+from experiments.bridge.loop.panels import OWN, plot_loops
+from experiments.bridge.measures.closed_loop import InBothLoops
 from experiments.bridge.measures.exposure_bias import judge, open_right
 from experiments.bridge.page import Grid, Picture, Section, Shown
 from experiments.bridge.study import Context, Stage, Study, Watch, record_of
@@ -187,7 +188,7 @@ CURVES = ("open_right", "closed_right", "open_nats", "closed_nats")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(InBothLoops):
     """One run at one stop on one level, of the seeds so far: see `exposure_bias.judge`."""
 
     name: str
@@ -201,26 +202,6 @@ class Outcome:
     closed_nats: Float[np.ndarray, "seeds T"]
     returns: Float[np.ndarray, " seeds"]
     undone: Float[np.ndarray, " seeds"]
-
-    @property
-    def copier(self) -> Float[np.ndarray, "seeds T"]:
-        """How often a copier with the same errors would be right in its own loop."""
-        return copied(1 - self.open_right)
-
-    @property
-    def as_copier(self) -> Float[np.ndarray, " seeds"]:
-        """What such a copier would earn."""
-        return expected_return(self.copier)
-
-    @property
-    def as_steady_copier(self) -> Float[np.ndarray, " seeds"]:
-        """What a copier would earn whose slips have the same mean, spread evenly."""
-        return expected_return(copied(steady(1 - self.open_right)))
-
-    @property
-    def as_rememberer(self) -> Float[np.ndarray, " seeds"]:
-        """What one would earn whose errors never depend on its own actions."""
-        return expected_return(self.open_right)
 
     @property
     def copies(self) -> bool:
@@ -280,7 +261,7 @@ def loops_table(outcomes: list[Outcome]) -> Grid:
             f"{iqm(outcome.as_steady_copier):.2f}",
             f"{iqm(outcome.as_rememberer):.2f}",
             f"{100 * iqm(outcome.undone):.1f} %",
-            f"{iqm(excess_error(outcome.open_nats, outcome.closed_nats)):.0f}",
+            f"{iqm(outcome.excess):.0f}",
         )
         for outcome in outcomes
     ]
@@ -323,7 +304,6 @@ def reading(outcomes: list[Outcome]) -> str:
     return words + (f". As far in the open loop: {'; '.join(others)}." if others else ".")
 
 
-OWN = "#c2410c"
 CHANCE = 1 / 4
 
 
@@ -346,13 +326,10 @@ def draw(outcomes: list[Outcome]) -> Figure:
 
 
 def draw_loops(panel: Axes, outcome: Outcome) -> None:
-    """Seeds thin, their interquartile mean thick."""
-    t = np.arange(1, outcome.open_right.shape[1] + 1)
+    """One run."""
+    last = outcome.open_right.shape[1]
     panel.axhline(CHANCE, **DOTS)
-    panel.plot(t, outcome.closed_right.T, color=OWN, linewidth=0.6, alpha=0.35)
-    panel.plot(t, iqm(outcome.open_right, axis=0), color=GREY, linewidth=4.0)
-    panel.plot(t, iqm(outcome.closed_right, axis=0), color=OWN, linewidth=1.6)
-    panel.plot(t, iqm(outcome.copier, axis=0), color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
+    plot_loops(panel, outcome.open_right, outcome.closed_right, outcome.copier)
     panel.set_title(
         f"{RUNS[outcome.name].title}\nearns {iqm(outcome.returns):.2f} by itself",
         loc="left",
@@ -361,8 +338,8 @@ def draw_loops(panel: Axes, outcome: Outcome) -> None:
     )
     panel.set_xlabel("step of the episode", color=INK, fontsize=9)
     panel.set_ylim(0.15, 1.02)
-    panel.set_xlim(1, len(t))
-    panel.set_xticks([1, len(t)])
+    panel.set_xlim(1, last)
+    panel.set_xticks([1, last])
     panel.set_yticks([CHANCE, 0.5, 0.75, 1], ["chance", "0.5", "0.75", "1"])
     furnish(panel)
 

@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 
 from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
 from experiments.bridge.loop.copycat import STOPS
+from experiments.bridge.loop.panels import OWN, plot_loops
 from experiments.bridge.loop.report import Deck, Tables, pick, stops
 from experiments.reports.statistics import iqm
 from experiments.reports.style import DOTS, GREY, INK, furnish
 from experiments.results.store import Table
 
-OWN, BLUE, GREEN = "#c2410c", "#1d4ed8", "#0f766e"
+BLUE, GREEN = "#1d4ed8", "#0f766e"
 SHORT = {
     "privileged": "clone of who sees",
     "masked": "own actions hidden",
@@ -51,14 +52,10 @@ def draw(tables: Tables, setup: LoopConfig) -> Figure:
 
 
 def draw_deck(panel: Axes, it: Deck, title: str) -> None:
-    """Seeds thin, their interquartile mean thick; grey, the expert acts; dashed, the copier."""
+    """One way on one deck at one stop."""
     panel.axhline(0.25, **DOTS)
     if it.came:
-        t = np.arange(1, it.open_right.shape[1] + 1)
-        panel.plot(t, it.closed_right.T, color=OWN, linewidth=0.6, alpha=0.35)
-        panel.plot(t, iqm(it.open_right, axis=0), color=GREY, linewidth=4)
-        panel.plot(t, iqm(it.closed_right, axis=0), color=OWN, linewidth=1.8)
-        panel.plot(t, iqm(it.copier, axis=0), color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
+        plot_loops(panel, it.open_right, it.closed_right, it.copier)
         title = f"{title}: earns {iqm(it.returns):.2f} alone"
     panel.set_ylim(0.1, 1.03)
     panel.set_yticks([0.25, 0.5, 0.75, 1], ["chance", "0.5", "0.75", "1"])

@@ -6,7 +6,7 @@ import numpy as np
 
 from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
 from experiments.bridge.loop.copycat import STOPS
-from experiments.bridge.measures.closed_loop import accumulated_error, copied, expected_return
+from experiments.bridge.measures.closed_loop import InBothLoops
 from experiments.bridge.page import Grid
 from experiments.reports.statistics import format_iqm, iqm
 from experiments.results.store import Table
@@ -39,7 +39,7 @@ def words_of(three: tuple[float, float, float]) -> str:
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
-class Deck:
+class Deck(InBothLoops):
     """One way on one deck at one stop, of the seeds that came so far."""
 
     def __init__(self, table: Table, stop: str):
@@ -49,26 +49,6 @@ class Deck:
             setattr(self, name, pick(table, name, stop)[came])
         self.returns = pick(table, "return", stop)[came, 0]
         self.undone = pick(table, "undone", stop)[came, 0]
-
-    @property
-    def copier(self) -> np.ndarray:
-        """`[seeds, T]` how right a copier with the same errors would be by itself."""
-        return copied(1 - self.open_right)
-
-    @property
-    def as_copier(self) -> np.ndarray:
-        return expected_return(self.copier)
-
-    @property
-    def as_rememberer(self) -> np.ndarray:
-        return expected_return(self.open_right)
-
-    @property
-    def excess(self) -> np.ndarray:
-        """`[seeds]` %ExAccErr at the end of the episode."""
-        gathered = accumulated_error(self.open_nats, self.closed_nats)
-        length = gathered.shape[1]
-        return 100 * (gathered[:, -1] - length) / length
 
 
 def deck_table(tables: Tables, setup: LoopConfig) -> Grid:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from agents.choices import take_along_last
 from agents.dream import dream
 from agents.inputs import agent_input
 from agents.language_agent import LanguageAgent
@@ -62,17 +63,42 @@ def excess_error(open_nats: np.ndarray, closed_nats: np.ndarray) -> np.ndarray:
     return 100 * (gathered - length) / length
 
 
-def accumulated_error(
-    open_nats: Float[np.ndarray, "... T"], closed_nats: Float[np.ndarray, "... T"]
-) -> Float[np.ndarray, "... T"]:
-    """AccErr(l) of Arora et al. 2022 (arXiv 2204.01171): the divergence from the expert gathered in
-    the policy's own loop by step l, in units of its mean step in the expert's loop; l itself where
-    there is no exposure bias.
+class InBothLoops:
+    """What follows from how right a policy is where the expert acts, and where it does itself.
 
-    >>> accumulated_error(np.array([0.1, 0.1]), np.array([0.1, 0.3])).round(1).tolist()
-    [1.0, 4.0]
+    open_right, closed_right: probability of the right action; open_nats, closed_nats: divergence
+    from the expert.
     """
-    return np.cumsum(closed_nats, axis=-1) / open_nats.mean(axis=-1, keepdims=True)
+
+    open_right: Float[np.ndarray, "seeds T"]
+    closed_right: Float[np.ndarray, "seeds T"]
+    open_nats: Float[np.ndarray, "seeds T"]
+    closed_nats: Float[np.ndarray, "seeds T"]
+
+    @property
+    def copier(self) -> Float[np.ndarray, "seeds T"]:
+        """How often a copier with the same errors would be right in its own loop."""
+        return copied(1 - self.open_right)
+
+    @property
+    def as_copier(self) -> Float[np.ndarray, " seeds"]:
+        """What such a copier would earn."""
+        return expected_return(self.copier)
+
+    @property
+    def as_steady_copier(self) -> Float[np.ndarray, " seeds"]:
+        """What a copier would earn whose slips have the same mean, spread evenly."""
+        return expected_return(copied(steady(1 - self.open_right)))
+
+    @property
+    def as_rememberer(self) -> Float[np.ndarray, " seeds"]:
+        """What one would earn whose errors never depend on its own actions."""
+        return expected_return(self.open_right)
+
+    @property
+    def excess(self) -> Float[np.ndarray, " seeds"]:
+        """%ExAccErr, see `excess_error`."""
+        return excess_error(self.open_nats, self.closed_nats)
 
 
 def best_arm(env: MultiarmedBandit) -> Player:
@@ -138,10 +164,7 @@ def against_deck(
     logits = network.apply(params, network.initial_carry(cards.shape[1]), x, start)[1]
     log_model = jax.nn.log_softmax(logits)
 
-    def at(table):
-        return jnp.take_along_axis(table, card[..., None], axis=-1)[..., 0]
-
-    impossible = at(left) < 1
+    impossible = take_along_last(left, card) < 1
     broken = jnp.cumsum(impossible, axis=0) > 0
     before = jnp.concatenate([jnp.zeros_like(broken[:1]), broken[:-1]])  # by earlier cards
     law = jnp.maximum(left, 0) / jnp.maximum(jnp.sum(jnp.maximum(left, 0), -1, keepdims=True), 1)
@@ -155,7 +178,7 @@ def against_deck(
         "impossible": jnp.mean(impossible, axis=1),
         "broken": jnp.mean(broken, axis=1),
         "legal": jnp.mean(~broken[-1]),
-        "model_nats": -jnp.mean(at(log_model), axis=1),
-        "bayes_nats": mean(-at(log_law), ~broken),
+        "model_nats": -jnp.mean(take_along_last(log_model, card), axis=1),
+        "bayes_nats": mean(-take_along_last(log_law, card), ~broken),
         "excess": mean(divergence, ~before),
     }

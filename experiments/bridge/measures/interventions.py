@@ -109,18 +109,6 @@ def exchanged(
     return recovery(*(float(np.mean(worth(states)[half:])) for states in rows))
 
 
-def stitch(
-    theirs: Float[np.ndarray, "n p"],
-    own: Float[np.ndarray, "n q"],
-    head: Head,
-    law: Float[np.ndarray, "n K"],
-    fit: Callable[[np.ndarray, np.ndarray], Map] = ridge,
-) -> float:
-    """The recovery of a head that reads another network's states of the same n histories: how much
-    nearer it comes to the exact law than from no state, its own states being 1."""
-    return exchanged(theirs, own, lambda states: -divergence(law, head(states)), fit)
-
-
 def transplant(
     donor: Any,
     own: Any,

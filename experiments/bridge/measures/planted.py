@@ -31,13 +31,3 @@ def states(
         memory = np.eye(deck.each + 1)[known].reshape(len(known), -1)
     table = np.eye(deck.num_kinds)[cards[t]].reshape(len(known), -1)
     return np.concatenate([memory, table, np.full((len(known), 1), t + 1.0)], axis=1)
-
-
-def in_noise(
-    states: Float[np.ndarray, "n d"], width: int, noise: float, seed: int
-) -> Float[np.ndarray, "n width"]:
-    """The same memory as a network might hold it: in a basis of its own, with noise."""
-    draw = np.random.default_rng(seed)
-    turn = np.linalg.qr(draw.normal(size=(max(width, states.shape[1]),) * 2))[0]
-    turned = states @ turn[: states.shape[1], :width]
-    return turned + noise * draw.normal(size=turned.shape)

@@ -36,13 +36,6 @@ def residual(x: States, *given: Int[np.ndarray, " n"]) -> States:
     return x - (sums / np.bincount(labels)[:, None])[labels]
 
 
-def at_fixed(
-    measure: Measure, x: States, y: States, t: Int[np.ndarray, " n"], times: tuple[int, ...]
-) -> float:
-    """The mean of a measure over the rows of each of these times."""
-    return float(np.mean([measure(x[t == time], y[t == time]) for time in times]))
-
-
 def distinct(rows: np.ndarray) -> Int[np.ndarray, " m"]:
     """Where each different row comes first: equal histories would be each other's neighbours."""
     return np.sort(np.unique(rows, axis=0, return_index=True)[1])

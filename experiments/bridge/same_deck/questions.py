@@ -24,8 +24,6 @@ from popjax.core import Environment
 from popjax.players import Episodes
 
 PARTS, GROUPS = 8, 8
-IN_PARTS = {"Autoencode": ("rl",), "HigherLower": ("rl", "lm")}
-"""The statistics of cards that are no table."""
 
 
 def in_one(env: Environment, who: str) -> bool:

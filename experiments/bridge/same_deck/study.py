@@ -14,7 +14,7 @@ from experiments.bridge.same_deck.config import MEMORIES_OF, PRESETS, SameDeckCo
 from experiments.bridge.same_deck.networks import Networks
 from experiments.bridge.same_deck.summary import Summary
 from experiments.bridge.same_deck.train import Cell
-from experiments.bridge.study import Context, Stage, Study, Watch, record_of
+from experiments.bridge.study import Context, Stage, Study, Watch, mean_at_end, record_of
 from experiments.results.store import Table
 
 MEASUREMENTS = {
@@ -71,15 +71,6 @@ def train(context: Context, cell: Part, watch: Watch) -> Table:
 def measure(context: Context, part: Part, watch: Watch) -> Table:
     task, name = part
     return MEASUREMENTS[name](networks_of(context.config, task, context.folder))
-
-
-def rate_in_words(context: Context, table: Table) -> str:
-    rate = rates.best(table, "competence", "middle")
-    return f"learning rate {rate:g} of {len(context.config.rates)}, "
-
-
-def competence_in_words(context: Context, table: Table) -> str:
-    return f"competence {table['competence'][-context.config.seeds :].mean():.3f}, "
 
 
 def headline(context: Context, tables: int, finished: int) -> str:
@@ -153,14 +144,14 @@ STUDY = Study(
             },
             title=", ".join,
             run=try_rates,
-            about=rate_in_words,
+            about=rates.best_in_words("competence", "middle"),
         ),
         Stage(
             "cells",
             conditions=lambda config: {cell: "-".join(cell) for cell in config.cells},
             title=", ".join,
             run=train,
-            about=competence_in_words,
+            about=mean_at_end("competence"),
         ),
         Stage(
             "measurements",

@@ -27,7 +27,6 @@ from experiments.bridge.verdict.config import (
     ENOUGH,
     RUNGS,
     Condition,
-    Curves,
     VerdictConfig,
 )
 from experiments.bridge.verdict.gradients import NAMES, make_measure
@@ -165,14 +164,6 @@ def looked_at(
 def chosen_rate(setup: VerdictConfig, tried: dict[Condition, Table], part: Condition) -> float:
     """The learning rate of a part: the fastest of those tried, if any were."""
     return rates.best(tried[part], "right", "fastest") if setup.rates else setup.learning_rate
-
-
-def curves_of(setup: VerdictConfig, tables: dict[Condition, Table]) -> dict[Condition, Curves]:
-    """The columns of each table as `[seeds, looks]`."""
-    return {
-        part: {name: column.reshape(-1, setup.seeds).T for name, column in table.items()}
-        for part, table in tables.items()
-    }
 
 
 def name_of(part: Condition) -> str:

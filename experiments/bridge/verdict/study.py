@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from experiments.bridge import rates
 from experiments.bridge.page import Grid, Picture, Section, Shown
-from experiments.bridge.study import Context, Stage, Study, Watch
+from experiments.bridge.study import Context, Stage, Study, Watch, curves_of, mean_at_end
 from experiments.bridge.verdict import conditions, report
 from experiments.bridge.verdict import figures as figure
 from experiments.bridge.verdict import findings as outcomes
@@ -22,7 +22,7 @@ def shown(
     """All that the curves of a study say. grids, sections: of other studies that belong on its
     page."""
     setup, tried = context.config, context.tables["rates"]
-    curves = conditions.curves_of(setup, context.tables["parts"])
+    curves = curves_of(context.tables["parts"], setup.seeds)
     found = findings(curves, setup)
     tables = [report.curve_table(curves, setup), report.parts_table(curves, setup)]
     beside = outcomes.beside_table(curves, setup)
@@ -61,15 +61,6 @@ def run_part(context: Context, part: Condition, watch: Watch) -> Table:
     return conditions.run_part(context.config, part, rate, watch)
 
 
-def rate_in_words(context: Context, table: Table) -> str:
-    rate = rates.best(table, "right", "fastest")
-    return f"learning rate {rate:g} of {len(context.config.rates)}, "
-
-
-def right_in_words(context: Context, table: Table) -> str:
-    return f"right {table['right'][-context.config.seeds :].mean():.3f}, "
-
-
 STUDY = Study(
     name="verdict",
     presets=PRESETS,
@@ -81,14 +72,14 @@ STUDY = Study(
             },
             title=conditions.title_of,
             run=try_rates,
-            about=rate_in_words,
+            about=rates.best_in_words("right", "fastest"),
         ),
         Stage(
             "parts",
             conditions=lambda config: {part: conditions.name_of(part) for part in config.parts},
             title=conditions.title_of,
             run=run_part,
-            about=right_in_words,
+            about=mean_at_end("right"),
         ),
     ],
     shown=shown,

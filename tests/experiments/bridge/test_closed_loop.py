@@ -10,10 +10,8 @@ import pytest
 from agents.language_agent import LanguageAgent
 from experiments.bridge.decks import TINY
 from experiments.bridge.measures.closed_loop import (
-    accumulated_error,
     against_deck,
     best_arm,
-    excess_error,
     habits,
     hallucination,
 )
@@ -90,14 +88,6 @@ def test_excess_on_dealt_decks_is_the_divergence_of_the_laws():
     entropy = np.asarray(found["bayes_nats"])
     np.testing.assert_allclose(found["excess"], np.log(4) - entropy, atol=0.12)
     np.testing.assert_allclose(found["excess"][-1], np.log(4), rtol=1e-4)
-
-
-def test_accumulated_error_ends_where_the_excess_does():
-    generator = np.random.default_rng(0)
-    opened, closed = generator.random((2, 3, 7))
-    gathered = accumulated_error(opened, closed)
-    np.testing.assert_allclose(100 * (gathered[:, -1] - 7) / 7, excess_error(opened, closed))
-    np.testing.assert_allclose(accumulated_error(np.ones((1, 4)), np.ones((1, 4)))[0], [1, 2, 3, 4])
 
 
 class Deluded:

@@ -16,6 +16,7 @@ from popjax import make
 from popjax.floors import make_law
 from popjax.players import Episodes
 from popjax.players.base import random_player
+from tests.support.planted import in_noise
 
 T = 3
 
@@ -42,7 +43,7 @@ def test_a_register_tells_apart_what_a_counter_cannot(decks):
     assert apart(register, laws, future, token) == pytest.approx(1, abs=0.01)
     both = np.concatenate([register, counter], axis=1)
     assert 0.1 < apart(both, laws, future, token) < 0.9
-    turned = [planted.in_noise(x, x.shape[1], 0.02, seed=0) for x in (counter, register)]
+    turned = [in_noise(x, x.shape[1], 0.02, seed=0) for x in (counter, register)]
     low, high = (apart(x, laws, future, token) for x in turned)
     assert low < 0.05 and high > 0.9
     assert np.isnan(apart(register, future, future, token)), "no two with one law"
@@ -52,7 +53,7 @@ def test_the_law_alone_simulates_a_counter_and_no_register(decks):
     """Bayes simulation there and back: the law of the next token gives the counter's state, but of
     a register no more than the counts tell; a network that acts on the order loses its answer."""
     _, cards, law, _ = decks
-    counter = planted.in_noise(13 - law * (52 - T - 1), 6, 0.0, seed=0)
+    counter = in_noise(13 - law * (52 - T - 1), 6, 0.0, seed=0)
     register = np.eye(4)[cards[: T + 1, :, 0].T].reshape(len(law), -1)
 
     def recites(states):

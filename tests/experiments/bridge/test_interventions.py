@@ -8,10 +8,11 @@ from sklearn.linear_model import Ridge
 
 from experiments.bridge.measures import interventions
 from experiments.bridge.measures.interventions import (
+    divergence,
+    exchanged,
     interchange,
     ridge,
     rotation,
-    stitch,
     through,
     transplant,
 )
@@ -96,8 +97,12 @@ def test_a_transplanted_state_is_worth_what_it_holds(cards, networks, fit):
 def test_a_head_reads_what_anothers_states_hold(cards, networks, fit):
     agent, other, ignorant, head = networks
     law = np.eye(4)[cards[0]]
-    assert stitch(other, agent, head, law, fit) == pytest.approx(1, abs=0.1)
-    assert stitch(ignorant, agent, head, law, fit) < 0.05
+
+    def worth(states):
+        return -divergence(law, head(states))
+
+    assert exchanged(other, agent, worth, fit) == pytest.approx(1, abs=0.1)
+    assert exchanged(ignorant, agent, worth, fit) < 0.05
 
 
 def test_states_go_flat_and_back():

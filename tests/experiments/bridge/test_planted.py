@@ -11,6 +11,7 @@ from experiments.bridge.measures import beliefs, planted
 from experiments.bridge.measures.overlap import dealt, exact
 from experiments.bridge.measures.probes import probe
 from popjax.players.base import random_player
+from tests.support.planted import in_noise
 
 ENVS = TINY
 STEPS = {"RepeatFirst": (2, 5), "RepeatPrevious": (3, 6), "CountRecall": (3, 6)}
@@ -49,7 +50,7 @@ def test_a_counter_and_a_register_land_on_their_overlap(name):
     for t in STEPS[name]:
         plain = [planted.states(env, who, cards, t) for who in ("rl", "lm")]
         width = max(s.shape[1] for s in plain) + 3
-        states = np.stack([planted.in_noise(s, width, 0.0, seed=i) for i, s in enumerate(plain)])
+        states = np.stack([in_noise(s, width, 0.0, seed=i) for i, s in enumerate(plain)])
         for who in told:
             size = beliefs.most_values(env, who, STEPS[name])
             question = beliefs.question(env, who, cards, t, size)
