@@ -27,8 +27,8 @@ from agents.networks import LanguageModel
 from agents.precision import products
 from agents.sharding import episode_mesh, lane_mesh, over_lanes
 from experiments.results.errors import UserError
+from experiments.results.files import Table, stack_tables
 from experiments.results.spec import CellSpec, Settings
-from experiments.results.store import Table
 from experiments.train.build import backbone_of, build
 from popjax import make
 from popjax.tokens import target_of
@@ -215,7 +215,7 @@ def nats_table(spec: CellSpec, env, network, params, keys, seeds) -> Table:
         )
         count = len(sums["nats"])
         parts.append({"seed": np.full(count, seed), "episode": np.arange(count), **sums})
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return stack_tables(parts)
 
 
 def side_by_side(tables: list[Table]) -> Table:

@@ -37,7 +37,7 @@ from agents.networks import Backbone, LanguageModel
 from agents.objectives import OBJECTIVES, Objective, make_train
 from agents.objectives.histories import own_labels
 from experiments.bridge.decks import SUITS, TINY, best_guess, best_without_memory
-from experiments.results.store import Table
+from experiments.results.files import Table, stack_tables
 from experiments.train.compile import lane_keys
 from popjax.envs.repeat_previous import RepeatPrevious
 from popjax.floors import log_probs_along, make_law
@@ -183,4 +183,4 @@ def run_cell(
         seconds = np.full(setup.seeds, time.perf_counter() - clock)
         measured = {"competence": np.float64(news["competence"]), "seconds": seconds}
         rows.append({"seed": seeds, "update": np.full(setup.seeds, update), **told, **measured})
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    return stack_tables(rows)

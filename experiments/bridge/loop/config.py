@@ -17,11 +17,9 @@ from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.objectives import OBJECTIVES, Objective, signals
 from experiments.bridge.decks import TINY
-from experiments.bridge.measures.closed_loop import best_arm
 from popjax import make as make_env
 from popjax.core import Environment
 from popjax.envs.multiarmed_bandit import MultiarmedBandit
-from popjax.players import Player
 from popjax.tokens import target_of
 
 REWARDS = replace(
@@ -73,9 +71,6 @@ class Condition:
     teacher_acts: bool = False
     previous_action: str = "on"
     sees_best: bool = False
-
-    def expert(self, env: Environment) -> Player | None:
-        return best_arm(env) if self.sees_best else None
 
 
 DECK_WAYS = {

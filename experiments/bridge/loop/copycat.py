@@ -28,8 +28,8 @@ from experiments.bridge.page import Grid, Picture, Section, Shown
 from experiments.bridge.study import Context, Stage, Study, Watch, record_of
 from experiments.reports.statistics import format_iqm, iqm
 from experiments.reports.style import DOTS, GREY, INK, furnish
+from experiments.results.files import Table, stack_tables
 from experiments.results.spec import CellSpec, NetworkConfig, Settings
-from experiments.results.store import Table
 from experiments.train.cell import cell
 from experiments.train.compile import lane_hyperparams, lane_keys
 from experiments.train.objectives import REGIMES, Trainer
@@ -143,7 +143,7 @@ def judged(spec: CellSpec, levels: tuple[str, ...], watch: Watch) -> Table:
                 for name, column in columns.items()
             }
         )
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    return stack_tables(tables)
 
 
 def trained(

@@ -24,7 +24,6 @@ COLOURS = {
     "LM": "#1d4ed8", "label": "#0f766e", "verdict": "#c2410c", "both": "#7c3aed",
     "rewards": "#b45309", "sum": "#be185d", UNTRAINED: GREY,
 }  # fmt: skip
-EXACT = {"counter": "a counter, exact", "register": "a register, exact"}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 

@@ -30,7 +30,7 @@ from experiments.bridge.verdict.config import (
     VerdictConfig,
 )
 from experiments.bridge.verdict.gradients import NAMES, make_measure
-from experiments.results.store import Table
+from experiments.results.files import Table, stack_tables
 from experiments.train.compile import lane_keys
 from popjax.players import play
 
@@ -127,7 +127,7 @@ def run_part(
                 **{name: np.float64(found[name]) for name in NAMES},
             }
         )
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    return stack_tables(rows)
 
 
 def try_rates(setup: VerdictConfig, part: Condition, watch: Callable[..., Iterable]) -> Table:
