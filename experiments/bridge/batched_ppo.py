@@ -1,7 +1,7 @@
 """PPO on the network and the histories of `experiments.bridge.batched_objectives`: the same batch
-of whole episodes, and on it several passes of the clipped surrogate with a critic of its own.
+of whole episodes, and on it several epochs of the clipped surrogate with a critic of its own.
 
-Where every other rung makes one gradient of each token it reads, PPO makes one a pass.
+Where every other objective makes one gradient of each token it reads, PPO makes one an epoch.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from agents.objectives.objective import mean
 from agents.objectives.signals import over_group
 from agents.objectives.train import Critic, TrainState
 from agents.surrogate import standardised
-from experiments.bridge.batched_objectives import make_reads
+from experiments.bridge.batched_objectives import make_batch_sampler
 from popjax.core import Environment
 from popjax.players import Player
 
-PASSES = 4
+UPDATE_EPOCHS = 4
 
 
 def advantages(
@@ -69,8 +69,8 @@ def surrogate(
 def first_gradient(
     params: Any, agent: LanguageAgent, hyperparams: Hyperparams, batch: Batch
 ) -> Any:
-    """Of the first pass, for a learner that has no critic: beside the mean of all episodes from the
-    same step on, which is all that a critic that sees the clock alone could know."""
+    """Of the first epoch, for a learner that has no critic: beside the mean of all episodes from
+    the same step on, which is all that a critic that sees the clock alone could know."""
     to_come = jnp.cumsum(batch.reward[::-1], axis=0)[::-1]
     value = over_group(to_come, batch.valid, batch.reward.shape[1])
     advantage, _ = advantages(batch, value, hyperparams)
@@ -81,22 +81,22 @@ def make_ppo(
     env: Environment, network: LanguageModel, config: LMConfig, oracle: Player | None = None
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
     """`init(key, hyperparams, num_updates)` and `step(state, hyperparams) -> (state, metrics)`: one
-    batch, `PASSES` gradients."""
+    batch, `UPDATE_EPOCHS` gradients."""
     rung = OBJECTIVES["sum_to_end"]  # which has a critic, and says the rewards are verdicts
     init = make_train(env, network, config, rung, oracle)[0]
     agent = LanguageAgent.of(env, network, inputs_of(env, config))
-    reads = make_reads(agent, config.num_episodes, oracle)
+    sample_batch = make_batch_sampler(agent, config.num_episodes, oracle)
     critic = Critic(network.backbone, network.head_features)
 
     def step(state: TrainState, hyperparams: Hyperparams):
-        batch = reads(state.params, state.key, state.update, 0.0)
+        batch = sample_batch(state.params, state.key, state.update, 0.0)
         value = critic.apply(state.critic, batch.x, batch.start)
         advantage, target = advantages(batch, value, hyperparams)
         turn = optimiser(hyperparams).update
         outputs = agent.outputs(state.params, batch)
-        told = OBJECTIVES["bandit"].supervision_metrics(agent, batch, outputs)
+        metrics = OBJECTIVES["bandit"].supervision_metrics(agent, batch, outputs)
 
-        def one_pass(run, _):
+        def one_epoch(run, _):
             params, opt_state, critic_params, critic_opt_state = run
             grads = jax.grad(surrogate)(params, agent, hyperparams, batch, advantage)
             updates, opt_state = turn(grads, opt_state, params)
@@ -113,7 +113,7 @@ def make_ppo(
             return (params, opt_state, critic_params, critic_opt_state), None
 
         begin = (state.params, state.opt_state, state.critic, state.critic_opt_state)
-        run, _ = jax.lax.scan(one_pass, begin, length=PASSES)
+        run, _ = jax.lax.scan(one_epoch, begin, length=UPDATE_EPOCHS)
         params, opt_state, critic_params, critic_opt_state = run
         state = state.replace(
             params=params,
@@ -122,7 +122,7 @@ def make_ppo(
             critic_opt_state=critic_opt_state,
             update=state.update + 1,
         )
-        seen = told["environment_tokens"]
-        return state, told | {"gradient_tokens": PASSES * seen}
+        seen = metrics["environment_tokens"]
+        return state, metrics | {"gradient_tokens": UPDATE_EPOCHS * seen}
 
     return init, step

@@ -53,7 +53,7 @@ CELLS = {
     ("oracle's action", "verdict"): "bandit",
     ("oracle's action", "sum"): "sum_to_end",
 }
-AXES = ("environment_tokens", "supervision_nats")
+SUPERVISION_METRICS = ("environment_tokens", "supervision_nats")
 Curves = dict[str, Float[np.ndarray, "seeds looks"]]
 
 
@@ -161,12 +161,12 @@ def run_cell(
     def one_update(_, run):
         state, told = run
         state, metrics = segment(state, hyperparams, 1)
-        return state, {name: told[name] + metrics[name][0] for name in AXES}
+        return state, {name: told[name] + metrics[name][0] for name in SUPERVISION_METRICS}
 
     @partial(jax.jit, donate_argnums=0)
     @partial(jax.vmap, in_axes=(0, None))
     def advance(state: Any, num_updates: int):
-        nothing = dict.fromkeys(AXES, 0.0)
+        nothing = dict.fromkeys(SUPERVISION_METRICS, 0.0)
         state, told = jax.lax.fori_loop(0, num_updates, one_update, (state, nothing))
         carry = network.initial_carry(setup.num_decks)
         _, logits, policy = network.apply(state.params, carry, test.x, test.start)
@@ -176,10 +176,10 @@ def run_cell(
     seeds = np.arange(setup.seeds)
     begin = jax.jit(jax.vmap(partial(init, hyperparams=hyperparams, num_updates=setup.num_updates)))
     state = begin(lane_keys(tuple(range(setup.seeds)))[0])
-    told, rows = dict.fromkeys(AXES, 0.0), []
+    told, rows = dict.fromkeys(SUPERVISION_METRICS, 0.0), []
     for before, update in watch(list(pairwise([0, *setup.looks]))):
         state, news = advance(state, update - before)
-        told = {name: told[name] + np.float64(news[name]) for name in AXES}
+        told = {name: told[name] + np.float64(news[name]) for name in SUPERVISION_METRICS}
         seconds = np.full(setup.seeds, time.perf_counter() - clock)
         measured = {"competence": np.float64(news["competence"]), "seconds": seconds}
         rows.append({"seed": seeds, "update": np.full(setup.seeds, update), **told, **measured})

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.bridge.factorial.conditions import AXES, FEEDBACK, TARGETS, Curves
+from experiments.bridge.factorial.conditions import FEEDBACK, SUPERVISION_METRICS, TARGETS, Curves
 from experiments.reports.style import DOTS, INK, few_powers, furnish
 
 COLOURS = dict(zip(FEEDBACK, ("#1d4ed8", "#0f766e", "#c2410c"), strict=True))
@@ -19,7 +19,7 @@ def draw(curves: dict[tuple[str, str], Curves]) -> Figure:
     figure = Figure(figsize=(9, 5.6), layout="constrained")
     panels = figure.subplots(2, 2, sharex="col", sharey=True)
     for row, target in zip(panels, TARGETS, strict=True):
-        for panel, axis in zip(row, AXES, strict=True):
+        for panel, axis in zip(row, SUPERVISION_METRICS, strict=True):
             for feedback in FEEDBACK:
                 draw_cell(panel, curves[target, feedback], axis, COLOURS[feedback])
             scale(panel)

@@ -13,16 +13,16 @@ from agents.supervision import sum_nats, verdict_nats
 from experiments.bridge.criterion import Cell, Reached, reached, short, slowdown
 from experiments.bridge.decks import SUITS, best_without_memory
 from experiments.bridge.factorial.conditions import (
-    AXES,
     CELLS,
     FEEDBACK,
+    SUPERVISION_METRICS,
     TARGETS,
     Curves,
     FactorialConfig,
 )
 
 LEVELS = (0.5, 0.9)
-TOKENS, NATS = AXES
+TOKENS, NATS = SUPERVISION_METRICS
 
 
 def feedback_at_first(judged: int) -> dict[str, float]:

@@ -14,7 +14,7 @@ from agents.hyperparams import Hyperparams
 from agents.language_agent import LanguageAgent
 from agents.lm import LMConfig, inputs_of
 from agents.objectives import Objective, make_train
-from experiments.bridge.batched_objectives import make_advance, make_told
+from experiments.bridge.batched_objectives import make_advance, make_objective_step
 from experiments.bridge.loop.config import LoopConfig, rungs
 from experiments.bridge.measures.closed_loop import best_arm, habits
 from experiments.bridge.measures.exposure_bias import judge
@@ -41,7 +41,7 @@ def programs_of(
     network, expert = setup.network(env), best_arm(env) if sees_best else None
     config = LMConfig(setup.num_episodes, previous_action=previous_action, warmup=0.0)
     told = rungs(1.0 if bandit else 0.0, setup.num_episodes)  # else no action changes what comes
-    init, step = make_told(env, network, config, told, expert)
+    init, step = make_objective_step(env, network, config, told, expert)
     hyperparams = Hyperparams(learning_rate=setup.learning_rate, max_grad_norm=1.0)
     more = partial(habits, num_arms=setup.arms) if bandit else None
     agent = LanguageAgent.of(env, network, inputs_of(env, config))

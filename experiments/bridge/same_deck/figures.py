@@ -17,7 +17,7 @@ from experiments.bridge.measures.overlap import deck_of
 from experiments.bridge.page import Picture
 from experiments.bridge.same_deck.config import UNTRAINED
 from experiments.bridge.same_deck.summary import Summary
-from experiments.bridge.same_deck.train import AXES
+from experiments.bridge.same_deck.train import SUPERVISION_METRICS
 from experiments.reports.style import DOTS, GREY, INK, few_powers, furnish
 
 COLOURS = {
@@ -216,8 +216,8 @@ def draw(summary: Summary) -> Figure | None:
 
 TITLES = {
     "tokens": "tokens read",
-    AXES[0]: "tokens that made a gradient",
-    AXES[1]: "nats told, as the learner expects",
+    SUPERVISION_METRICS[0]: "tokens that made a gradient",
+    SUPERVISION_METRICS[1]: "nats told, as the learner expects",
 }
 
 

@@ -25,7 +25,7 @@ from experiments.results.errors import UserError
 from experiments.results.store import Table, read_parquet
 from experiments.train.compile import lane_keys
 
-AXES = ("gradient_tokens", "supervision_nats")
+SUPERVISION_METRICS = ("gradient_tokens", "supervision_nats")
 """What a learner is told, summed over its updates, beside the tokens it reads."""
 
 
@@ -99,7 +99,7 @@ class Cell:
 
     def advance(self) -> Callable[..., tuple[Any, Array, Array]]:
         """`(states, learning rates, number) ->` the states after so many updates, given away, with
-        competence and its raw number, and `AXES`, `[lanes, 2]` each."""
+        competence and its raw number, and `SUPERVISION_METRICS`, `[lanes, 2]` each."""
         setup, network = self.setup, self.setup.network(self.task)
         env = setup.env(self.task)
         inputs = inputs_of(env, setup.config(self.task))
@@ -113,7 +113,9 @@ class Cell:
             def one(_, run):
                 state, told = run
                 state, news = self.rung[1](state, hyperparams, 1)
-                return state, told + jnp.array([jnp.sum(news[name]) for name in AXES])
+                return state, told + jnp.array(
+                    [jnp.sum(news[name]) for name in SUPERVISION_METRICS]
+                )
 
             state, told = jax.lax.fori_loop(0, num_updates, one, (state, jnp.zeros(2)))
             seen = judged(env, network, self.kind, test, state.params, inputs)
@@ -132,7 +134,8 @@ class Cell:
 
     def train(self, watch: Callable[..., Iterable]) -> Table:
         """Trains from where it was left, and writes its state a few times. One line a look and
-        seed: updates and tokens until then, competence, and what that is made of; and `AXES`."""
+        seed: updates and tokens until then, competence, what that is made of, and
+        `SUPERVISION_METRICS`."""
         setup, env, advance = self.setup, self.setup.env(self.task), self.advance()
         rate = np.full(setup.seeds, self.learning_rate, np.float32)
         kept = {"state": self.begin(self.seeds), "curves": self.curves(), "axes": self.curves()}
@@ -166,5 +169,5 @@ class Cell:
             "tokens": tokens,
             "competence": competence,
             "raw": raw,
-            **dict(zip(AXES, axes.reshape(-1, 2).T.astype(np.float64), strict=True)),
+            **dict(zip(SUPERVISION_METRICS, axes.reshape(-1, 2).T.astype(np.float64), strict=True)),
         }

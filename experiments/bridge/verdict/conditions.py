@@ -19,7 +19,11 @@ from agents.lm import LMConfig, episode_inputs
 from agents.objectives import OBJECTIVES, make_train
 from agents.objectives.histories import own_labels
 from experiments.bridge import rates
-from experiments.bridge.batched_objectives import AXES, make_advance, make_told
+from experiments.bridge.batched_objectives import (
+    SUPERVISION_METRICS,
+    make_advance,
+    make_objective_step,
+)
 from experiments.bridge.batched_ppo import make_ppo
 from experiments.bridge.verdict.config import (
     ALL,
@@ -62,7 +66,7 @@ def programs_of(
     config = LMConfig(batch, previous_action="off", schedule="constant", warmup=0.0)
     hyperparams = Hyperparams(max_grad_norm=1.0)
     if not beside:
-        init, step = make_told(env, network, config, ALL, oracle)
+        init, step = make_objective_step(env, network, config, ALL, oracle)
     elif beside == "PPO":
         init, one = make_ppo(env, network, config, oracle)
         step = ignoring(one)
@@ -87,17 +91,17 @@ def programs_of(
 
 
 def first_row(segment, state, hyperparams):
-    """One update of a rung of the ladder, and its axes."""
+    """One update of an objective, and its metrics of supervision."""
     state, metrics = segment(state, hyperparams, 1)
-    return state, {name: jnp.float32(metrics[name][0]) for name in AXES}
+    return state, {name: jnp.float32(metrics[name][0]) for name in SUPERVISION_METRICS}
 
 
 def ignoring(one):
-    """A step that is told in one way alone, as `make_advance` asks for it."""
+    """A step of one objective alone, in the form that `make_advance` takes."""
 
-    def step(state, hyperparams, told, share):
+    def step(state, hyperparams, index, share):
         state, news = one(state, hyperparams)
-        return state, {name: jnp.float32(news[name]) for name in AXES}
+        return state, {name: jnp.float32(news[name]) for name in SUPERVISION_METRICS}
 
     return step
 
@@ -151,10 +155,10 @@ def looked_at(
     plan = replace(setup, learning_rate=0.0, rates=(), seeds=1)  # one program for all of them
     programs = programs_of(plan, part.suits, part.batch, part.game, beside)
     told = 0 if beside else list(ALL).index(part.told)
-    state, sums = programs.begin(lane_keys(seeds)[0]), dict.fromkeys(AXES, 0.0)
+    state, sums = programs.begin(lane_keys(seeds)[0]), dict.fromkeys(SUPERVISION_METRICS, 0.0)
     for before, update in watch(list(pairwise([0, *setup.looks(part.batch)]))):
         state, news = programs.advance(state, told, 0.0, update - before, jnp.float32(rate))
-        sums = {name: sums[name] + np.float64(news[name]) for name in AXES}
+        sums = {name: sums[name] + np.float64(news[name]) for name in SUPERVISION_METRICS}
         right = np.float64(programs.examine(state.params))
         yield update, state, right, sums
         if (right > ENOUGH).all():

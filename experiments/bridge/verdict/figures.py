@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.bridge.batched_objectives import AXES
+from experiments.bridge.batched_objectives import SUPERVISION_METRICS
 from experiments.bridge.criterion import slowdown
 from experiments.bridge.verdict.config import RUNGS, Condition, Curves, VerdictConfig
 from experiments.bridge.verdict.report import HALF, MOST, foretold, game_words, reached
@@ -35,7 +35,10 @@ def draw(curves: dict[Condition, Curves], setup: VerdictConfig) -> Figure:
     draw_price(price, curves, setup)
     suits = setup.suits[len(setup.suits) // 2]
     for panel, axis, title in zip(
-        (tokens, nats), (AXES[0], AXES[2]), ("tokens seen", "nats told"), strict=True
+        (tokens, nats),
+        (SUPERVISION_METRICS[0], SUPERVISION_METRICS[2]),
+        ("tokens seen", "nats told"),
+        strict=True,
     ):
         draw_curves(panel, curves, suits, max(setup.batches), axis)
         panel.set_title(f"{suits} suits: over {title}", loc="left", fontsize=10, color=INK)
@@ -52,7 +55,7 @@ def draw_price(panel: Axes, curves: dict[Condition, Curves], setup: VerdictConfi
         at = np.geomspace(least, max(setup.suits) * 1.2, 60)
         panel.plot(at, [slowdown(k, level) for k in at], color=GREY, linewidth=1.4)
         panel.text(at[-1], slowdown(at[-1], level), f" to {level}", fontsize=8.5, color=GREY)
-        when = reached(curves, AXES[0], level)
+        when = reached(curves, SUPERVISION_METRICS[0], level)
         for told in ("verdict", "unbiased verdict"):
             for suits in setup.suits:
                 over, under = Condition(suits, told, batch), Condition(suits, "label", batch)
@@ -115,7 +118,7 @@ def draw_all_curves(curves: dict[Condition, Curves], setup: VerdictConfig) -> Fi
     figure = Figure(figsize=(10, 2.3 * len(rows) + 0.4), layout="constrained")
     panels = figure.subplots(len(rows), 3, sharey="row", squeeze=False)
     for line, (suits, batch, game) in zip(panels, rows, strict=True):
-        for panel, axis in zip(line, AXES, strict=True):
+        for panel, axis in zip(line, SUPERVISION_METRICS, strict=True):
             draw_curves(panel, curves, suits, batch, axis, game)
         line[0].set_ylabel(f"{game_words(suits, game)},\n{batch} a batch", fontsize=9, color=INK)
     for panel, title in zip(panels[-1], TITLES, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.supervision import coin
-from experiments.bridge.batched_objectives import AXES
+from experiments.bridge.batched_objectives import SUPERVISION_METRICS
 from experiments.bridge.findings import Finding, all_of, outcome_of
 from experiments.bridge.page import Grid
 from experiments.bridge.verdict.config import BESIDE, Condition, Curves, VerdictConfig
@@ -21,7 +21,7 @@ from experiments.bridge.verdict.report import (
 )
 from experiments.reports.statistics import mean_interval
 
-TOKENS, _, NATS = AXES
+TOKENS, _, NATS = SUPERVISION_METRICS
 FACTOR = 1.5
 
 
@@ -356,13 +356,16 @@ def beside_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid 
                 continue
             level = level_of(suits)
             row = [f"{game_words(suits, game)}, {told} ({TELLS[told]}), to {level}"]
-            row += [ratio_words(reached(curves, axis, level), over, under) for axis in AXES]
+            row += [
+                ratio_words(reached(curves, axis, level), over, under)
+                for axis in SUPERVISION_METRICS
+            ]
             rows.append(row)
     if not set(BESIDE) & {part.told for part in curves}:
         return None
     return Grid(
         "all ways of being told, over labels",
-        ["", *(axis.replace("_", " ") for axis in AXES)],
+        ["", *(axis.replace("_", " ") for axis in SUPERVISION_METRICS)],
         rows,
         "PPO makes several gradients of each token; all others one.",
     )

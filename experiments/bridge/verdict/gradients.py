@@ -1,4 +1,4 @@
-"""What an update of a rung is made of: how much of it is signal, and which way it points.
+"""What an update of an objective is made of: how much of it is signal, and which way it points.
 
 All on one fresh batch of the learner's own histories, episode by episode:
 
@@ -27,7 +27,7 @@ from agents.networks import LanguageModel
 from agents.objectives import Objective
 from agents.objectives.histories import Batch
 from agents.objectives.objective import mean
-from experiments.bridge.batched_objectives import make_reads, pairs
+from experiments.bridge.batched_objectives import make_batch_sampler, stacked_choices
 from experiments.bridge.batched_ppo import first_gradient
 from popjax.core import Environment
 from popjax.players import Player
@@ -39,20 +39,20 @@ def gradients(
     agent: LanguageAgent,
     params: Any,
     batch: Batch,
-    word: Int[Array, "T B"],
+    choice: Int[Array, "T B"],
     weight: Float[Array, "T B"],
 ) -> Float[Array, "B P"]:
     """Of each episode alone."""
 
-    def loss(params, episode, word, weight):
+    def loss(params, episode, choice, weight):
         alone = jax.tree.map(lambda leaf: leaf[:, None], episode)
         pi = log_probs(sizes_of(agent.env), agent.outputs(params, alone).action[:, 0])
-        return -jnp.sum(weight * take_along_last(pi, word))
+        return -jnp.sum(weight * take_along_last(pi, choice))
 
-    def one(episode, word, weight):
-        return ravel_pytree(jax.grad(loss)(params, episode, word, weight))[0]
+    def one(episode, choice, weight):
+        return ravel_pytree(jax.grad(loss)(params, episode, choice, weight))[0]
 
-    return jax.vmap(one, in_axes=1)(batch, word, weight)
+    return jax.vmap(one, in_axes=1)(batch, choice, weight)
 
 
 def cosine(a: Float[Array, " P"], b: Float[Array, " P"]) -> Float[Array, ""]:
@@ -62,23 +62,23 @@ def cosine(a: Float[Array, " P"], b: Float[Array, " P"]) -> Float[Array, ""]:
 def make_measure(
     env: Environment,
     network: LanguageModel,
-    rungs: dict[str, Objective],
+    objectives: dict[str, Objective],
     oracle: Player,
     num_episodes: int,
 ) -> Callable[[Any, Key[Array, ""], Any], dict[str, Float[Array, ""]]]:
-    """`(params, key, told) ->` the numbers of `NAMES` for the rung of number `told`; the key is
+    """`(params, key, index) ->` the numbers of `NAMES` for the objective of that index; the key is
     consumed.
 
     signal, noise: `|E g|^2` without the share that noise has in the square of a mean, and tr Cov.
     cos_expected, cos_quarter: of the gradient of all episodes, and of a quarter of them, with the
         weighted labels'. cos_labels: with the labels'. cos_ppo: of the gradient of
-        PPO's first pass on these episodes with the labels', whatever the rung.
+        PPO's first pass on these episodes with the labels', whatever the objective.
     """
     agent = LanguageAgent.of(env, network, "obs")
-    reads = make_reads(agent, num_episodes, oracle)
+    sample_batch = make_batch_sampler(agent, num_episodes, oracle)
 
-    def measure(params, key, told):
-        batch = reads(params, key, 0, 0.0)
+    def measure(params, key, index):
+        batch = sample_batch(params, key, 0, 0.0)
 
         def labels(params, weighted):
             pi = log_probs(sizes_of(env), agent.outputs(params, batch).action)
@@ -87,9 +87,9 @@ def make_measure(
             return -mean(weight * right, batch.labelled)
 
         plain, weighted = (ravel_pytree(jax.grad(labels)(params, w))[0] for w in (False, True))
-        word, weight = (part[told] for part in pairs(agent, rungs, batch))
+        choice, weight = (part[index] for part in stacked_choices(agent, objectives, batch))
         ppo = ravel_pytree(first_gradient(params, agent, Hyperparams(), batch))[0]
-        own = gradients(agent, params, batch, word, weight * num_episodes)
+        own = gradients(agent, params, batch, choice, weight * num_episodes)
         g, noise = own.mean(axis=0), jnp.sum(jnp.var(own, axis=0, ddof=1))
         return {
             "signal": g @ g - noise / num_episodes,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from experiments.bridge import criterion
-from experiments.bridge.batched_objectives import AXES
+from experiments.bridge.batched_objectives import SUPERVISION_METRICS
 from experiments.bridge.criterion import Reached, short, slowdown
 from experiments.bridge.page import Grid
 from experiments.bridge.verdict.config import RUNGS, Condition, Curves, VerdictConfig
 
-TOKENS, _, NATS = AXES
+TOKENS, _, NATS = SUPERVISION_METRICS
 HALF, MOST = 0.5, 0.9
 WHAT = (
     "One network plays the same tiny decks, RepeatPrevious with 16 cards of K suits, on histories "

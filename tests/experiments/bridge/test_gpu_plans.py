@@ -12,8 +12,8 @@ from rich.console import Console
 from agents.lm import LMConfig
 from agents.objectives import OBJECTIVES, make_train
 from experiments.bridge import forgetting
-from experiments.bridge.batched_objectives import AXES
-from experiments.bridge.batched_ppo import PASSES
+from experiments.bridge.batched_objectives import SUPERVISION_METRICS
+from experiments.bridge.batched_ppo import UPDATE_EPOCHS
 from experiments.bridge.factorial import conditions as factorial_conditions
 from experiments.bridge.factorial.study import STUDY as FACTORIAL
 from experiments.bridge.loop import config as loop_config
@@ -186,7 +186,9 @@ def test_sums_beside_others_and_ppo_run(quickly_compiled):
         table = verdict_conditions.run_part(setup, part, 1e-3, list)
         curves[part] = {name: column.reshape(-1, 2).T for name, column in table.items()}
     ppo = curves[Condition(2, "PPO", 8)]
-    np.testing.assert_allclose(ppo[AXES[1]], PASSES * ppo[AXES[0]])
+    np.testing.assert_allclose(
+        ppo[SUPERVISION_METRICS[1]], UPDATE_EPOCHS * ppo[SUPERVISION_METRICS[0]]
+    )
     assert np.isnan(ppo["cos_labels"]).all()
     told = curves[Condition(2, "verdict", 8)]
     assert (np.abs(told["cos_ppo"]) <= 1 + 1e-5).all()

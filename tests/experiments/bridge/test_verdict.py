@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.bridge.batched_objectives import AXES
+from experiments.bridge.batched_objectives import SUPERVISION_METRICS
 from experiments.bridge.criterion import slowdown
 from experiments.bridge.factorial import conditions as factorial_conditions
 from experiments.bridge.verdict import conditions as study
@@ -67,7 +67,9 @@ def invented(setup, part, price, scale=4.0):
         own = price * (1 + 0.02 * seed)
         right = np.interp(tokens / own, [0, 1000, 3000, 9000], begin)
         columns = {"seed": seed, "update": np.arange(60), "seconds": 1.0, "right": right}
-        columns |= dict.fromkeys(AXES[:2], tokens) | {AXES[2]: tokens / price}
+        columns |= dict.fromkeys(SUPERVISION_METRICS[:2], tokens) | {
+            SUPERVISION_METRICS[2]: tokens / price
+        }
         columns |= {"signal": 1.0, "noise": scale, "cos_expected": 0.9, "cos_quarter": 0.6}
         columns |= {"cos_labels": 0.8, "cos_ppo": 0.5 - 0.1 * right}
         rows.append({k: np.broadcast_to(v, 60) for k, v in columns.items()})
@@ -151,7 +153,7 @@ def test_the_six_cells_are_a_part_where_they_were_asked_for(capsys, tmp_path, mo
 
     def cell(setup, target, feedback, watch):
         looks = np.repeat(np.arange(6.0), setup.seeds)
-        axes = dict.fromkeys(factorial_conditions.AXES, 100 * looks + 1)
+        axes = dict.fromkeys(factorial_conditions.SUPERVISION_METRICS, 100 * looks + 1)
         return axes | {"competence": looks / 5, "seconds": looks}
 
     monkeypatch.setattr(study, "run_part", lambda s, part, *_: invented(s, part, prices(part)))
@@ -185,7 +187,7 @@ def test_every_way_of_being_told_learns():
     right = {}
     for told in RUNGS:
         table = study.run_part(setup, Condition(2, told, 16), 1e-3, list)
-        assert set(table) >= {*AXES, *NAMES, "right"}
+        assert set(table) >= {*SUPERVISION_METRICS, *NAMES, "right"}
         right[told] = table["right"].reshape(-1, 2)
     assert right["label"][-1].min() > 0.9
     assert right["label"][0].max() < 0.6

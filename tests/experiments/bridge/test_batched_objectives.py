@@ -1,4 +1,4 @@
-"""One program for many ways of being told makes the very gradients of the ladder."""
+"""One program for many objectives makes the very gradients of `agents.objectives`."""
 
 from functools import partial
 
@@ -13,7 +13,11 @@ from agents.language_agent import LanguageAgent
 from agents.memory import MEMORIES
 from agents.networks import Backbone, LanguageModel
 from agents.objectives import OBJECTIVES
-from experiments.bridge.batched_objectives import make_reads, pairs, terms
+from experiments.bridge.batched_objectives import (
+    make_batch_sampler,
+    stacked_choices,
+    weighted_choices,
+)
 from experiments.bridge.decks import TINY
 from experiments.bridge.loop.config import rungs
 from experiments.bridge.verdict.config import ALL, PRESETS
@@ -27,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("quickly_compiled")
 ENV = make("RepeatPreviousEasy", deck=Deck(8, 2), k=3)
 ORACLE = make_player(ENV)
 PLAIN = Hyperparams(entropy=0.0)
-TOLD = ALL | {"rewards": rungs(0.0, 6)["rewards"]}
+OBJECTIVES_OF_ACTIONS = ALL | {"rewards": rungs(0.0, 6)["rewards"]}
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +40,8 @@ def made():
     network = LanguageModel(Backbone((MEMORIES["gru"](features=8),)), (8,), 8, 8)
     agent = LanguageAgent.of(ENV, network, "obs")
     params = jax.jit(agent.init)(jax.random.key(0))
-    reads = jax.jit(make_reads(agent, 6, ORACLE))
-    return agent, params, reads, reads(params, jax.random.key(1), 3, 0.0)
+    sample_batch = jax.jit(make_batch_sampler(agent, 6, ORACLE))
+    return agent, params, sample_batch, sample_batch(params, jax.random.key(1), 3, 0.0)
 
 
 def test_many_suits_are_dealt_without_replacement_and_the_rememberer_is_right():
@@ -57,23 +61,23 @@ def test_the_tiny_first_card_is_asked_for_on_fifteen_steps():
     np.testing.assert_allclose(decks.returns, 1.0, rtol=1e-6)
 
 
-def test_words_and_weights_give_the_gradient_of_each_rung(made):
+def test_choices_and_weights_give_the_gradient_of_each_objective(made):
     agent, params, _, batch = made
 
     @jax.jit
     def both(params):
         own, theirs = [], []
-        for rung in TOLD.values():
-            word, weight = terms(agent, rung, batch)
+        for rung in OBJECTIVES_OF_ACTIONS.values():
+            choice, weight = weighted_choices(agent, rung, batch)
 
-            def told(params, word=word, weight=weight):
+            def loss(params, choice=choice, weight=weight):
                 pi = log_probs((8,), agent.outputs(params, batch).action)
-                return -jnp.sum(weight * take_along_last(pi, word))
+                return -jnp.sum(weight * take_along_last(pi, choice))
 
             full = batch
             if rung.scored_head:
                 full = batch.replace(weight=rung.advantage(agent, PLAIN, batch)[0])
-            own.append(jax.grad(told)(params))
+            own.append(jax.grad(loss)(params))
             theirs.append(jax.grad(lambda p, r=rung, b=full: r.loss(p, agent, PLAIN, b)[0])(params))
         return own, theirs
 
@@ -82,16 +86,16 @@ def test_words_and_weights_give_the_gradient_of_each_rung(made):
 
 
 def test_a_teacher_acts_in_the_learners_place(made):
-    _, params, reads, own = made
-    led = reads(params, jax.random.key(1), 3, 1.0)
-    assert (led.sampled == led.label).all() and not (own.sampled == own.label).all()
-    first = np.asarray(led.label)[2:]
-    assert (first == np.asarray(jnp.argmax(led.x[:-2, :, :8], axis=-1))).all()
+    _, params, sample_batch, own = made
+    taught = sample_batch(params, jax.random.key(1), 3, 1.0)
+    assert (taught.sampled == taught.label).all() and not (own.sampled == own.label).all()
+    first = np.asarray(taught.label)[2:]
+    assert (first == np.asarray(jnp.argmax(taught.x[:-2, :, :8], axis=-1))).all()
 
 
 def test_gradients_of_episodes_average_to_that_of_the_batch(made):
     agent, params, _, batch = made
-    words, weights = pairs(agent, {"label": OBJECTIVES["dagger"]}, batch)
+    words, weights = stacked_choices(agent, {"label": OBJECTIVES["dagger"]}, batch)
     each = jax.jit(partial(gradients, agent))(params, batch, words[0], 6 * weights[0])
 
     def whole(params):
