@@ -155,7 +155,7 @@ PLAYED = {
     "oracle": "the oracle's own",
     "policy": "the learner's own",
 }
-TOLD = {
+FEEDBACK = {
     "labels": "the label itself",
     "verdicts": "a verdict on one's own word",
     "sum": "the sum of all verdicts",
@@ -166,9 +166,9 @@ def _factors(name: str, rung: Objective) -> dict[str, str]:
     paid = not rung.labels and not rung.needs_label and rung.scored_head == "action"
     aims = {"token": "the next observation", "action": "the oracle's action"}
     words = rung.labels or (rung.scored_head,)
-    told = TOLD[rung.feedback]
+    feedback = FEEDBACK[rung.feedback]
     if paid:
-        told = {"verdicts": "a reward for one's own action", "sum": "the sum of all rewards"}[
+        feedback = {"verdicts": "a reward for one's own action", "sum": "the sum of all rewards"}[
             rung.feedback
         ]
     return {
@@ -177,7 +177,7 @@ def _factors(name: str, rung: Objective) -> dict[str, str]:
         "about": rung.about,
         "target": "the most reward" if paid else " and ".join(aims[word] for word in words),
         "histories": PLAYED[rung.played_by],
-        "feedback": told,
+        "feedback": feedback,
         "density": "once an episode" if rung.feedback == "sum" else "every step",
         "designer": "the environment's reward"
         if paid
