@@ -16,8 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from agents import checkpoint
-from agents.lm import episode_inputs, inputs_of
+from agents.lm import episode_inputs
 from experiments.bridge.measures import beliefs, similarity
 from experiments.bridge.measures.interventions import explained, ridge, rotation, through
 from experiments.bridge.measures.nulls import compare, ns_in_words
@@ -26,10 +25,9 @@ from experiments.bridge.measures.probes import probe
 from experiments.bridge.measures.retention import features_along
 from experiments.bridge.page import Grid
 from experiments.results.errors import UserError
-from experiments.results.spec import own_part
 from experiments.results.study import read_spec
-from experiments.train.compile import lane_hyperparams, lane_keys
 from experiments.train.objectives import REGIMES
+from experiments.train.restore import initial_states, inputs_read, trained_states
 from popjax.players import Episodes, play
 from popjax.tokens.corpora import in_parts, players_of
 
@@ -59,32 +57,16 @@ class Run:
     @cached_property
     def begun(self) -> Any:
         """The state of every seed before its first update."""
-        init = partial(self.trainer.init, num_updates=self.spec.num_updates)
-        keys = lane_keys(self.spec.seeds)[0]
-        return jax.jit(jax.vmap(init))(keys, lane_hyperparams(self.spec))
+        return initial_states(self.spec, self.trainer)
 
     @cached_property
     def trained(self) -> Any:
         """The parameters of every seed as they were kept last."""
-        path = self.folder / "checkpoint"
-        try:
-            step = checkpoint.latest(path)
-            if step is None:
-                raise UserError(f"{self.folder} holds no checkpoint: train it first")
-            return checkpoint.restore(path, step, self.begun).params
-        except checkpoint.CheckpointError as error:
-            raise UserError(str(error)) from None
-
-    @property
-    def inputs(self) -> str:
-        settings = self.spec.settings
-        if own_part(self.spec.regime) == "ppo":
-            return settings.ppo.inputs
-        return inputs_of(self.trainer.env, settings.lm)
+        return trained_states(self.spec, self.trainer, self.folder).params
 
     def states(self, params: Any, episodes: Episodes) -> np.ndarray:
         """`[seeds, T, N, d]` what the heads read of the histories."""
-        x, start = episode_inputs(self.trainer.env, episodes, self.inputs)
+        x, start = episode_inputs(self.trainer.env, episodes, inputs_read(self.spec, self.trainer))
         along = partial(features_along, self.trainer.network, x=x, start=start)
         return np.asarray(jax.jit(jax.vmap(lambda params: along(params)))(params))
 

@@ -9,15 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents import checkpoint, lm
 from agents.agent import Agent
 from agents.inputs import Inputs
 from agents.networks import ActorCritic
-from agents.sharding import placed_like
-from experiments.results.errors import UserError
 from experiments.results.store import Cell
-from experiments.train.compile import lane_hyperparams, lane_keys
-from experiments.train.objectives import REGIMES
+from experiments.train.objectives import REGIMES, Trainer
+from experiments.train.restore import inputs_read, trained_states
 from popjax.core import Environment
 from popjax.players import Player
 
@@ -55,7 +52,9 @@ def agent_of(cell: Cell) -> TrainedModel:
     facts = _facts(cell, params) | {
         "return": _rounded(evaluation["return"][sampled & first].mean())
     }
-    return TrainedModel(trainer.env, trainer.network, params, cell.spec.settings.ppo.inputs, facts)
+    return TrainedModel(
+        trainer.env, trainer.network, params, inputs_read(cell.spec, trainer), facts
+    )
 
 
 def language_model_of(cell: Cell) -> TrainedModel:
@@ -64,29 +63,19 @@ def language_model_of(cell: Cell) -> TrainedModel:
     _, evaluation, _ = cell.read()
     first = evaluation["seed"] == cell.spec.seeds[0]
     tokens = evaluation["tokens"][first].sum()
-    config = cell.spec.settings.lm
     facts = _facts(cell, params) | {
         "nats": _rounded(evaluation["nats"][first].sum() / tokens),
         "floor": _rounded(evaluation["floor"][first].sum() / tokens),
-        "corpus": config.player,
+        "corpus": cell.spec.settings.lm.player,
     }
-    inputs = lm.inputs_of(trainer.env, config)
+    inputs = inputs_read(cell.spec, trainer)
     return TrainedModel(trainer.env, trainer.network, params, inputs, facts)
 
 
-def _restored(cell: Cell) -> tuple[Any, Any]:
-    spec = cell.spec
-    trainer = REGIMES[spec.regime].trainer(spec)
-    begin = jax.vmap(lambda key, h: trainer.init(key, h, num_updates=spec.num_updates))
-    shapes = jax.eval_shape(begin, lane_keys(spec.seeds)[0], lane_hyperparams(spec))
-    try:
-        update = checkpoint.latest(cell.checkpoints)
-        if update is None:
-            raise UserError(f"{cell.folder} has no checkpoint: remove it and train it anew")
-        state = checkpoint.restore(cell.checkpoints, update, placed_like(trainer.mesh, shapes))
-    except checkpoint.CheckpointError as error:
-        raise UserError(str(error)) from None
-    return trainer, jax.tree.map(lambda leaf: leaf[0], state.params)
+def _restored(cell: Cell) -> tuple[Trainer, Any]:
+    trainer = REGIMES[cell.spec.regime].trainer(cell.spec)
+    states = trained_states(cell.spec, trainer, cell.checkpoints.parent)
+    return trainer, jax.tree.map(lambda leaf: leaf[0], states.params)
 
 
 def _facts(cell: Cell, params: Any) -> dict[str, Any]:
