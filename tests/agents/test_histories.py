@@ -8,12 +8,11 @@ import numpy as np
 
 import popjax
 from agents.agent import Agent
-from agents.corpus import agent_corpus
 from agents.distributions import num_outputs
 from agents.evaluate import evaluate
 from agents.memory import MEMORIES
 from agents.networks import ActorCritic, Backbone
-from agents.objectives.histories import by_player, histories
+from agents.objectives.histories import by_agent, by_player, histories
 from agents.policy import Policy
 from popjax.floors import code_lengths
 from popjax.players import Player
@@ -23,7 +22,11 @@ from popjax.tokens import corpus
 ENV = popjax.ENVS["MineSweeperEasy"]
 NETWORK = ActorCritic(Backbone((MEMORIES["gru"](features=8),)), num_outputs(ENV.action_space))
 AGENT = Agent.of(ENV, NETWORK)
-play = jax.jit(partial(agent_corpus, ENV, AGENT), static_argnames="num_episodes")
+
+
+@partial(jax.jit, static_argnames=("num_episodes", "agent", "env"))
+def play(params, key, num_episodes, greedy=False, agent=AGENT, env=ENV):
+    return histories(env, by_agent(agent, params, num_episodes, greedy), key, num_episodes)[0]
 
 
 def fresh_params(seed=0):
@@ -77,9 +80,7 @@ def test_an_agents_torques_are_those_that_the_motor_gave():
     )
     agent = Agent.of(PENDULUM, network)
     params = agent.init(jax.random.key(0))
-    episodes = jax.jit(partial(agent_corpus, PENDULUM, agent), static_argnames="num_episodes")(
-        params, jax.random.key(0), num_episodes=4
-    )
+    episodes = play(params, jax.random.key(0), num_episodes=4, agent=agent, env=PENDULUM)
     torque = np.asarray(episodes.action)
     assert np.abs(torque).max() == 2.0, "some of a standard normal's are beyond"
     nats = code_lengths(PENDULUM, episodes).sum() / episodes.lengths.sum()
