@@ -114,7 +114,7 @@ QUICK_STEPS = {  # what learns fastest first: the fewest steps known to reach th
     "AutoencodeEasy": 1_000_000,
     "CountRecallEasy": 2_000_000,
     "PositionOnlyPendulumEasy": 2_000_000,
-    "ConcentrationEasy": 300_000,
+    "ConcentrationEasy": 200_000,
     "MineSweeperEasy": 400_000,
     "NoisyPositionOnlyPendulumEasy": 2_500_000,
     "MultiarmedBanditEasy": 1_000_000,
