@@ -36,6 +36,8 @@ class Published:
     """Name of the settings that the results were trained with, and that are shown."""
     against_paper: bool = False
     """Print the paper's GRU score beside that of its settings here, by the paper's metric."""
+    short: bool = False
+    """Print the main columns only."""
     format: Literal["table", "md", "json"] = "table"
     """How to print: a table for the terminal, Markdown, or JSON."""
 
@@ -79,6 +81,8 @@ class Published:
             print(json.dumps(published_tables.records(chosen, goals), indent=1))
             return
         sheet = published_tables.paper_sheet(chosen) if self.against_paper else None
+        if self.short and not sheet:
+            sheet = published_tables.short_sheet(chosen)
         sheet = sheet or published_tables.best_sheet(chosen, goals)
         if self.format == "md":
             from experiments.results.tables import markdown

@@ -3,7 +3,7 @@ the docstrings.
 
     python notebooks/site/build.py            writes notebooks/site/html
 
-Nothing is written by hand here: `pages` is made anew each time. A page that cannot be built, or a
+Nothing is written by hand here: `pages` is regenerated each time. A page that cannot be built, or a
 link that leads nowhere, ends with exit code 1.
 """
 
@@ -23,8 +23,8 @@ PAGES = SITE / "pages"
 HIDDEN = {"__init__", "__main__"}
 PACKAGES = {
     "popjax": "The benchmark: environments, players, floors, tokens, pictures, adapters.",
-    "agents": "Memory models, networks, PPO, language models and the rungs between.",
-    "experiments": "Commands, studies, searches, reports, and the experiments between costumes.",
+    "agents": "Memory models, networks, PPO, language models and the objectives between.",
+    "experiments": "Commands, studies, searches, reports, and experiments that compare the two.",
 }
 
 
@@ -35,19 +35,19 @@ def write(name: str, text: str) -> None:
 
 
 def words(path: Path) -> str:
-    """A page of words, with its pictures and links as the site has them."""
+    """A Markdown page, with its pictures and links as the site has them."""
     text = path.read_text(encoding="utf-8")
     for picture in re.findall(r"\]\(([\w./-]+\.(?:png|svg))\)", text):
         target = PAGES / "pictures" / Path(picture).name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path.parent / picture, target)
         text = text.replace(f"]({picture})", f"](pictures/{target.name})")
-    text = re.sub(r"\]\(notebooks/(\d_\w+)\.(?:ipynb|py)\)", r"](notebooks/\1.md)", text)
+    text = re.sub(r"\]\((?:notebooks/)?(\d_\w+)\.(?:ipynb|py)\)", r"](notebooks/\1.md)", text)
     return re.sub(r"\]\(notebooks/([a-z]+\.md)\)", r"](\1)", text)
 
 
 def notebook(path: Path) -> str:
-    """A notebook as a page: its words and its code."""
+    """A notebook as a page: its text and its code."""
     return jupytext.writes(jupytext.read(path), "md").split("---\n")[-1]
 
 

@@ -15,7 +15,7 @@ from experiments.train.objectives import REGIMES
 from popjax import ENVS
 
 ROOT = Path(__file__).parents[3]
-OTHER_COSTUME = (ROOT / "README.md").read_text("utf-8").partition("## The other costume")[2]
+COMPARED = (ROOT / "README.md").read_text("utf-8").partition("## Agents and language models")[2]
 REPORT = (ROOT / "notebooks" / "experiments.md").read_text("utf-8")
 FIGURES = json.loads((explorer_page.FIGURES / "figures.json").read_text("utf-8"))
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w])")
@@ -35,7 +35,7 @@ def about(text, start):
     return found
 
 
-IN_README, IN_REPORT = about(OTHER_COSTUME, r"\n\* \*\*"), about(REPORT, r"\n\*\*")
+IN_README, IN_REPORT = about(COMPARED, r"\n\* \*\*"), about(REPORT, r"\n\*\*")
 
 
 def stated(text):
@@ -77,7 +77,7 @@ def test_the_pages_texts_hold_no_number_of_their_own(figure):
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure["file"])
-def test_the_pages_pictures_are_those_of_the_readme(figure):
+def test_the_pages_pictures_are_those_beside_the_report(figure):
     path = explorer_page.FIGURES / figure["file"]
     ours, theirs = (
         np.asarray(Image.open(file).convert("RGB"), float)

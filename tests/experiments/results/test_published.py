@@ -139,7 +139,7 @@ def test_mmer_stands_beside_mmer_and_final_beside_final(tmp_path):
     published.add(study(tmp_path, "a", [0.45, 0.45]), "fast", kept)
     published.add(study(tmp_path, "b", [-0.4, -0.4], env="BattleshipEasy"), "fast", kept)
     ship, count = (line_of(best_sheet([result], {})) for result in published.results(kept))
-    best = "best published that could be opened"
+    best = "best published"
     assert (count[best], count["ours beside it"]) == ("0.509 MMER (LSTM)", "0.550 by MMER alone")
     assert (ship[best], ship["ours beside it"]) == ("-0.35 final (PPO-GRU)", "-0.400 below")
 
