@@ -1,10 +1,8 @@
 # %% [markdown]
 # # Environments in five minutes
 #
-# POPGym asks what an agent remembers when its observations hide the truth. Here its 16 families
-# are pure functions: make one, step it, run a thousand episodes at once, look at it.
-#
-# On Colab: `pip install "popjax[notebooks]"` first.
+# POPGym measures what an agent remembers when its observations are incomplete. Here its 16 families
+# are pure functions: make one, step it, run a thousand episodes in parallel, look at it.
 
 # %%
 import os
@@ -20,8 +18,8 @@ SMOKE = "POPJAX_SMOKE" in os.environ  # small sizes, for the checks
 print(jax.devices()[0].device_kind, "jax", jax.__version__)
 
 # %% [markdown]
-# An environment is a frozen dataclass: its own configuration, static under `jit`. A level of
-# difficulty is an instance.
+# An environment is a frozen dataclass, which is its own configuration and static under `jit`. A
+# level of difficulty is an instance.
 
 # %%
 env = popjax.make("MineSweeperEasy")
@@ -30,17 +28,17 @@ print(env.observation_space, env.action_space, "at most", env.max_steps, "steps"
 print(popjax.make("RepeatPreviousEasy", k=8))
 
 # %% [markdown]
-# `reset` and `step` are pure. Nothing resets by itself: `terminated` and `truncated` say how an
+# `reset` and `step` are pure. There is no automatic reset: `terminated` and `truncated` say how an
 # episode ended.
 
 # %%
 key_reset, key_step = jax.random.split(jax.random.key(4))
 state, timestep = env.reset(key_reset)
 state, timestep = jax.jit(env.step)(key_step, state, jnp.array([1, 2]))
-print("sees", timestep.obs, "earned", timestep.reward, "over", timestep.last)
+print("obs", timestep.obs, "reward", timestep.reward, "last", timestep.last)
 
 # %% [markdown]
-# The picture is what the agent may see; `reveal=True` adds in violet what it is not told.
+# The picture shows what the agent sees; `reveal=True` adds what is hidden, in violet.
 
 # %%
 env.render(state, timestep)
@@ -49,8 +47,8 @@ env.render(state, timestep)
 env.render(state, timestep, reveal=True)
 
 # %% [markdown]
-# Many episodes at once. `batch.step` resets exactly the episodes that ended, and only those: work
-# in proportion to what ended, not to how many there are.
+# Many episodes in parallel. `batch.step` resets only the episodes that ended, so resets cost in
+# proportion to how many ended, not to how many there are.
 
 # %%
 num_envs, num_steps = (256, 64) if SMOKE else (8192, 256)
@@ -79,7 +77,7 @@ rate = num_envs * num_steps / (time.perf_counter() - began)
 print(f"{rate / 1e6:.1f} million steps per second")
 
 # %% [markdown]
-# What is good? `popjax.scores` knows random play, the best policy without memory, a reference
+# What is a good score? `popjax.scores` has random play, the best policy without memory, a reference
 # player and the published scores of every task, each with its source.
 
 # %%
@@ -88,7 +86,7 @@ for kind, score in known.items():
     print(f"{kind:28} {score['mean']:6.3f}")
 
 # %% [markdown]
-# And scripted players play: here the player that counts cards.
+# Scripted players can play, too: here one that counts cards.
 
 # %%
 from popjax.players import make_player, play

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Train a GRU and see it remember
 #
-# In RepeatPreviousEasy the agent sees one card a step and must name the suit of three cards ago.
-# Without memory the best return is about -0.49, perfect memory earns 1.
+# In RepeatPreviousEasy the agent sees one card per step and must name the suit of three cards ago.
+# The best return without memory is about -0.49; perfect memory earns 1.
 
 # %%
 import dataclasses
@@ -27,10 +27,10 @@ SMOKE = "POPJAX_SMOKE" in os.environ
 print(jax.devices()[0].device_kind, "jax", jax.__version__)
 
 # %% [markdown]
-# A *cell* is an environment, a memory, a way of training and some seeds. `run_cell` trains all of
-# its seeds in one compiled program and stores metrics, evaluation and the policy. The command line
-# does the same: `popjax train RepeatPreviousEasy --memory gru --settings fast`, with the settings
-# that a search has found.
+# A *cell* is an environment, a memory, an objective and some seeds. `run_cell` trains all of its
+# seeds in one compiled program and stores metrics, evaluation and the policy. On the command line:
+# `popjax train RepeatPreviousEasy --memory gru --settings fast`, where `fast` are settings that a
+# search has found.
 
 # %%
 settings = dataclasses.replace(
@@ -46,8 +46,8 @@ study = Path(tempfile.mkdtemp())
 run_cell(study, spec, lambda news: print(news.get("update"), news.get("return")))
 
 # %% [markdown]
-# The action of this task never changes what comes next, so a discount near 0 loses nothing and
-# takes the noise of later rewards out of the gradient: the search found that by itself.
+# In this task actions never affect later observations, so a discount near 0 loses nothing and keeps
+# the noise of later rewards out of the gradient. The search found that by itself.
 
 # %%
 (row,) = read_study(study)
@@ -68,15 +68,15 @@ panel.set(xlabel="environment steps", ylabel="return", title="two seeds of a GRU
 panel.spines[["top", "right"]].set_visible(False)
 
 # %% [markdown]
-# Three lines bring the policy back.
+# One line loads the policy.
 
 # %%
 policy = agents.load(study / spec.id / "policy.npz")
 print(policy.env, policy.agent.network)
 
 # %% [markdown]
-# Does it remember? Show it the same deck twice, with one card changed, and see how long the
-# difference matters: the policy of each later step should move only three steps on.
+# Does it remember? Show it the same deck twice, with one card changed, and see for how long the
+# difference matters: the policy should change three steps later, and only there.
 
 # %%
 env, network = build(spec)

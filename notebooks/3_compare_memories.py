@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Compare memory models honestly
 #
-# A ranking of memory models is worth what its statistics are worth: several seeds, several tasks, a
-# scale on which tasks can be averaged, and an interval. Here: normalised returns (0 is
+# A ranking of memory models is only as good as its statistics: it takes several seeds, several
+# tasks, a scale on which tasks can be averaged, and an interval. Here: normalised returns (0 is
 # random play, 1 the reference player; the best policy without memory is a mark between them), the
 # interquartile mean, and stratified-bootstrap intervals (Agarwal et al. 2021).
 
@@ -25,7 +25,8 @@ from popjax import scores
 SMOKE = "POPJAX_SMOKE" in os.environ
 
 # %% [markdown]
-# Equal parameters, not equal widths: `parameters` chooses the width of each model.
+# Models are compared at equal numbers of parameters, not at equal widths: `parameters` sets the
+# width of each.
 
 # %%
 ENVS = ("RepeatPreviousEasy",)  # and as many as you like
@@ -45,8 +46,8 @@ for env in ENVS:
         print(env, memory, run_cell(study, cell(env, memory, settings)))
 
 # %% [markdown]
-# One line a cell. `final` is the sampled last policy on fresh episodes; `mmer`, the paper's metric,
-# is the best mean return over training, which is optimistic by construction.
+# One line per cell. `final` is the return of the last policy, sampled, on new episodes. `mmer`, the
+# paper's metric, is the best mean return during training, which is optimistic by construction.
 
 # %%
 rows = read_study(study)
@@ -74,5 +75,5 @@ panel.set(yticks=[], xlabel="normalised return: 0 random play, 1 reference playe
 panel.spines[["top", "right", "left"]].set_visible(False)
 
 # %% [markdown]
-# With two or three seeds no test between two models can be significant at 5 % (the smallest
-# two-sided permutation p of 3 against 3 is 0.1). Intervals that overlap say: not known yet.
+# With two or three seeds, no test between two models can be significant at 5 % (the smallest
+# two-sided permutation p-value of 3 against 3 is 0.1). Where intervals overlap, the order is open.

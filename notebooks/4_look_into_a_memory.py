@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Look into a memory
 #
-# What does a trained state hold? Three views of one small GRU that was trained to name the suit of
-# three cards ago: probes in nats, the Jacobian by lag, and the geometry of the state.
+# What does the state of a trained network hold? Three views of a small GRU that was trained to name
+# the suit of three cards ago: probes in nats, the Jacobian by lag, and the geometry of the state.
 
 # %%
 import dataclasses
@@ -36,8 +36,8 @@ policy = agents.load(study / spec.id / "policy.npz")
 env, network = build(spec)
 
 # %% [markdown]
-# New decks, the same for all views. An untrained network of the same form is the control: it too
-# remembers something, as an echo does.
+# New decks, the same for all views. The control is an untrained network of the same shape: it
+# remembers something too, as an echo does.
 
 # %%
 N, T = (512, 20) if SMOKE else (3000, 30)
@@ -62,28 +62,28 @@ trained_states = np.asarray(states(policy.params))
 untrained_states = np.asarray(states(untrained))
 
 # %% [markdown]
-# **Probes.** How many nats does the last state tell of the card seen `lag` steps before? The most
-# there is to know is ln 4 = 1.386.
+# **Probes.** How many nats about the card seen `lag` steps before can be decoded from the last
+# state? The maximum is ln 4 = 1.386.
 
 # %%
 lags = range(0, 8)
-told = {"trained": [], "untrained": []}
+decoded = {"trained": [], "untrained": []}
 for lag in lags:
     question = ask(np.asarray(suits[T - 1 - lag]), 4)
     answer = probe(np.stack([trained_states[-1], untrained_states[-1]]), question)
-    for name, nats in zip(told, answer.information, strict=True):
-        told[name].append(nats)
+    for name, nats in zip(decoded, answer.information, strict=True):
+        decoded[name].append(nats)
 
 figure, panel = plt.subplots(figsize=(6, 3))
 panel.axhline(np.log(4), color="0.7", linestyle=":")
 for name, color in (("untrained", "0.6"), ("trained", "#c2410c")):
-    panel.plot(lags, told[name], color=color)
-    panel.text(lags[-1] + 0.1, told[name][-1], name, color=color, va="center")
-panel.set(xlabel="lag", ylabel="nats told of that card")
+    panel.plot(lags, decoded[name], color=color)
+    panel.text(lags[-1] + 0.1, decoded[name][-1], name, color=color, va="center")
+panel.set(xlabel="lag (steps)", ylabel="decoded (nats)")
 panel.spines[["top", "right"]].set_visible(False)
 
 # %% [markdown]
-# **Sensitivity.** How much does the last output move with the input of `lag` steps before?
+# **Sensitivity.** How much does the last output change with the input of `lag` steps before?
 
 
 # %%
@@ -104,8 +104,8 @@ panel.set(xlabel="lag", ylabel="share of the gradient")
 panel.spines[["top", "right"]].set_visible(False)
 
 # %% [markdown]
-# **Geometry.** The two directions in which the states differ most between the four cards that will
-# be asked next (those of two steps ago).
+# **Geometry.** The two directions in which states differ most between the four possible answers of
+# the next step (the card of two steps ago).
 
 # %%
 asked_next = np.asarray(suits[T - 3])

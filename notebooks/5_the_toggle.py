@@ -1,9 +1,9 @@
 # %% [markdown]
-# # The toggle: one Backbone, two costumes
+# # The toggle: one network as agent and as language model
 #
-# Observation is token, memory is context, policy is next-token distribution, return is
-# likelihood. Here the very same network is trained twice on the same stream of cards: as an agent
-# that names the suit of three cards ago, and as a language model that foretells the next card.
+# Observation is token, memory is context, policy is next-token distribution, return is likelihood.
+# Here the same network is trained twice on the same stream of cards: as an agent that names the
+# suit of three cards ago, and as a language model that predicts the next card.
 
 # %%
 import dataclasses
@@ -24,7 +24,7 @@ from experiments.train.settings.tuned import tuned
 SMOKE = "POPJAX_SMOKE" in os.environ
 
 # %% [markdown]
-# The gears, in both words.
+# Every concept under its name in both fields, and whether the correspondence is exact.
 
 # %%
 for gear in gears():
@@ -54,24 +54,24 @@ for spec in (agent, model):
     print(spec.regime, run_cell(study, spec))
 
 # %% [markdown]
-# Each is measured against the best that is possible in its costume: the agent's return against 1,
-# the model's nats against the exact entropy floor of the deck.
+# Each is compared with the best possible: the agent's return with 1, the language model's nats with
+# the exact entropy floor of the deck.
 
 # %%
 for row in read_study(study):
     if row.final is not None:
         print(f"agent: return {np.mean(row.final):.3f}, best possible 1, without memory -0.49")
     if row.tokens is not None:
-        told = row.tokens[0]
+        tokens = row.tokens[0]
         print(
-            f"model: {told['nats']:.4f} nats a token, floor {told['floor']:.4f}, "
-            f"excess {told['excess']:.4f}"
+            f"model: {tokens['nats']:.4f} nats per token, floor {tokens['floor']:.4f}, "
+            f"excess {tokens['excess']:.4f}"
         )
 
 # %% [markdown]
-# Are their states the same kind of thing? The rules alone give an answer before any training: of
-# what acting needs (the last four cards in order), predicting needs 7 %; of what predicting needs
-# (the counts), acting needs 6 %.
+# Must their states hold the same? The rules alone say so before any training: of the information
+# that acting requires (the last four cards in order), prediction requires 7 %; of what prediction
+# requires (the counts), acting requires 6 %.
 
 # %%
 from experiments.bridge.measures.overlap import exact
@@ -81,7 +81,7 @@ shared = exact(make("RepeatPreviousEasy"))
 print(f"U(RL|LM) {shared.rl_given_lm:.3f}, U(LM|RL) {shared.lm_given_rl:.3f}: {shared.kind}")
 
 # %% [markdown]
-# The page with the toggle, with this one task: what each costume believes, step by step.
+# The interactive page for this one task: what agent and language model believe, step by step.
 
 # %%
 from experiments.explorer import page as explorer_page

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # A fast search of hyper-parameters
 #
-# Hyper-parameters are traced, not baked into the program: a whole search is one compiled program in
-# which every point is a lane. Points are scrambled Sobol; worse halves make room for more seeds of
-# the better ones; tuning seeds are never reporting seeds.
+# Hyper-parameters are traced, not compiled into the program: a whole search is one compiled program
+# in which every point is a lane. Points are scrambled Sobol; the worse points make room for more
+# seeds of the better ones; tuning seeds are never reporting seeds.
 
 # %%
 import os
@@ -36,8 +36,9 @@ print(run.stdout or run.stderr)
 assert run.returncode == 0
 
 # %% [markdown]
-# Which settings mattered? Above: every point as a line from setting to return, those of the later
-# rungs in orange. Below: what each hyper-parameter explains by itself, and how much chance would.
+# Which settings mattered? At the top, every point is a line from its settings to its return, those
+# of later rungs in orange. At the bottom: how much of the variance each hyper-parameter explains by
+# itself, and how much chance would explain.
 
 # %%
 from pathlib import Path

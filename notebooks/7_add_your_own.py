@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Add your own environment and memory model
 #
-# A new environment is a state, a frozen dataclass with `reset` and `transition`; a new memory maps
-# sequences to sequences and forgets wherever `start` says so. Either is one file and one line in a
-# registry; in a notebook no registry is needed.
+# A new environment is a state and a frozen dataclass with `reset` and `transition`; a new memory
+# maps sequences to sequences and resets its carry wherever `start` says so. Either takes one file
+# and one line in a registry; in a notebook no registry is needed.
 
 # %%
 import os
@@ -24,7 +24,7 @@ from popjax.core import Environment, first, then
 SMOKE = "POPJAX_SMOKE" in os.environ
 
 # %% [markdown]
-# **The environment**: a bit is shown once, then zeros; at the end of the episode say which it was.
+# **The environment**: a bit is shown once, then zeros; at the end of the episode, name the bit.
 
 
 # %%
@@ -63,8 +63,8 @@ class Delay(Environment):
 env = Delay()
 
 # %% [markdown]
-# **The memory**: an average that fades, with one learned speed for each channel. Time first, batch
-# second; wherever `start[t, b]`, sequence `b` begins anew.
+# **The memory**: an exponential average with one learned decay per channel. Time first, batch
+# second; the carry of sequence `b` is reset wherever `start[t, b]`.
 
 
 # %%
@@ -91,7 +91,7 @@ class Fading(Memory):
 
 
 # %% [markdown]
-# Train it: `init` and `segment` are pure; here one compiled segment after another.
+# Train it: `init` and `segment` are pure; here compiled segments run one after another.
 
 # %%
 network = ActorCritic(Backbone((Fading(32),)), num_actions=2, head_features=32)
@@ -106,6 +106,6 @@ for _ in range(num_updates // 10):
     print(f"return {float(metrics['return'][-1]):.2f}")
 
 # %% [markdown]
-# The laws that every memory must obey are in `tests/agents/memory/test_laws.py`: steps equal the
-# sequence, a start forgets, nothing leaks between sequences. A new model in `MEMORIES` is put
-# through them.
+# Every memory must obey the laws in `tests/agents/memory/test_laws.py`: single steps equal the
+# sequence, a start resets the carry, nothing leaks between sequences. A new model in `MEMORIES` is
+# tested against them.

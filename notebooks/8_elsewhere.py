@@ -1,8 +1,8 @@
 # %% [markdown]
 # # popjax from PureJaxRL, rejax, Stoix and Gymnasium code
 #
-# The adapters hand out what other libraries expect: gymnax with its own spaces, five values a step,
-# Stoa time steps with truncation kept apart, Gymnasium with NumPy arrays.
+# The adapters return what other libraries expect: gymnax with its own spaces, five values per step,
+# Stoa time steps with separate truncation, Gymnasium with NumPy arrays.
 
 # %%
 import jax
@@ -36,7 +36,7 @@ theirs, params = gymnax.make("RepeatPreviousEasy")
 print(len(ids), theirs.observation_space(params), params.max_steps_in_episode)
 
 # %% [markdown]
-# **Stoa and Stoix**: termination and truncation stay apart.
+# **Stoa and Stoix**: termination and truncation stay separate.
 
 # %%
 from popjax.adapters.stoa import to_stoa
@@ -65,3 +65,20 @@ obs, _ = many.reset(seed=0)
 actions = np.zeros(64, np.int64)
 obs, rewards, *_ = many.step(actions)
 print(obs.shape, rewards.mean())
+
+# %% [markdown]
+# Gymnasium's `render_mode` works, too: a random walk in a labyrinth after 0, 10 and 30 steps.
+
+# %%
+import matplotlib.pyplot as plt
+
+walk = GymnasiumEnv(popjax.make("LabyrinthExploreEasy"), render_mode="rgb_array")
+walk.reset(seed=1)
+walk.action_space.seed(1)
+figure, panels = plt.subplots(1, 3, figsize=(9, 3.2))
+for panel, num_steps in zip(panels, (0, 10, 20), strict=True):
+    for _ in range(num_steps):
+        walk.step(walk.action_space.sample())
+    panel.imshow(walk.render())
+    panel.set_axis_off()
+figure.tight_layout()
