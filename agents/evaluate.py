@@ -1,4 +1,4 @@
-"""How good a trained policy is: whole episodes on fresh keys."""
+"""Evaluation of a trained policy: whole episodes on fresh keys."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ def gae(
     """Generalised advantage estimates and value targets (Schulman et al. 2016, arXiv 1506.02438).
 
     last: `[T, B]` action[t] ended the episode. bootstrap: the value of the observation after the
-    last row. final_value: what an episode that ended at t is taken to be worth beyond (0 unless
-    it was only cut short).
+    last row. final_value: the value of what follows an episode that ended at t (0 unless it was
+    only truncated).
 
     >>> one = jnp.ones((2, 1))
     >>> gae(one, 0 * one, jnp.zeros((2, 1), bool), jnp.zeros(1), 1.0, 1.0)[0].ravel().tolist()

@@ -1,4 +1,4 @@
-"""The traced settings of every way to train, and the optimiser that they make."""
+"""The traced settings of every objective, and the optimiser made from them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Bound = Annotated[float, Within(0, 1e6, above=True, infinite=True)]
 
 
 class Hyperparams(struct.PyTreeNode):
-    """What is traced: a search vmaps over these and compiles once. Their ranges are checked where a
-    person writes a number, not on what is traced.
+    """Traced settings: a search vmaps over them and compiles once. Ranges are checked on the
+    numbers that a user gives, not on traced values.
 
     >>> points = Hyperparams(learning_rate=jnp.array([1e-3, 1e-4]))  # two lanes of one program
     >>> points.learning_rate.shape, points.gamma
@@ -32,15 +32,15 @@ class Hyperparams(struct.PyTreeNode):
     entropy: Weight = 0.01
     value: Weight = 0.5  # weight of the mean squared error of the value
     max_grad_norm: Bound = 0.5  # infinite for none
-    value_cut: Bound = jnp.inf  # squared errors of the value are cut here
-    value_clip: Bound = jnp.inf  # a value earns nothing by moving farther than this in an update
-    kl: Weight = 0.0  # first coefficient of the adaptive KL penalty; 0 for none
+    value_cut: Bound = jnp.inf  # upper bound of the squared error of the value
+    value_clip: Bound = jnp.inf  # how far a value may move in an update, as PPO clips the policy
+    kl: Weight = 0.0  # initial coefficient of the adaptive KL penalty; 0 for none
     kl_target: Annotated[float, Within(0, 1000, above=True)] = 0.01
     adam_eps: Annotated[float, Within(0, 1, above=True)] = 1e-5
 
 
 def optimiser(hyperparams: Hyperparams, lr_scale: Any = 1.0) -> optax.GradientTransformation:
-    """Adam behind a clip of the global norm, from traced settings.
+    """Adam after clipping by global norm, from traced settings.
 
     lr_scale: multiplies the learning rate, see `lr_schedule`.
 
@@ -57,8 +57,8 @@ def optimiser(hyperparams: Hyperparams, lr_scale: Any = 1.0) -> optax.GradientTr
 
 
 def share_of_run(update: Any, num_updates: Any) -> Any:
-    """How far a run of `num_updates` is at the update with this number, counted from 0: above 0 at
-    the first, so that a warm-up does not waste it, and below 1 at the last.
+    """The share of a run of `num_updates` that is done at update `update`, counted from 0: above 0
+    at the first, so that a warm-up does not waste it, and below 1 at the last.
 
     >>> share_of_run(0, 3), share_of_run(2, 3)
     (0.25, 0.75)
@@ -67,10 +67,10 @@ def share_of_run(update: Any, num_updates: Any) -> Any:
 
 
 def lr_schedule(schedule: Schedule, warmup: float, share: Any) -> Float[Array, ""]:
-    """What multiplies the learning rate after this share of the run.
+    """The factor of the learning rate at this share of the run.
 
-    schedule: how the rate falls to zero over the run, or "constant". warmup: over this share of the
-    run it first climbs from zero (0 for not at all); both factors apply.
+    schedule: how the rate decays to zero over the run, or "constant". warmup: the share of the run
+    over which it first rises from zero (0: no warm-up); both factors apply.
 
     >>> [lr_schedule("linear", 0.5, share).item() for share in (0.25, 0.5, 1.0)]
     [0.375, 0.5, 0.0]

@@ -1,9 +1,9 @@
-"""Next-token training of the same `Backbone`: the language model's costume.
+"""Next-token training of the same `Backbone` as a language model.
 
-The model reads what the agent reads, one position a step, and predicts the token that answers the
-action (`popjax.tokens`). Cross-entropy is in nats a loss token; every step of every episode is
-one, the answer to the last action included, as in `popjax.floors`. `make_train` gives two pure
-functions of the same form as PPO's.
+The model reads what the agent reads, one position per step, and predicts the token that answers the
+action (`popjax.tokens`). Cross-entropy is in nats per loss token; every step of every episode has
+one, the answer to the last action included, as in `popjax.floors`. `make_train` returns two pure
+functions with the same signatures as PPO's.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ class LMConfig:
     """What changes shapes or the program."""
 
     num_episodes: Count = 64
-    """Whole episodes read between two steps of the optimiser."""
+    """Whole episodes per optimiser step."""
     player: str = "random"
-    """Who makes the histories: random, memoryless, reference, or mixture."""
+    """The player who makes the histories: random, memoryless, reference, or mixture."""
     corpus: Annotated[int, Within(0, 2**31 - 1)] = 0
-    """Episodes that are read again and again, each once a pass; 0: always new ones."""
+    """Size of a fixed corpus of episodes, each read once per epoch; 0: always new episodes."""
     corpus_seed: Seed = 0
-    """Which corpus."""
+    """Seed of the corpus."""
     previous_action: Literal["auto", "on", "off"] = "auto"
     """Whether the model reads its own previous action; auto: where tokens depend on actions."""
     observations: Literal["bins", "reals"] = "bins"
-    """How real-valued observations (poles and pendulums) are read: the middle of each number's bin,
-    which is all that the filter behind their floor knows; or the numbers, which show more."""
+    """How real-valued observations (poles and pendulums) are read: as the centres of their bins,
+    which is all that the filter behind their floor knows; or as reals, which hold more."""
     schedule: Schedule = "cosine"
-    """How the learning rate falls to zero over the run."""
+    """How the learning rate decays to zero over the run."""
     warmup: Annotated[float, Within(0, 1, below=True)] = 0.02
-    """The share of the run over which the learning rate rises first."""
+    """Share of the run over which the learning rate first rises from zero."""
 
     def __post_init__(self):
         check_ranges(self)

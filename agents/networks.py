@@ -1,5 +1,7 @@
-"""The networks of both costumes: one `Backbone`, and heads that make it an agent or a language
-model. All take sequences, time first, batch second, and return the carry with the outputs."""
+"""The networks: one `Backbone`, and heads that make it an agent or a language model.
+
+All take sequences, time first, batch second, and return the carry with the outputs.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ class Backbone(nn.Module):
     """Encoder, then for each memory `x + memory(norm(x))`, then a last norm.
 
     memories: the blocks, bottom first. feed_forward: width of a two-layer residual block after
-    each memory, 0 for none. The parameters are the same tree in every costume.
+    each memory, 0 for none. Agents and language models have the same parameter tree.
 
     >>> from agents.memory import MEMORIES
     >>> backbone = Backbone((MEMORIES["gru"](8), MEMORIES["lstm"](8)), feed_forward=16)
@@ -85,7 +87,7 @@ class Head(nn.Module):
 
 @dataclass(frozen=True)
 class HeadInit:
-    """What the weights of an agent's two heads begin as, see `Head`.
+    """The initialisation of an agent's two heads, see `Head`.
 
     >>> HeadInit(policy=0.1)
     HeadInit(policy=0.1, value=1.0, gain=1.4142135623730951, init='orthogonal')
@@ -101,9 +103,10 @@ class ActorCritic(nn.Module):
     """A policy and a value on one `Backbone`, or each on its own.
 
     num_actions: raw outputs of the policy, see `agents.distributions.num_outputs`.
-    critic: the value's own backbone; None shares the actor's. head_init: what the heads begin as.
-    squash: reals are drawn from a Gaussian squashed into their box, see `agents.distributions`.
-    free: so many of the last outputs are parameters that no input changes (log deviations).
+    critic: the value's own backbone; None shares the actor's. head_init: initialisation of the
+    heads. squash: reals are drawn from a Gaussian squashed into their box, see
+    `agents.distributions`. free: how many of the last outputs are parameters that do not depend on
+    the input (log standard deviations).
 
     >>> import jax
     >>> from agents.small import small

@@ -41,7 +41,7 @@ class PolicyError(ValueError):
 
 
 class PolicyCarry(struct.PyTreeNode):
-    """What a policy remembers between two steps of `[B]` episodes.
+    """The state of a policy between two steps of `[B]` episodes.
 
     memory: the network's carry. previous_action: `[B, ...]`. start: `[B]` bool, the next
     observation begins an episode.
@@ -108,7 +108,7 @@ def save(
     env_id: str,
     seeds: tuple[int, ...],
 ) -> None:
-    """Writes the policies of all seeds, `params` leading with `[seeds]`, whole or not at all."""
+    """Writes the policies of all seeds atomically; `params` has the leading axis `[seeds]`."""
     about = {
         "version": VERSION,
         "env": env_id,

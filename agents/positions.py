@@ -1,4 +1,4 @@
-"""Where an answer can be right."""
+"""The steps at which an action can be right."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from popjax.families import family_of
 
 
 def answerable(env: Environment, obs: Array, t: Any) -> Bool[Array, ""]:
-    """`[]` bool, the action at step t of an episode can be paid for. Elsewhere no answer is right,
-    and a label there would teach an invention.
+    """`[]` bool, the action at step t of an episode can be rewarded. Elsewhere no action is right,
+    and a label would be arbitrary.
 
     >>> import popjax
     >>> [bool(answerable(popjax.make("RepeatPreviousEasy"), 0, t)) for t in range(5)]

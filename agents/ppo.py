@@ -1,8 +1,8 @@
 """PPO (Schulman et al. 2017, arXiv 1707.06347) for memory models, compiled end to end.
 
-`make_train` gives two pure functions. `init` makes the whole state of a training run; `segment`
-takes it many updates further. Between segments the host writes, draws and saves. Jit and vmap are
-the caller's: over seeds and hyper-parameter points, everything here is one program.
+`make_train` returns two pure functions. `init` makes the whole state of a training run; `segment`
+advances it by many updates. Between segments the host writes metrics, shows progress and saves. Jit
+and vmap are up to the caller: over seeds and points of hyper-parameters, all is one program.
 """
 
 from __future__ import annotations
@@ -40,26 +40,27 @@ class PPOConfig:
     """
 
     num_envs: Count = 64
-    """Environments side by side."""
+    """Environments in parallel."""
     num_steps: Count = 128
-    """Steps of each environment between updates, and the length of backpropagation."""
+    """Steps of each environment per update, which is also the length of backpropagation."""
     num_epochs: Annotated[int, Within(1, 1000)] = 4
-    """Passes over the data of one update."""
+    """Epochs over the data of one update."""
     num_minibatches: Count = 8
-    """Parts of a pass; each holds whole sequences."""
+    """Minibatches per epoch; each holds whole sequences."""
     inputs: Inputs = "obs+action"
     """What the agent reads: the observation with or without its own previous action; obs+joint:
     one code for each combination of the action's integers, such as row and column."""
     anneal: Schedule = "linear"
-    """How the learning rate falls to zero over the run; constant: not at all."""
+    """How the learning rate decays to zero over the run; constant: not at all."""
     rise: Annotated[float, Within(0, 1, below=True)] = 0.0
-    """The learning rate first climbs from zero over this share of the run."""
+    """Share of the run over which the learning rate first rises from zero."""
     normalise_advantages: Literal["minibatch", "batch", "no"] = "minibatch"
-    """Over what advantages are given mean 0 and deviation 1."""
+    """Whether advantages are standardised per minibatch, per batch, or not."""
     bootstrap_truncated: bool = False
-    """At a time limit, let the return go on with the value of the observation reached."""
+    """At a time limit, bootstrap from the value of the last observation."""
     precision: Precision = "default"
-    """Of matrix products: the device's own choice, float32 or bfloat16; all else is float32."""
+    """Precision of matrix products: the device's default, float32 or bfloat16; all else is
+    float32."""
 
     def __post_init__(self):
         check_ranges(self)
@@ -128,8 +129,8 @@ def update_epochs(
     batch: Batch,
     key: Key[Array, ""],
 ) -> tuple[tuple[Any, Any], dict[str, Array]]:
-    """The gradient steps of one update: new parameters and state of the optimiser, and metrics,
-    one row a minibatch. The key is consumed.
+    """The gradient steps of one update: new parameters and optimiser state, and metrics with one
+    row per minibatch. The key is consumed.
 
     >>> from agents.small import small
     >>> env, network, _ = small(memory="mlp")
@@ -182,8 +183,8 @@ def make_train(
     """`init(key, hyperparams, num_updates) -> TrainState` and
     `segment(state, hyperparams, num_updates) -> (TrainState, metrics)`, both pure.
 
-    `segment`'s `num_updates` is static; each metric has one row an update. `return` is the mean
-    return of the episodes that ended during the update, not-a-number where none did.
+    `segment`'s `num_updates` is static; each metric has one row per update. `return` is the mean
+    return of the episodes that ended during the update, NaN where none did.
 
     >>> from agents.small import small
     >>> env, network, _ = small(memory="mlp")

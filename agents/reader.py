@@ -1,4 +1,4 @@
-"""Which episodes an update reads: new ones each time, or those of a finite corpus in turn."""
+"""The episodes that an update reads: new ones each time, or those of a finite corpus."""
 
 from __future__ import annotations
 

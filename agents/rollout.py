@@ -15,10 +15,10 @@ from popjax.core import Environment, State
 
 
 class Actor(struct.PyTreeNode):
-    """Where `B` agents stand between two steps; all leaves lead with `[B]`.
+    """The state of `B` agents between two steps; all leaves have the leading axis `[B]`.
 
     start: obs begins an episode. previous_action: meaningless where `start`.
-    episode_return, episode_length: of the episode under way.
+    episode_return, episode_length: of the current episode.
 
     >>> from agents.small import small
     >>> env, network, _ = small()
@@ -37,13 +37,13 @@ class Actor(struct.PyTreeNode):
 
 
 class Transition(struct.PyTreeNode):
-    """What happened, `[T, B, ...]`.
+    """Transitions, `[T, B, ...]`.
 
-    x: the agent's input. start: obs[t] begins an episode. action, log_prob, policy, value: the
-    agent's there (action: the sample that log_prob is of, of which the environment takes the
-    nearest in its space; policy: raw outputs). reward, terminated, truncated: of that action.
-    final_value: the value of the observation an episode was truncated in, 0 elsewhere and unless
-    it was requested.
+    x: the agent's input. start: obs[t] begins an episode. action, log_prob, policy, value: of the
+    agent at this step (action: the sample to which log_prob belongs, of which the environment takes
+    the nearest in its space; policy: raw outputs). reward, terminated, truncated: of that action.
+    final_value: the value of the last observation of an episode that was truncated; 0 elsewhere,
+    and everywhere unless it was requested.
 
     >>> row = jnp.zeros((1, 1))
     >>> ended = Transition(row, row, row, row, row, row, row, row > 0, row == 0, row)

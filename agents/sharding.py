@@ -1,8 +1,9 @@
 """Two ways to use several devices.
 
-One batch of episodes is shared by them: each reads its part, gradients are summed. The arrays say
-where they lie and the compiler does the rest, so a program for one device and for many is the same
-code. Or whole runs (lanes: seeds, points of a search) are dealt out to them, which never talk.
+Either a batch of episodes is split over them: each reads its part, and gradients are summed. The
+arrays carry their sharding and the compiler does the rest, so the code for one device and for many
+is the same. Or whole runs (lanes: seeds, points of a search) are distributed over them, without
+communication.
 """
 
 from __future__ import annotations

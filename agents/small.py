@@ -1,4 +1,4 @@
-"""A small agent with its first parameters, for examples and quick looks."""
+"""A small untrained agent, for examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every learner carries from update to update, and its step of the optimiser."""
+"""The state of a training run, and its optimiser step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agents.hyperparams import Hyperparams, Schedule, lr_schedule, optimiser, sh
 
 
 class TrainState(struct.PyTreeNode):
-    """All that a run needs to go on.
+    """All that a run needs to continue.
 
     key: of the run. update: `[]` updates made. num_updates: `[]` the run's length (for the
     schedule of the learning rate).

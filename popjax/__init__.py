@@ -39,7 +39,7 @@ HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """What is asked for is imported then: JAX, which takes a second, not before it is needed."""
+    """Imports lazily: JAX takes a second and is not needed for everything."""
     if name in HOMES:
         value = getattr(importlib.import_module(f"popjax.{HOMES[name]}"), name)
     elif name in ("batch", "core", "registry", "spaces"):

@@ -1,9 +1,9 @@
 """Many episodes at once, with exact automatic reset.
 
-`step` is `renew` after `advance`: every episode takes its action, then those that ended begin
-anew. Only those are reset: they are gathered in fixed-size groups, so that the work is in
-proportion to the episodes that ended, and the result is the same as resetting each where it ends.
-Whoever needs the observation an episode ended in calls the two halves himself.
+`step` is `advance` followed by `renew`: every episode takes its action, then those that ended are
+reset. Only those: they are gathered in groups of fixed size, so that the work is proportional to
+the number of episodes that ended, and the result is the same as resetting each one separately. To
+get the last observation of an episode, call the two halves yourself.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from popjax.spaces import check_type
 
 
 def reset(env: Environment, key: Key[Array, ""], num_envs: int) -> tuple[State, TimeStep]:
-    """Begins `num_envs` episodes, one or more; every leaf leads with `[num_envs]`; the key is
-    consumed.
+    """Starts `num_envs` episodes, one or more; every leaf has the leading axis `[num_envs]`. The
+    key is consumed.
 
     >>> import popjax
     >>> _, timesteps = reset(popjax.make("RepeatFirstEasy"), jax.random.key(0), 3)
@@ -36,12 +36,12 @@ def reset(env: Environment, key: Key[Array, ""], num_envs: int) -> tuple[State, 
 def step(
     env: Environment, key: Key[Array, ""], states: State, actions: Array
 ) -> tuple[State, TimeStep]:
-    """One action in each of `[B]` episodes; those that ended begin anew. The key is consumed.
+    """Takes one action in each of `[B]` episodes and resets those that ended. The key is consumed.
 
     Where `timesteps.last`, reward and flags are those of the episode that ended, while state and
-    observation are the first of the next. Actions of another shape or kind than `[B]` elements of
-    the action space are a ValueError, compiled or not; values outside it are taken as the nearest
-    inside.
+    observation are the first of the next. Actions that are not `[B]` elements of the action space
+    by shape and dtype are a ValueError, compiled or not; values outside it are replaced by the
+    nearest inside.
 
     >>> import popjax
     >>> env = popjax.make("RepeatFirstEasy")
@@ -59,7 +59,7 @@ def step(
 def advance(
     env: Environment, key: Key[Array, ""], states: State, actions: Array
 ) -> tuple[State, TimeStep]:
-    """One action in each of `[B]` episodes, no reset. The key is consumed.
+    """Takes one action in each of `[B]` episodes, without reset. The key is consumed.
 
     >>> import popjax
     >>> env = popjax.make("RepeatFirstEasy")
@@ -89,7 +89,7 @@ def _checked(env: Environment, states: State, actions: Any) -> Array:
 def renew(
     env: Environment, key: Key[Array, ""], states: State, timesteps: TimeStep
 ) -> tuple[State, TimeStep]:
-    """Begins anew the episodes of `[B]` that are over. The key is consumed.
+    """Resets those of `[B]` episodes that are over. The key is consumed.
 
     >>> import popjax
     >>> env = popjax.make("RepeatFirstEasy")

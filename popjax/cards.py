@@ -1,14 +1,14 @@
-"""Decks that are dealt when they are seen.
+"""Decks whose cards are drawn when they are dealt.
 
-A shuffled deck read from the top has the same law as drawing without replacement, so a deck is
-the number of cards of each kind that are still in it, and shuffling costs nothing. The numbers are
-kept as running totals: entry i counts the cards of the kinds 0 to i, which is just what a draw
-compares its random number with (a sum over kinds at every step took half the time). Hands that
-must be remembered in order (Autoencode, RepeatPrevious) are packed, two bits a suit, into 32-bit
-words; of a deck of more kinds each takes 4, 8 or 16.
+A shuffled deck read from the top has the same distribution as drawing without replacement, so a
+deck is the number of cards of each kind that are left, and shuffling costs nothing. The numbers are
+stored as cumulative sums: entry i counts the cards of the kinds 0 to i, which is what a draw
+compares its random number with (summing over kinds at every step took half the time). Hands that
+must be remembered in order (Autoencode, RepeatPrevious) are packed into 32-bit words, two bits per
+suit; with more kinds each card takes 4, 8 or 16 bits.
 
-The suits of the reference count spades, diamonds, clubs, hearts as 0 to 3; its colours are black
-and red by turns, so colour = suit mod 2. Ranks run from the ace, 0, to the king, 12.
+As in the reference, the suits spades, diamonds, clubs, hearts are 0 to 3; colour is suit mod 2,
+black or red. Ranks run from the ace, 0, to the king, 12.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def deal(
 ) -> tuple[Int[Array, "... kinds"], Int[Array, "..."]]:
     """The deck without its next card, and the kind of that card. The key is consumed.
 
-    Leading axes are so many decks side by side. From an empty deck the last kind is dealt and the
-    deck stays empty.
+    Leading axes are independent decks. From an empty deck the last kind is dealt and the deck stays
+    empty.
 
     >>> deck, card = deal(jax.random.key(0), SUITS.new())
     >>> left(deck).item(), counts(deck)[card].item()

@@ -1,4 +1,4 @@
-"""The two types every environment speaks: `TimeStep` and `Environment`."""
+"""The two types of the interface: `TimeStep` and `Environment`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ State = Any  # an environment's own PyTreeNode
 
 
 class TimeStep(struct.PyTreeNode):
-    """What an agent is told: the observation arrived in, and what the action before it earned.
+    """What an environment returns: the next observation, and the outcome of the action before it.
 
-    obs: `[*observation_space.shape]` the observation of the state arrived in.
-    reward: `[]` float32, what the action that led here earned; 0 after a reset.
+    obs: `[*observation_space.shape]` the observation of the state reached.
+    reward: `[]` float32, the reward of the action that led here; 0 after a reset.
     terminated: `[]` bool, that action ended the task itself.
-    truncated: `[]` bool, that action met the time limit. Both flags may be true together.
+    truncated: `[]` bool, that action reached the time limit. Both flags can be true.
 
     >>> import jax, popjax
     >>> _, timestep = popjax.make("RepeatFirstEasy").reset(jax.random.key(0))
@@ -68,8 +68,8 @@ def then(obs: Array, reward: Any, terminated: Any = False, truncated: Any = Fals
 
 @dataclass(frozen=True)
 class Environment:
-    """One partially observable task, as a frozen dataclass: hashable, static under `jit`, its own
-    configuration. A level of difficulty is an instance. Subclasses give the two spaces,
+    """A partially observable task as a frozen dataclass: hashable, static under `jit`, its own
+    configuration. A level of difficulty is an instance. Subclasses define the two spaces,
     `max_steps`, `reset` and `transition`.
 
     >>> import jax, popjax
@@ -100,11 +100,11 @@ class Environment:
 
     @property
     def max_steps(self) -> int:
-        """No episode is longer."""
+        """The length of the longest episode."""
         raise NotImplementedError
 
     def reset(self, key: Key[Array, ""]) -> tuple[State, TimeStep]:
-        """Begins an episode; the key is consumed."""
+        """Starts an episode. The key is consumed."""
         raise NotImplementedError
 
     def transition(
@@ -114,18 +114,18 @@ class Environment:
         raise NotImplementedError
 
     def step(self, key: Key[Array, ""], state: State, action: Any) -> tuple[State, TimeStep]:
-        """Takes one action; the key is consumed. No automatic reset (that is `popjax.batch`).
+        """Takes one action, without automatic reset (see `popjax.batch`). The key is consumed.
 
         An action outside the action space raises a ValueError where its value is known (outside
-        `jit` and `vmap`); where it is traced, the nearest action of the space is taken instead.
-        A step taken after the end keeps its observation in the space and means nothing else.
+        `jit` and `vmap`); where it is traced, it is replaced by the nearest action of the space.
+        A step after the end returns an observation in the space and is otherwise meaningless.
         """
         return self.transition(key, state, self.action_space.admit(action))
 
     def markov_state(self, state: State) -> Float[Array, " m"]:
-        """The hidden truth as one float vector, for probes and upper bounds."""
+        """The hidden state as one float vector, for probes and upper bounds."""
         raise NotImplementedError
 
     def render(self, state: State, timestep: TimeStep, reveal: bool = False) -> Any:
-        """The moment as a picture, a `popjax.render.Scene`; `reveal` shows what is hidden."""
+        """A picture of the state, a `popjax.render.Scene`; `reveal` adds what is hidden."""
         return pkgutil.resolve_name(DRAW)(self, state, timestep, reveal)

@@ -1,4 +1,4 @@
-"""A person plays: `play` shows the scene, asks for an action, and tells what it earned."""
+"""Play in the terminal: `play` shows the scene, reads an action, and prints its reward."""
 
 from __future__ import annotations
 

@@ -3,22 +3,23 @@
 `scores.json` holds for each id, as far as known:
 
 random: uniform play.
-memoryless: the best policy known that sees the present observation alone; in the tasks that need
-    the previous action (`needs_previous_action`) it sees that too.
-memoryless_previous_action: elsewhere, the best known that sees its own last action as well.
+memoryless: the best known policy that sees only the current observation; in tasks that need the
+    previous action (`needs_previous_action`) it sees that too.
+memoryless_previous_action: in the other tasks, the best known policy that also sees its own last
+    action.
 reference: a scripted player, tagged by what it sees ("history" or "privileged", the hidden state)
-    and whether any policy of its kind could earn more ("optimal") or not known ("bound").
+    and by whether no policy of its kind can earn more ("optimal") or this is unknown ("bound").
 paper_gru, paper_best: the GRU and the best of 13 models in the POPGym paper. Each is the maximum
-    over training of a noisy mean, so it can lie a little above what is attainable.
+    over training of a noisy mean, so it can lie slightly above what is attainable.
 ppo_gru: the PPO-GRU agent whose data a later paper published.
-published: the best published score that could be opened, of those and others; `metric` says
-    whether it is an MMER (a maximum over training), a final return (whether of sampled or of
-    likeliest actions is not said), or not stated, `digits` how many it was printed with.
+published: the best of these and other published scores that we could read; `metric` says whether it
+    is an MMER (a maximum over training), a final return (with sampled or greedy actions, which is
+    not stated), or not stated, `digits` with how many digits it was printed.
 
 Each is a mean return with its standard deviation over episodes (over trials for the paper's), if
-known, and its source. `normalise` is the one scale on which tasks are put beside each other.
-`python -m popjax.scores --measure` plays the scripted ones again, and with `--store` keeps what our
-own players earned.
+known, and its source. `normalise` is the one scale on which tasks are compared.
+`python -m popjax.scores --measure` plays the scripted ones again, and with `--store` stores the
+scores of our own players.
 """
 
 from __future__ import annotations

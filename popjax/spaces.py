@@ -13,8 +13,8 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 
 def check_type(space: Discrete | Box, x: Any, lead: tuple[int, ...] = ()) -> None:
-    """A ValueError unless `x` is an array of elements of the space by shape, `(*lead,
-    *space.shape)`, and dtype, which are known of what is traced too. Values are not looked at.
+    """Raises a ValueError unless `x` has the shape, `(*lead, *space.shape)`, and the dtype of
+    elements of the space. Works on traced arrays; values are not checked.
 
     >>> check_type(Discrete(4), jnp.zeros((3, 5), jnp.int32), lead=(3,))
     Traceback (most recent call last):
@@ -54,7 +54,7 @@ class Discrete:
     """Integers `0 <= x[i] < sizes[i]`. `Discrete(4)` is one integer of shape `()`,
     `Discrete((2, 4))` a vector of shape `(2,)`.
 
-    Elements are counted with the first component leading, as cells are row by row.
+    Elements are numbered with the last component changing fastest, as cells row by row.
 
     >>> space = Discrete((2, 4))
     >>> space.flatten(jnp.array([1, 2])).astype(int).tolist()
@@ -86,23 +86,23 @@ class Discrete:
 
     @property
     def flat_size(self) -> int:
-        """Width of `flatten`: one slot for each value of each component."""
+        """Width of `flatten`: one entry for each value of each component."""
         return sum(self.components)
 
     @property
     def num_values(self) -> int:
-        """How many elements there are."""
+        """The number of elements."""
         return math.prod(self.components)
 
     def to_number(self, x: Int[Array, "..."]) -> Int[Array, "*batch"]:
-        """Which of the `num_values` elements `x` is; leading axes are kept."""
+        """The number of the element `x`, from 0 to `num_values` - 1; leading axes are kept."""
         if not self.shape:
             return jnp.asarray(x)
         places = [math.prod(self.sizes[i + 1 :]) for i in range(len(self.sizes))]
         return jnp.sum(jnp.asarray(x) * np.array(places, np.int32), axis=-1, dtype=jnp.int32)
 
     def from_number(self, number: Int[Array, "*batch"]) -> Int[Array, "..."]:
-        """The element of that number."""
+        """The element with that number."""
         number = jnp.asarray(number)
         if not self.shape:
             return number
@@ -120,7 +120,7 @@ class Discrete:
         return jnp.all((x >= 0) & (x < np.asarray(self.sizes)))
 
     def flatten(self, x: Int[Array, "..."]) -> Float[Array, "... flat"]:
-        """One-hot codes of all components, side by side; leading axes are kept."""
+        """One-hot codes of all components, concatenated; leading axes are kept."""
         x = jnp.asarray(x)
         if not self.shape:
             return jax.nn.one_hot(x, self.sizes)
@@ -132,8 +132,8 @@ class Discrete:
         return (x[..., component] == value).astype(jnp.float32)
 
     def admit(self, x: Any) -> Int[Array, "..."]:
-        """`x` as an element: a ValueError if its shape or dtype is another, or its value is known
-        and outside; else the nearest."""
+        """`x` as an element of the space: a ValueError if its shape or dtype differs, or if its
+        value is known and outside; a traced value is replaced by the nearest."""
         if isinstance(x, jax.core.Tracer):
             check_type(self, x)
         else:
@@ -145,8 +145,7 @@ class Discrete:
         return self.nearest(jnp.asarray(x, jnp.int32))
 
     def nearest(self, x: Int[Array, "..."]) -> Int[Array, "..."]:
-        """The element nearest to `x`, which is the one that an environment takes for it; leading
-        axes are kept.
+        """The element nearest to `x`, which an environment uses instead; leading axes are kept.
 
         >>> Discrete((2, 4)).nearest(jnp.array([[1, 3], [-1, 9]])).tolist()
         [[1, 3], [0, 3]]
@@ -212,12 +211,12 @@ class Box:
         return jnp.all((x >= low) & (x <= high))
 
     def flatten(self, x: Float[Array, "... n"]) -> Float[Array, "... n"]:
-        """The numbers themselves."""
+        """`x` itself: reals need no code."""
         return jnp.asarray(x, jnp.float32)
 
     def admit(self, x: Any) -> Float[Array, " n"]:
-        """`x` as an element: a ValueError if its shape or dtype is another, or its value is known
-        and outside; else the nearest."""
+        """`x` as an element of the space: a ValueError if its shape or dtype differs, or if its
+        value is known and outside; a traced value is replaced by the nearest."""
         low, high = (np.asarray(b, np.float32) for b in (self.low, self.high))
         if isinstance(x, jax.core.Tracer):
             check_type(self, x)
@@ -233,8 +232,8 @@ class Box:
         return self.nearest(x)
 
     def nearest(self, x: Any) -> Float[Array, "... n"]:
-        """The element nearest to `x`, which is the one that an environment takes for it; leading
-        axes are kept. Not-a-number becomes the middle of the box.
+        """The element nearest to `x`, which an environment uses instead; leading axes are kept.
+        NaN becomes the middle of the box.
 
         >>> Box((-2.0,), (2.0,)).nearest(jnp.array([[38.0], [0.5], [jnp.nan]])).tolist()
         [[2.0], [0.5], [0.0]]

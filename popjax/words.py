@@ -1,4 +1,4 @@
-"""What to say to a word that does not exist."""
+"""Messages for unknown names."""
 
 from __future__ import annotations
 

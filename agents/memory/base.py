@@ -14,7 +14,7 @@ Carry = Any  # a pytree of arrays, each leading with the batch axis
 
 
 class Memory(nn.Module):
-    """Maps a sequence of vectors to a sequence of vectors, remembering as it goes.
+    """Maps a sequence of vectors to a sequence of vectors of width `features`.
 
     Time first, batch second; one step is a sequence of length 1. Wherever `start[t, b]`, the carry
     of sequence `b` is the initial one before `x[t, b]` is read.
@@ -34,7 +34,7 @@ class Memory(nn.Module):
 
     @nn.nowrap
     def initial_carry(self, batch_size: int) -> Carry:
-        """What is remembered before anything was read, from the fields alone."""
+        """The carry before the first input, from the fields alone."""
         raise NotImplementedError
 
     def __call__(
@@ -44,7 +44,7 @@ class Memory(nn.Module):
 
     @nn.nowrap
     def state_size(self) -> int:
-        """Numbers remembered for each sequence; a complex number counts as two."""
+        """Size of the carry of one sequence in numbers; a complex number counts as two."""
         leaves = jax.tree.leaves(jax.eval_shape(lambda: self.initial_carry(1)))
         return sum(
             math.prod(leaf.shape) * (2 if jnp.issubdtype(leaf.dtype, jnp.complexfloating) else 1)

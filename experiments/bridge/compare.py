@@ -1,7 +1,7 @@
 """Any two trained networks of one environment, side by side: how alike their states are.
 
 Both read the same histories, of a mixture of players, each in its own way of reading. One random
-step of each history is compared. Beside the measures of likeness stand what either tells linearly
+step of each history is compared. Beside the measures of similarity stand what either tells linearly
 of the hidden state, what it tells in nats of what acting and predicting take where that is known,
 and how much of either's state a linear map or a turn makes of the other's.
 """
@@ -156,7 +156,7 @@ class Pair:
                 likeness = [f"{x:.2f}" for x in found.likeness[:3]]
                 rows.append([name, version, *likeness, ns_in_words(found), found.verdict])
         return Grid(
-            "likeness of A and B",
+            "similarity of A and B",
             ["measure", "states", "A with B", "null", "ceiling", "NS [95 %]", "verdict"],
             rows,
             "null: with untrained networks. ceiling: of two seeds of one run (unknown with one "

@@ -1,4 +1,4 @@
-"""What became of each hypothesis, from its interval."""
+"""The outcome of each hypothesis, from its interval."""
 
 from __future__ import annotations
 

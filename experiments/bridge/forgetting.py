@@ -1,4 +1,4 @@
-"""How fast every memory model forgets, in both costumes: the benchmark's second score.
+"""How fast every memory model forgets, as agent and as language model.
 
 A cell as an agent and one as a language model are trained for each environment and memory, with
 the same backbone and the same inputs. Then all of them, and the same networks untrained, read the
@@ -192,7 +192,7 @@ def states_of(study: Path, spec: CellSpec, read: Histories) -> dict[str, Any]:
 
 
 def measured(study: Path, preset: Preset, env: str, memory: str) -> Table:
-    """Nats that can be read back, one line a costume, seed and lag: after training, before, and
+    """Nats that can be read back, one line per costume, seed and lag: after training, before, and
     what there is to know."""
     read = histories_of(env, preset.settings.lm, preset.longest, preset.rows)
     nets, names = [], []
@@ -259,13 +259,13 @@ def run_pair(context: Context, pair: tuple[str, str], watch: Watch) -> Table:
 
 
 def shown(context: Context, preset: str) -> Shown:
-    """Half-lives and recoverable nats of all memories in both costumes."""
+    """Half-lives and recoverable nats of all memories as agent and as language model."""
     tables = context.tables["pairs"]
     table, figure = suite_table(tables), draw(tables)
-    picture = Picture(figure, "Nats that can be read back, by lag, in both costumes")
+    picture = Picture(figure, "Nats that can be read back, by lag, as agent and as language model")
     return Shown(
         "forgetting",
-        "What each memory forgets, in both costumes",
+        "What each memory forgets, as agent and as language model",
         lead(tables),
         [],
         [table],
@@ -330,7 +330,7 @@ def life_words(life: float, lags: int) -> str:
 
 
 def suite_table(tables: dict[tuple[str, str], Table]) -> Grid:
-    """One line an environment and memory, and one a memory over all environments: the score."""
+    """One line per environment and memory, and one a memory over all environments: the score."""
     rows, shares = [], {}
     for (env, memory), table in tables.items():
         curves = curves_of(table)

@@ -1,4 +1,4 @@
-"""Learning rates, tried alike for each way of being told, on seeds that no result reports."""
+"""Learning rates, tried alike for each kind of feedback, on seeds that no result reports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def lanes(rates: tuple[float, ...], trials: int) -> Lanes:
 
 
 def table_of(run: Lanes, updates: Sequence[int], learned: str, found: Sequence[Any]) -> Table:
-    """One line a look and run. found: of each look what is learned, `[lanes]`."""
+    """One line per look and run. found: of each look what is learned, `[lanes]`."""
     return {
         "seed": np.tile(run.seeds, len(updates)),
         "rate": np.tile(np.float64(run.rates), len(updates)),
@@ -79,7 +79,7 @@ def best(table: Table, learned: str, rule: str) -> float:
 def grid(
     tables: Mapping[Hashable, Table], titles: Mapping[Hashable, str], learned: str, rule: str
 ) -> Grid:
-    """How much each way of being told depends on its learning rate."""
+    """How much each kind of feedback depends on its learning rate."""
     rates = sorted({rate for table in tables.values() for rate, *_ in tried(table, learned)})
     rows = []
     for part, table in tables.items():

@@ -21,19 +21,19 @@ Lanes = Annotated[int, Within(1, 2**24)]
 
 @dataclass(frozen=True)
 class BenchEnvs:
-    """Environment steps per second, beside the reference package.
+    """Environment steps per second, compared with the reference package.
 
     Example: popjax bench envs --envs RepeatPreviousEasy --num-envs 1 64 8192
     """
 
     envs: tuple[str, ...] = ()
-    """Environments to measure; all if not given."""
+    """Environments to measure; by default all."""
     num_envs: tuple[Lanes, ...] = (8192,)
     """Batch widths."""
     repeats: Repeats = 5
     """Timed calls; the median is printed."""
     out: Path | None = None
-    """Write the numbers to this JSON file as well."""
+    """Also write the numbers to this JSON file."""
 
     def run(self, console: Console) -> None:
         from experiments.bench.envs import bench_envs
@@ -44,10 +44,10 @@ class BenchEnvs:
 
 @dataclass(frozen=True)
 class BenchPPO:
-    """Steps per second of whole training: 64 environments x 128 steps x 4 epochs x 8 minibatches.
+    """Training steps per second of PPO: 64 environments x 128 steps x 4 epochs x 8 minibatches.
 
-    Beside it, by turns: its gradient steps alone and the machine's own matrix product, many lanes
-    in one program, and a plain recurrent PPO. Then what a start costs, in new processes.
+    Timed alternately with its gradient steps alone, the machine's matrix product, many lanes in one
+    program, and a plain recurrent PPO. Then the start-up time of new processes.
 
     Example: popjax bench ppo --memories gru mlp --lanes 16
     """
@@ -55,17 +55,17 @@ class BenchPPO:
     envs: tuple[str, ...] = ("RepeatPreviousEasy",)
     """Environments to train on."""
     memories: tuple[str, ...] = ()
-    """Memory models; gru and mlp, or with --compile-only all, if not given."""
+    """Memory models; by default gru and mlp, or all if only compiling."""
     features: Width = 256
     """Width of the networks."""
     lanes: Seeds = 16
-    """Seeds side by side in the program with many."""
+    """Seeds in parallel in the program with many lanes."""
     repeats: Repeats = 5
-    """Timed turns; medians are printed, with quartiles."""
+    """Timed rounds; medians are printed, with quartiles."""
     compile_only: bool = False
-    """Only the seconds until training can begin."""
+    """Measure only the seconds until training can start."""
     out: Path | None = None
-    """Write the numbers to this JSON file as well."""
+    """Also write the numbers to this JSON file."""
     ppo: tyro.conf.OmitArgPrefixes[PPOConfig] = field(default_factory=PPOConfig)
     """The training that is measured."""
 
@@ -85,7 +85,7 @@ class BenchPPO:
 
 @dataclass(frozen=True)
 class BenchMemories:
-    """Speed of the memory models, beside Flax's own cells; or with --learn, what they can learn.
+    """Speed of the memory models and of Flax's own cells; or with --learn, what they can learn.
 
     Example: popjax bench memories --memories gru lstm
     """
@@ -93,9 +93,9 @@ class BenchMemories:
     memories: tuple[str, ...] = ()
     """Memory models; all if not given."""
     learn: bool = False
-    """Train each on copying, recall, counting and parity at equal parameters instead."""
+    """Instead train each on copying, recall, counting and parity, at equal parameters."""
     growth: bool = False
-    """Measure memory at 2,048 and 8,192 steps too."""
+    """Also measure memory use at 2,048 and 8,192 steps."""
     features: Width = 256
     """Width of the models (speed)."""
     parameters: Annotated[int, Within(1, 10**10)] = 40_000
@@ -107,7 +107,7 @@ class BenchMemories:
     repeats: Repeats = 5
     """Timed calls; the median is printed (speed)."""
     out: Path | None = None
-    """Write the numbers to this JSON file as well."""
+    """Also write the numbers to this JSON file."""
 
     def run(self, console: Console) -> None:
         from experiments.bench.capability import learn_memories

@@ -1,4 +1,4 @@
-"""Reinforcement learning beside language modelling: the commands `popjax bridge ...`."""
+"""Agents compared with language models: the commands `popjax bridge ...`."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BridgeOverlap:
-    """How much of what an agent must remember a language model must remember too, by the rules.
+    """How much of what an agent must remember must a language model remember too, by the rules?
 
-    For every environment whose cards come whatever is done: the nats of both statistics given the
-    clock and the card on the table, summed over the steps that are paid, and the share of each that
-    the other tells. In closed form, and beside it from decks that the environment deals.
+    For every environment whose cards do not depend on actions: the nats of both statistics given
+    the time step and the current card, summed over the rewarded steps, and the share of each that
+    the other determines. In closed form, and estimated from decks that the environment deals.
 
     Example: popjax bridge overlap --envs RepeatFirstEasy CountRecallEasy
     """
@@ -38,9 +38,9 @@ class BridgeOverlap:
     envs: tuple[str, ...] = ()
     """Environments to list; the Easy ones if not given."""
     episodes: Annotated[int, Within(1, 100_000)] = 1000
-    """Decks to deal for the second route."""
+    """Decks to deal for the estimate."""
     seed: Seed = 0
-    """Of these decks."""
+    """Seed of these decks."""
 
     def run(self, console: Console) -> None:
         import jax
@@ -52,7 +52,7 @@ class BridgeOverlap:
         table = Table(
             title="what acting and predicting have in common, by the rules",
             caption="U(RL|LM): share of what acting needs that predicting needs too; U(LM|RL): the "
-            "other way.\nsampled: the same from decks dealt by the environment. nats: an episode.",
+            "reverse.\nsampled: estimated from decks that the environment deals. nats: an episode.",
             caption_justify="left",
         )
         for name in ("id", "acting needs", "predicting needs", "they are"):
@@ -67,7 +67,7 @@ class BridgeOverlap:
                 continue
             if env.name not in STATISTICS:
                 if names:
-                    raise UserError(f"what {name} takes is not known in closed form")
+                    raise UserError(f"what {name} requires is not known in closed form")
                 continue
             found = exact(env)
             drawn = sampled(env, jax.random.key(self.seed), self.episodes)
@@ -87,22 +87,22 @@ class BridgeOverlap:
 
 @dataclass(frozen=True)
 class BridgeCompare:
-    """Two trained runs of one environment: how alike are the states of their networks?
+    """Compare two trained runs of one environment: how similar are the states of their networks?
 
-    Likeness by seven measures with its null and ceiling, what either tells of what is hidden, and
-    how much of one state a map makes of the other.
+    Similarity by seven measures with null and ceiling, what can be decoded from either, and how
+    well the states of one can be mapped to those of the other.
 
     Example: popjax bridge compare results/demo/CELL_A results/demo/CELL_B
     """
 
     a: Annotated[Path, tyro.conf.Positional]
-    """Folder of a cell, as `popjax train` or `popjax sweep` makes it."""
+    """Folder of a cell that `popjax train` or `popjax sweep` wrote."""
     b: Annotated[Path, tyro.conf.Positional]
     """Another one."""
     episodes: Annotated[int, Within(64, 2**17)] = 2048
-    """Histories that both read."""
+    """Number of histories that both read."""
     seed: Seed = 0
-    """Of these histories."""
+    """Seed of these histories."""
 
     def run(self, console: Console) -> None:
         from experiments.bridge.compare import Pair
@@ -117,14 +117,14 @@ class BridgeCompare:
 
 @dataclass(frozen=True)
 class StudyCommand:
-    """What every study is asked."""
+    """Options of every study."""
 
     preset: str = "mini"
-    """How long: mini (minutes on two cores), gpu (hours on one), or smoke, which only shows that
-    all of it works."""
+    """Size: mini (minutes on two cores), gpu (hours on one GPU), or smoke, which only checks that
+    everything runs."""
     memory: str = ""
-    """Memory model, such as s5, or several with commas between them, each a study of its own; gru
-    if not given, and in the preset gpu all that the experiment was planned with."""
+    """Memory model, such as s5, or several separated by commas, each a study of its own; gru by
+    default, and in the preset gpu all that the experiment was planned with."""
     seeds: Seeds | None = None
     """How many seeds instead of the preset's."""
     out: Path = DEFAULT_OUT
@@ -133,7 +133,7 @@ class StudyCommand:
     """Name of the study: a folder in `out`."""
 
     def run_study(self, study: Study, console: Console) -> Iterator[Context]:
-        """The study with each of the memories, in a folder each if there are several."""
+        """Runs the study with each of the memories, each in its own folder if there are several."""
         from experiments.bridge.study import config_of, run
 
         names = self.memory.split(",") if self.memory else study.memories.get(self.preset, ("gru",))
@@ -155,12 +155,12 @@ class StudyCommand:
 
 @dataclass(frozen=True)
 class BridgeSameDeck(StudyCommand):
-    """Same deck, different memory: is what an agent remembers what a language model remembers?
+    """Same deck, different memory: do an agent and a language model remember the same?
 
-    One architecture, the same cards, told the next card, the right answer, or right and wrong. What
-    each network holds beside what the rules say it must, forgetting curves, likeness with its null
-    and ceiling, order, and transplanted states, with what became of each hypothesis. Run it again
-    to go on.
+    One architecture and the same cards, trained on the next card, the right answer, or right and
+    wrong. Reports what each network holds beside what the rules require, forgetting curves,
+    similarity with null and ceiling, order, exchanged states, and the outcome of each hypothesis.
+    Run it again to resume.
 
     Example: popjax bridge same-deck
     """
@@ -178,9 +178,10 @@ class BridgeSameDeck(StudyCommand):
 class BridgeVerdict(StudyCommand):
     """The price of a verdict: how far does supervision alone explain the gap to language models?
 
-    One network, its own histories, decks of 2, 4 and 8 suits; told labels, verdicts or sums. Tokens
-    to a criterion beside the closed form, learning curves over tokens and nats, the signal and the
-    noise of gradients, and what became of each hypothesis. Run it again to go on.
+    One network on its own histories, decks of 2, 4 and 8 suits, feedback by labels, verdicts (right
+    or wrong) or sums of verdicts. Reports tokens to a criterion beside the closed form, learning
+    curves over tokens and nats, signal and noise of gradients, and the outcome of each hypothesis.
+    Run it again to resume.
 
     Example: popjax bridge verdict
     """
@@ -203,11 +204,11 @@ class BridgeVerdict(StudyCommand):
 
 @dataclass(frozen=True)
 class BridgeLoop(StudyCommand):
-    """Opening and closing the loop: what a model does when its own outputs come back to it.
+    """Opening and closing the loop: what a model does when its outputs become its inputs.
 
-    A clone that copies itself, one that believes its own guesses, a language model that dreams
-    decks, and what tuning for reward forgets; each beside a closed form or an exact rule, and what
-    became of each hypothesis. Run it again to go on.
+    A clone that copies itself, one that mistakes its own guesses for evidence, a language model
+    that samples decks, and what fine-tuning for reward forgets, each beside a closed form or an
+    exact rule, with the outcome of each hypothesis. Run it again to resume.
 
     Example: popjax bridge loop
     """
@@ -223,17 +224,17 @@ class BridgeLoop(StudyCommand):
 
 @dataclass(frozen=True)
 class BridgeForgetting:
-    """How fast each memory forgets, as an agent and as a language model: the second score.
+    """How fast each memory forgets, as an agent and as a language model.
 
-    Trains the cells that are absent, then reads back from the same histories what is left of each
-    earlier token: half-life, and recoverable nats, beside the untrained network. Run it again to
-    go on, or with more environments and memories.
+    Trains the cells that are missing, then decodes from states on the same histories what they
+    still hold about each earlier token: half-life and decodable nats, beside the untrained network.
+    Run it again to resume, or with more environments and memories.
 
     Example: popjax bridge forgetting --envs RepeatPreviousEasy --memories gru s5
     """
 
     preset: str = "mini"
-    """How the cells are trained and looked at: mini, gpu or smoke."""
+    """How the cells are trained and measured: mini, gpu or smoke."""
     envs: tuple[str, ...] = ()
     """Environments instead of the preset's; `all` for every one."""
     memories: tuple[str, ...] = ()
@@ -257,9 +258,9 @@ class BridgeForgetting:
 
 @dataclass(frozen=True)
 class BridgeFloors:
-    """The least loss that any predictor of the next token can have, in nats, for all environments.
+    """The lowest loss that any predictor of the next token can have, in nats, for all environments.
 
-    Where the policy matters, a floor belongs to the player that makes the histories. "exact" is the
+    Where actions matter, a floor depends on the player who makes the histories. "exact" is the
     floor itself; "at most" is an upper bound: the floor lies between 0 and the number, and a model
     can go below it.
 
@@ -269,7 +270,7 @@ class BridgeFloors:
     envs: tuple[str, ...] = ()
     """Environments to list; all if not given."""
     out: Path | None = None
-    """Write the table to this file as well, JSON or CSV by its ending."""
+    """Also write the table to this file, .json or .csv."""
 
     def run(self, console: Console) -> None:
         from popjax.floors import floor_table
@@ -281,7 +282,7 @@ class BridgeFloors:
         table = Table(title="entropy floors, in nats")
         for name in ("id", "player"):
             table.add_column(name, no_wrap=True)
-        for name in ("a token", "s.e.", "an episode", "s.e. ", "tokens", "memory is worth"):
+        for name in ("per token", "s.e.", "per episode", "s.e. ", "tokens", "worth of memory"):
             table.add_column(name, justify="right")
         for name in ("kind", "how"):
             table.add_column(name)
@@ -307,7 +308,7 @@ class BridgeFloors:
 
 
 def memory_is_worth(floor) -> float | None:
-    """Nats a token between the best predictor without memory and the best of all, where known."""
+    """Nats per token between the best predictor without memory and the best of all, where known."""
     if floor.without_memory is None:
         return None
     return floor.without_memory - floor.nats_per_token
@@ -363,10 +364,10 @@ class BridgeTokens:
 
 @dataclass(frozen=True)
 class BridgeCopycat(StudyCommand):
-    """A model that foretells 99 % of an expert's actions by copying, and what it earns by itself.
+    """A model that predicts 99 % of an expert's actions by copying, and what it earns by itself.
 
-    Beside it the copier's closed form, a clone that cannot but copy, DAgger, and a clone that does
-    not see its own actions. Run it again to go on.
+    Beside it the copier's closed form, a clone that can only copy, DAgger, and a clone that does
+    not see its own actions. Run it again to resume.
 
     Example: popjax bridge copycat --memory gru
     """
@@ -382,10 +383,10 @@ class BridgeCopycat(StudyCommand):
 
 @dataclass(frozen=True)
 class BridgeFactorial(StudyCommand):
-    """Six ways from a language model to an agent on a tiny deck: two targets, three feedbacks.
+    """Six ways between a language model and an agent: two targets times three kinds of feedback.
 
-    The next observation or the oracle's action; told as labels, as a verdict a step, or as one sum
-    an episode. Run it again to go on.
+    The next observation or the oracle's action, on a tiny deck, learned from labels, from a verdict
+    (right or wrong) per step, or from one sum per episode. Run it again to resume.
 
     Example: popjax bridge factorial --memory gru
     """
@@ -416,7 +417,7 @@ BRIDGES = {
 
 @dataclass(frozen=True)
 class Bridge:
-    """Reinforcement learning beside language modelling: gears, floors, tokens and experiments.
+    """Agents compared with language models: concepts, floors, tokens and experiments.
 
     Example: popjax bridge floors --envs HigherLowerEasy
     """
@@ -434,7 +435,7 @@ class Bridge:
         | Annotated[BridgeLoop, tyro.conf.subcommand("loop")]
         | Annotated[BridgeForgetting, tyro.conf.subcommand("forgetting")]
     )
-    """What to look at."""
+    """What to run."""
 
     def run(self, console: Console) -> None:
         self.what.run(console)

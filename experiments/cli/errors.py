@@ -1,4 +1,4 @@
-"""What tyro says of words that it cannot read, as one line in plain words."""
+"""Errors of tyro as one line in plain words."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 
 def one_line(box: str) -> str:
-    """The first paragraph of a framed complaint, without the frame, which is of plain letters where
-    the terminal knows no others.
+    """The first paragraph of a framed error message, without the frame, which is ASCII where the
+    terminal knows no Unicode.
 
     >>> one_line("╭─ Oh ─╮\\n│ No a, │\\n│ no b. │\\n│ ───── │\\n│ More. │\\n╰──────╯")
     'No a, no b.'
@@ -28,7 +28,7 @@ def one_line(box: str) -> str:
 
 
 def plain(line: str, options: Iterable[str] = ()) -> str:
-    """The same line in words that need no Python; of an unknown option, the nearest of those given.
+    """The same line without Python's terms; for an unknown option, with the nearest known one.
 
     >>> plain("Unrecognized options: --memry, gru", ["--memory", "--seeds"])
     "no option is called '--memry': did you mean '--memory'?"
@@ -52,7 +52,7 @@ def plain(line: str, options: Iterable[str] = ()) -> str:
             if value := re.search(pattern, why):
                 return f"{option} takes {kind}, not {value[1]!r}"
         if "key-value pairs" in why:
-            return f"{option} takes names and values by turns, such as: {option} NAME VALUE"
+            return f"{option} takes names and values alternately, such as: {option} NAME VALUE"
     return line
 
 

@@ -1,4 +1,4 @@
-"""The toggle and its page: the commands `popjax bridge gears` and `popjax explore`."""
+"""The interactive page: the commands `popjax explore` and `popjax bridge gears`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ COLOURS = {"exact": "green", "analogy": "yellow", "breaks": "red"}
 
 @dataclass(frozen=True)
 class Explore:
-    """Write the page with the toggle: one HTML file that loads nothing from anywhere.
+    """Write the interactive page: one self-contained HTML file.
 
-    Every gear under both its names, an episode of each of the 16 families step by step, and the
-    experiments between the costumes. With a study: its table and curves too, and its own networks
-    in the replays wherever it trained an agent (ppo) and a language model (lm) of one memory.
+    It shows every concept under its RL and its LM name, an episode of each of the 16 families step
+    by step, and the experiments. With a study it adds its table and curves, and replays its own
+    networks wherever it trained an agent (ppo) and a language model (lm) with the same memory.
 
     Example: popjax explore
 
@@ -37,15 +37,15 @@ class Explore:
     study: tyro.conf.Positional[str] = ""
     """Name of a study; the page is written into its folder."""
     file: Path | None = None
-    """Where to write instead; explore.html if there is no study."""
+    """Where to write instead; without a study explore.html."""
     out: Path = DEFAULT_OUT
     """Folder of all studies."""
     record: bool = False
-    """First train the small networks that the page ships with, and record their episodes anew."""
+    """First train the small networks that ship with the page, and record their episodes again."""
     keep_networks: bool = False
-    """With --record: train nothing, record the networks that ship."""
+    """With --record: train nothing, only record the networks that ship."""
     seed: Seed | None = None
-    """Show other episodes: those of this seed, recorded now of the networks that ship."""
+    """Show the episodes of this seed instead, recorded now with the networks that ship."""
     envs: tuple[str, ...] = ()
     """With --record or --seed: only these environments."""
 
@@ -107,7 +107,7 @@ def write(path: Path, text: str, console: Console) -> None:
 
 @dataclass(frozen=True)
 class BridgeGears:
-    """Every concept under its name in each costume, and whether the likeness holds.
+    """Every concept under its RL and its LM name, and whether the correspondence is exact.
 
     Example: popjax bridge gears
 
@@ -115,9 +115,9 @@ class BridgeGears:
     """
 
     only: str = ""
-    """One gear, with all that is known of it."""
+    """The id of one concept, with all that is known about it."""
     costume: Annotated[Literal["rl", "lm"], tyro.conf.arg(aliases=["--as"])] = "rl"
-    """Whose symbols to show with it."""
+    """Which symbols to show with it."""
 
     def run(self, console: Console) -> None:
         from experiments.explorer.gears import gears
@@ -133,14 +133,14 @@ class BridgeGears:
 
 def print_gears(gears, console: Console) -> None:
     """One line a gear."""
-    table = Table(title="the same gears, in two costumes", row_styles=("", "dim"))
+    table = Table(title="the same concepts in two vocabularies", row_styles=("", "dim"))
     for name in ("id", "concept", "reinforcement learning", "language model", "holds"):
         table.add_column(name)
     for gear in gears:
         holds = Text(gear.holds, style=COLOURS[gear.holds])
         table.add_row(gear.id, gear.concept, gear.rl, gear.lm, holds)
     console.print(table)
-    console.print("popjax bridge gears --only ID tells the formula, the code and the caveat")
+    console.print("popjax bridge gears --only ID shows the formula, the code and the caveat")
 
 
 def print_gear(gear, costume: str, console: Console) -> None:
@@ -150,7 +150,7 @@ def print_gear(gear, costume: str, console: Console) -> None:
         gear.concept: f"{words}, {symbol}",
         "formula": gear.formula,
         "holds": gear.holds,
-        "mind": gear.caveat,
+        "caveat": gear.caveat,
         "in the code": gear.module,
         "see it": gear.experiment,
         "tested by": gear.test,

@@ -1,4 +1,4 @@
-"""What was reached, kept with the sources: the command `popjax published`."""
+"""Results kept with the sources: the command `popjax published`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from experiments.results.spec import Seeds
 
 @dataclass(frozen=True)
 class Published:
-    """Print the table of the results that are kept with the sources, or add runs to them.
+    """Print the table of the results kept with the sources, or add runs to it.
 
-    Every run on reporting seeds stays: the table has the mean over all seeds that were trained
+    Every run on reporting seeds is kept; the table shows the mean over all seeds that were trained
     with the newest settings.
 
     Example: popjax published
@@ -33,28 +33,28 @@ class Published:
     """
 
     name: str = "fast"
-    """Name of the settings that the results were trained with, and that are shown."""
+    """Name of the settings with which the results were trained."""
     against_paper: bool = False
-    """Print the paper's GRU score beside that of its settings here, by the paper's metric."""
+    """Compare with the paper's GRU scores, by the paper's metric (with --name paper)."""
     short: bool = False
     """Print the main columns only."""
     format: Literal["table", "md", "json"] = "table"
     """How to print: a table for the terminal, Markdown, or JSON."""
 
     add: Path | None = None
-    """Folder of a study whose finished agents are kept, each as one more run."""
+    """Folder of a study whose finished agents to keep, each as one more run."""
     commit: str | None = None
-    """With --add: the commit that trained the study, where its records do not name it."""
+    """With --add: the commit that trained the study, if its records lack it."""
     cpu: str | None = None
-    """With --add: the processor that trained the study, where its records do not name it."""
+    """With --add: the processor that trained the study, if its records lack it."""
 
     rerun: str | None = None
-    """A kept file, such as CountRecallEasy-s5-fast: train its newest settings again with seeds
-    that it does not have yet, and keep the run."""
+    """A kept file, such as CountRecallEasy-s5-fast: train its newest settings again with new
+    seeds, and keep the run."""
     seeds: Seeds = 5
-    """With --rerun: how many seeds."""
+    """With --rerun: number of seeds."""
     first_seed: Seed | None = None
-    """With --rerun: the first seed; the next one that is not kept if not given."""
+    """With --rerun: the first seed; by default the next one that is not kept."""
     out: Path = DEFAULT_OUT
     """With --rerun: folder of all studies."""
     study: str = "rerun"

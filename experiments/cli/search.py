@@ -1,4 +1,4 @@
-"""Finding settings: the command `popjax search`."""
+"""Search of hyper-parameters: the command `popjax search`."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ SILENT = {"total_steps": 200_000, "seeds": 2, "first_seed": TUNING_SEEDS.start, 
 
 @dataclass(frozen=True)
 class Search:
-    """Find settings of one memory model for one environment: all points in one compiled program.
+    """Search settings of one memory model for one environment, all points in one program.
 
-    The points that do best get the lanes of the others, as more seeds; the winner is tried against
-    point 0 on seeds that no rung has used. Run it again to go on.
+    The best points take over the lanes of the others, with more seeds; the winner is compared with
+    point 0 on seeds that no rung has used. Run it again to resume.
 
     Example: popjax search RepeatPreviousEasy --memory gru --points 64 --seeds 2 --features 32
 
@@ -50,25 +50,25 @@ class Search:
     memory: str = "gru"
     """Memory model, such as gru."""
     points: Annotated[int, Within(2, 2**16)] = 64
-    """Settings to compare in the first rung; point 0 is what the other options say."""
+    """Settings to compare in the first rung; point 0 is the settings given by the other options."""
     eta: Annotated[int, Within(2, 1024)] = 4
-    """One point in so many comes to the next rung, with so many times the steps."""
+    """One point in `eta` reaches the next rung, with `eta` times the steps."""
     rungs: Annotated[int, Within(1, 32)] | None = None
-    """How many rungs; so many that the last has at least two points, if not given."""
+    """Number of rungs; by default as many as leave at least two points in the last."""
     engine: str = "sobol"
-    """Who proposes the points: sobol, or optuna (an extra)."""
+    """What proposes the points: sobol, or optuna (an extra)."""
     batches: Annotated[int, Within(1, 2**16)] | None = None
-    """In how many batches the points are proposed; 1 for sobol and 4 for optuna, if not given."""
+    """Number of batches in which points are proposed; by default 1 for sobol, 4 for optuna."""
     over: tuple[str, ...] = ()
-    """Hyper-parameters to search; all that have a range if not given."""
+    """Hyper-parameters to search; by default all that have a search range."""
     vary: tuple[str, ...] = ()
-    """Static settings to try, each combination with a program of its own: features=64,128."""
+    """Static settings to try, one program per combination, such as features=64,128."""
     seed: Seed = 0
-    """Which points are proposed; the seeds of the runs are 1000 and on."""
+    """Seed of the proposed points; the runs themselves use seeds from 1000 on."""
     write: bool = False
-    """Put the winner into tuned.json, if it is better than point 0 on fresh seeds."""
+    """Write the winner to tuned.json if it beats point 0 on fresh seeds."""
     named: SettingsName = "default"
-    """Settings of point 0, which the options below change."""
+    """Settings of point 0, to which the options below apply."""
     settings: tyro.conf.OmitArgPrefixes[Settings] = field(
         default_factory=lambda: Settings(**SILENT)
     )
@@ -76,7 +76,7 @@ class Search:
     out: Path = DEFAULT_OUT
     """Folder of all studies."""
     study: str | None = None
-    """Name of the study, a folder in `out`; search-<env>-<memory> if not given."""
+    """Name of the study, a folder in `out`; by default search-<env>-<memory>."""
 
     def defaults(self) -> Search:
         """What holds where the caller is silent, once environment, memory and name are known."""
@@ -96,7 +96,7 @@ class Search:
         from experiments.train.settings.tuned import read_tuned
 
         if self.settings.first_seed != TUNING_SEEDS.start:
-            raise UserError(f"a search trains with the seeds {TUNING_SEEDS.start} and on")
+            raise UserError(f"a search trains with seeds from {TUNING_SEEDS.start} on")
         read_tuned()  # a damaged file is found before, not after
         note = source_of(self.named, env_name(self.env), memory_name(self.memory))[1]
         if note:
@@ -113,7 +113,7 @@ class Search:
                 found = search(folder, groups, space, self.engine, self.seed, progress.tell)
             except KeyboardInterrupt:
                 console.print(
-                    f"stopped; what is finished is kept in {folder}, the same command goes on "
+                    f"stopped; finished work is kept in {folder}, and the same command resumes "
                     "after the last segment"
                 )
                 raise Stopped from None

@@ -42,7 +42,7 @@ class Sweep:
     memories: tuple[str, ...] = ()
     """Memory models instead of the preset's; `all` for every one."""
     regime: RegimeName = "ppo"
-    """How: ppo (as agents), lm (as language models), or another rung between the two."""
+    """Objective: ppo (agents), lm (language models), or another one between the two."""
     seeds: Seeds | None = None
     """Seeds of each cell instead of the preset's."""
     total_steps: Annotated[Steps | None, tyro.conf.arg(aliases=["--steps"])] = None
@@ -57,7 +57,7 @@ class Sweep:
     study: str | None = None
     """Name of the study, a folder in `out`; the preset's name if not given, and the regime's."""
     log: tuple[str, ...] = ()
-    """Tell the numbers to these too: tensorboard, wandb."""
+    """Also log metrics to these: tensorboard, wandb."""
     launch: tyro.conf.OmitArgPrefixes[Launch] = field(default_factory=Launch)
     dry_run: bool = False
     """Only say what would be done, and about how long it would take."""

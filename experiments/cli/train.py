@@ -1,4 +1,4 @@
-"""What one does: the commands `popjax play`, `train` and `report`."""
+"""The commands `popjax play`, `train` and `report`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Play:
     env: tyro.conf.Positional[str]
     """Environment, such as CountRecallEasy."""
     seed: Seed | None = None
-    """Which episode; a new one every time if not given."""
+    """Seed of the episode; by default a new one every time."""
     reveal: bool = False
     """Show what is hidden."""
 
@@ -75,7 +75,7 @@ class Train:
     memory: str = "gru"
     """Memory model, such as gru."""
     regime: RegimeName = "ppo"
-    """How: ppo (as an agent), lm (as a language model), or another rung between the two."""
+    """Objective: ppo (an agent), lm (a language model), or another one between the two."""
     named: SettingsName = "default"
     """Settings to begin with, which the options below change: default, fast (found by search for
     this environment and memory), paper or popjaxrl (as published)."""
@@ -86,7 +86,7 @@ class Train:
     study: str = "train"
     """Name of the study: a folder in `out`."""
     log: tuple[str, ...] = ()
-    """Tell the numbers to these too: tensorboard, wandb."""
+    """Also log metrics to these: tensorboard, wandb."""
     profile: bool = False
     """Write a trace of one compiled segment, for Perfetto or XProf."""
 

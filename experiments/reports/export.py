@@ -34,7 +34,7 @@ def as_markdown(study: str, rows: Sequence[Row]) -> str:
 
 
 def as_csv(study: str, rows: Sequence[Row]) -> str:
-    """One line a cell and seed; what is not known is empty."""
+    """One line per cell and seed; what is not known is empty."""
     named = zip(rows, labels(rows), strict=True)
     lines = [line for row, label in named for line in _seeds(row, label)]
     names = list(dict.fromkeys(name for line in lines for name in line))

@@ -77,7 +77,7 @@ def pooled(strata: Strata) -> np.ndarray:
 
 
 def resampled(strata: Strata, repetitions: int, generator: np.random.Generator) -> list[np.ndarray]:
-    """Each stratum drawn anew from its own seeds: `[repetitions, seeds]` each.
+    """Each stratum drawn again from its own seeds: `[repetitions, seeds]` each.
 
     >>> [draws] = resampled([np.array([1.0, 2.0, 3.0])], 5, np.random.default_rng(0))
     >>> draws.shape, set(draws.ravel().tolist()) <= {1.0, 2.0, 3.0}

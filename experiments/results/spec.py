@@ -45,26 +45,27 @@ class NetworkConfig:
     parameters: Annotated[int, Within(0, 10**10)] = 0
     """Choose the width so that a memory block has at most this many parameters; 0: `features`."""
     state: Annotated[int, Within(0, 10**9)] = 0
-    """Choose the width so that a memory block remembers at most so many numbers; 0: `features`."""
+    """Choose the width so that a memory block's state has at most this many numbers; 0:
+    `features`."""
     options: dict[str, int] = field(default_factory=dict)
     """Fields of the memory model that differ from their defaults, by name: `size 64`."""
     num_layers: Annotated[int, Within(1, 256)] = 1
-    """Memory blocks on top of one another."""
+    """Number of stacked memory blocks."""
     feed_forward: Annotated[int, Within(0, WIDEST)] = 0
     """Width of the feed-forward block after each memory; 0 for none."""
     head_features: Width = 128
     """Width of the two layers of each head, and of a published network's encoder."""
     style: Literal["residual", "cells", "paper", "popjaxrl", "places"] = "residual"
-    """Residual blocks with norms; cells: the same blocks at every cell of a board or arm of a
-    bandit, one for each action (places: its former name); or an agent's network as the paper or
-    popjaxrl has it."""
+    """residual: residual blocks with norms; cells: the same blocks at every cell of a board or arm
+    of a bandit, one for each action (formerly called places); paper, popjaxrl: the networks of
+    those publications."""
     squash: bool = False
-    """Squash the Gaussian of continuous actions into their box with tanh; else they are clipped."""
+    """Squash continuous actions into their bounds with tanh; otherwise they are clipped."""
     joint: bool = False
-    """Give every combination of an action's integers a probability, such as row and column; else
-    they are drawn independently."""
+    """One distribution over all combinations of an action's integers, such as row and column;
+    otherwise they are drawn independently."""
     separate_critic: bool = False
-    """Give the value a backbone of its own."""
+    """A separate backbone for the value function."""
 
     def __post_init__(self):
         check(self)
@@ -82,16 +83,16 @@ class Settings:
     """
 
     total_steps: Annotated[Steps | None, tyro.conf.arg(aliases=["--steps"])] = None
-    """Environment steps of each seed; 2 million for an agent, what it needs for a language model,
-    if not given."""
+    """Environment steps per seed; by default 2 million for an agent, and for a language model what
+    it needs."""
     seeds: Seeds = 3
-    """How many seeds, 0, 1, ... after `first_seed`."""
+    """Number of seeds, from `first_seed` on."""
     first_seed: Annotated[int, Within(0, LAST_SEED)] = 0
     """The first seed."""
     num_segments: Annotated[int, Within(1, 100_000)] = 20
-    """Compiled stretches of training; between them metrics and a checkpoint are written."""
+    """Segments of training; after each, metrics and a checkpoint are written."""
     eval_episodes: Count = 256
-    """Episodes of the evaluation of the final policy."""
+    """Episodes in the evaluation of the final policy."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """The sizes of the network."""
     ppo: PPOConfig = field(default_factory=PPOConfig)

@@ -108,7 +108,7 @@ def draw(data: Drawn, space: dict[str, Range], title: str) -> Figure:
 
 
 def draw_lines(panel: Axes, data: Drawn, space: dict[str, Range]) -> None:
-    """Parallel coordinates: one line a point, the last axis its score in the first rung."""
+    """Parallel coordinates: one line per point, the last axis its score in the first rung."""
     low, high = data.scores.min(), data.scores.max()
     height = (data.scores - low) / (high - low) if high > low else np.full(len(data.scores), 0.5)
     lines = np.column_stack([data.places, height])

@@ -92,7 +92,7 @@ def run_heat(
     """Trains every point on every seed of heat `number`; goes on after the last segment in
     `folder` if that was of this heat.
 
-    Returns one line a point and seed: `point` (its place in `points`), `seed`, `score`,
+    Returns one line per point and seed: `point` (its place in `points`), `seed`, `score`,
     `diverged`. `report` is told of the updates made and of the best point's score so far. `check`
     is called before each checkpoint is written, and raises if it must not be.
     """

@@ -249,7 +249,7 @@ def fresh_scores(
 
 
 def all_points(groups: list[Group]) -> Table:
-    """All heats that are over: one line a group, heat, point and seed."""
+    """All heats that are over: one line per group, heat, point and seed."""
     columns: dict[str, list] = {}
     for group in groups:
         for number, heat in enumerate(group.plan.heats):

@@ -1,5 +1,5 @@
-"""The environments in the costumes of their neighbours: gymnax, its older five-value step, Stoa,
-Gymnasium. Each module imports its neighbour, so import only the one that is meant:
+"""The environments under the interfaces of other packages: gymnax, its older five-value step, Stoa,
+Gymnasium. Each module imports that package, so import only the one you need:
 
     from popjax.adapters.gymnasium import GymnasiumEnv
 """

@@ -17,8 +17,8 @@ from popjax.core import Environment
 class FiveValueStep:
     """An environment whose `step` returns `(obs, state, reward, done, info)`.
 
-    `done` is `terminated | truncated`, and a new episode has begun where it is true. `info` keeps
-    both flags, and under `final_observation` what the episode ended in.
+    `done` is `terminated | truncated`, and a new episode has started where it is true. `info` holds
+    both flags, and the last observation of the episode as `final_observation`.
 
     flat_obs: observations are float vectors, integers as one-hot codes. PureJaxRL's and rejax's
         networks need that wherever an observation is a single integer.

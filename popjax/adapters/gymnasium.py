@@ -4,8 +4,8 @@ NumPy goes in and out, and a step is one compiled call. An action outside its sp
 ValueError, whatever the batch.
 
 Many episodes are best stepped by `GymnasiumVectorEnv`, in one process. Gymnasium's own
-`AsyncVectorEnv` starts processes, and must start them afresh: JAX has threads, so a process forked
-after JAX has run hangs.
+`AsyncVectorEnv` must spawn its processes: JAX has threads, so a process forked after JAX has run
+hangs.
 
     gymnasium.vector.AsyncVectorEnv([make_env] * 4, context="spawn")
 
@@ -107,8 +107,8 @@ class GymnasiumEnv(gymnasium.Env):
 
 
 class GymnasiumVectorEnv(vector.VectorEnv):
-    """Many episodes at once under Gymnasium's contract. Where one ends the next begins in the same
-    step: `infos["final_obs"][i]` is then what episode i ended in, for the i in
+    """Many episodes in parallel under Gymnasium's contract. Where one ends, the next starts in the
+    same step: `infos["final_obs"][i]` is then the last observation of episode i, for the i in
     `infos["_final_obs"]`; both are absent where none ended.
 
     seed: of the first reset, unless that brings one.

@@ -1,8 +1,8 @@
-"""Automatic reset of one episode, at the price of the episodes that ended.
+"""Automatic reset of one episode, at the cost of the episodes that ended.
 
-The neighbours step one episode and batch by `vmap`, where a choice between the old state and a
-fresh one costs a reset of every episode at every step. Here `vmap` is told a better way: the
-finished episodes of the whole batch are gathered and only those are reset. Each with its own key,
+Other packages step one episode and batch by `vmap`, where selecting between the old state and a
+fresh one costs a reset of every episode at every step. A custom batching rule avoids this: the
+finished episodes of the whole batch are gathered and only those are reset, each with its own key,
 so that an episode does not depend on the others in its batch.
 """
 

@@ -1,4 +1,4 @@
-"""MineSweeper: open the cells without a mine, and remember what they told."""
+"""MineSweeper: open the cells without a mine, and remember their counts."""
 
 from __future__ import annotations
 

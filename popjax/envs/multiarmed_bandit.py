@@ -28,7 +28,7 @@ class State(struct.PyTreeNode):
 
 @dataclass(frozen=True)
 class MultiarmedBandit(Environment):
-    """Each arm pays with a probability of its own, drawn anew for every episode.
+    """Each arm pays with a probability of its own, drawn for every episode.
 
     Observation: `[]` int, 1 if the arm just pulled paid, else 0; 0 at first. It does not say which
         arm that was, so a policy must know its own last action.

@@ -1,9 +1,9 @@
-"""The exact law of the next observation, and the entropy floors that follow from it, in nats.
+"""The exact distribution of the next observation, and the entropy floors that follow, in nats.
 
-A language model of a task can do no better than the law itself, so its loss is read as the excess
-over the floor. One file a family.
+No language model of a task can do better than this law, so its loss is reported as the excess over
+the floor. One file per family.
 
-make_law: how likely each next token is, given the history; jittable.
+make_law: the distribution of the next token, given the history; jittable.
 surprise: nats of every token of played episodes under a law, the floor on these episodes.
 floor, floor_table: the floors of all environments (`python -m popjax.floors`).
 """

@@ -1,7 +1,7 @@
-"""Scripted players: a random one, the best memoryless one known, and a reference player.
+"""Scripted players: random, the best known without memory, and a reference player.
 
-One file a family gives two functions, `memoryless(env)` and `reference(env)`; `popjax.families`
-says which.
+One file per family defines two functions, `memoryless(env)` and `reference(env)`;
+`popjax.families` says which.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pictures: `draw` makes a `Scene`, plain data, of a moment; four back ends show it.
+"""Pictures: `draw` turns a state into a `Scene`, plain data; four back ends show it.
 
 `ansi` for a terminal, `svg` (and notebooks show a scene by itself), `rgb_array`, and `gif`.
 
@@ -23,7 +23,7 @@ from popjax.render.scene import Scene, svg
 
 
 def draw(env: Environment, state: State, timestep: TimeStep, reveal: bool = False) -> Scene:
-    """The moment of one episode as a picture; `reveal` shows in violet what the agent is not told.
+    """A picture of one episode's state; `reveal` adds in violet what is hidden from the agent.
 
     Pictures are drawn outside `jit`, of one episode, not of a batch.
     """

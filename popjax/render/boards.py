@@ -1,4 +1,4 @@
-"""Scenes of the boards: shots and opened cells as they were told, the rest face down."""
+"""Scenes of the boards: shots and opened cells as the agent knows them, the rest face down."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from experiments.bridge.factorial.conditions import AXES, FEEDBACK, TARGETS, Cur
 from experiments.reports.style import DOTS, INK, few_powers, furnish
 
 COLOURS = dict(zip(FEEDBACK, ("#1d4ed8", "#0f766e", "#c2410c"), strict=True))
-TITLES = ("environment tokens read", "nats told, as the learner expects")
-NAMES = {"label": "label", "verdict": "verdict a step", "sum": "one sum an episode"}
+TITLES = ("environment tokens read", "nats of feedback, as the learner expects")
+NAMES = {"label": "label", "verdict": "verdict per step", "sum": "one sum per episode"}
 
 
 def draw(curves: dict[tuple[str, str], Curves]) -> Figure:

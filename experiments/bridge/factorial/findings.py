@@ -26,7 +26,7 @@ TOKENS, NATS = AXES
 
 
 def feedback_at_first(judged: int) -> dict[str, float]:
-    """Nats a judged step that each kind of feedback tells a learner who believes nothing yet."""
+    """Nats per judged step that each kind of feedback tells a learner with a uniform belief."""
     uniform = jnp.full(SUITS, -math.log(SUITS))
     right, counted = jnp.full((judged, 1), 1 / SUITS), jnp.ones((judged, 1), bool)
     nats = (label_nats(uniform), verdict_nats(uniform), sum_nats(right, counted)[0] / judged)
@@ -46,30 +46,30 @@ def reading(tokens: Reached) -> str:
     corners = {cell: tokens.everywhere(cell) for cell in (feedback_only, target_only)}
     ratio, low, high = tokens.ratio(feedback_only, target_only)
     if not any(corners.values()) or low <= 1 <= high:
-        return "inconclusive: feedback and target cost alike, as far as these seeds tell"
+        return "inconclusive: with these seeds feedback and target cost the same"
     edge, dear, cheap = "feedback", feedback_only, target_only
     if ratio < 1:
         edge, dear, cheap = "target", target_only, feedback_only
         ratio, low, high = 1 / ratio, 1 / high, 1 / low
     bound = "" if corners[dear] else "at least "
     return (
-        f"from a language model to an agent the {edge} is the dearer edge: the {' by '.join(dear)} "
-        f"takes {bound}{ratio:.1f} times the tokens of the {' by '.join(cheap)} (95 % interval "
+        f"from a language model to an agent the {edge} costs more: the {' by '.join(dear)} takes "
+        f"{bound}{ratio:.1f} times the tokens of the {' by '.join(cheap)} (95 % interval "
         f"{low:.1f} to {high:.1f})"
     )
 
 
 CELLS_TITLE = "competence: 0 = best without memory, 1 = best there is (spread: s.d. over seeds)"
 CELLS_NOTE = (
-    "tokens, nats: read and expected to be told until that competence, geometric mean over seeds; "
-    "> if a seed never got there.\nnats/token: until 0.5."
+    "tokens, nats: read, and expected as feedback, until that competence, geometric mean over "
+    "seeds; > if a seed never reached it.\nnats/token: until 0.5."
 )
 EDGES_TITLE = (
     f"how many times more to competence {LEVELS[0]} (95 % intervals, by bootstrap over seeds)"
 )
 EDGES_NOTE = (
-    "if nats were all: the ratio of tokens at which equal nats are told to a learner that believes "
-    "nothing yet."
+    "if nats were all: the ratio of tokens that carry equal nats to a learner with a uniform "
+    "belief."
 )
 CELL_NAMES = ("target", "feedback", "regime")
 CELL_NUMBERS = (
@@ -82,7 +82,7 @@ EDGE_NAMES, EDGE_NUMBERS = ("from", "to"), ("tokens", "nats", "if nats were all"
 
 
 def cell_rows(curves: dict[Cell, Curves]) -> list[tuple[str, ...]]:
-    """One line a cell."""
+    """One line per cell."""
     when = [reached(curves, axis, level) for axis in (TOKENS, NATS) for level in LEVELS]
     rows = []
     for cell, curve in curves.items():
@@ -100,7 +100,7 @@ def cell_rows(curves: dict[Cell, Curves]) -> list[tuple[str, ...]]:
 
 
 def edge_rows(curves: dict[Cell, Curves], setup: FactorialConfig) -> list[tuple[str, ...]]:
-    """One line an edge of the square, and its diagonal."""
+    """One line per edge of the square, and its diagonal."""
     half = LEVELS[0]
     tokens, nats = reached(curves, TOKENS, half), reached(curves, NATS, half)
     told = {target: feedback_at_first(n) for target, n in judged_steps(setup).items()}
@@ -131,14 +131,14 @@ EDGES = edges()
 
 
 def theory_rows(setup: FactorialConfig) -> list[tuple[str, ...]]:
-    """What can be said beforehand: nats a judged step at first by target, and how many times longer
-    bandit feedback takes than labels without noise."""
+    """What theory says beforehand: nats per judged step at first by target, and how many times
+    longer bandit feedback takes than labels without noise."""
     rows = []
     for target, judged in judged_steps(setup).items():
         first = feedback_at_first(judged)
         words = ", ".join(f"{name} {nats:.3f}" for name, nats in first.items())
         ratios = " : ".join(f"{nats / first['sum']:.1f}" for nats in first.values())
-        rows.append((f"nats a judged step at first, {target}", f"{words} ({ratios})"))
+        rows.append((f"nats per judged step at first, {target}", f"{words} ({ratios})"))
     bottom = best_without_memory(setup.env)
     words = [f"{slowdown(SUITS, 0.5):.1f} to probability 1/2"]
     for level in LEVELS:

@@ -60,11 +60,11 @@ def sections(six: Six | None) -> list[Section]:
     if six is None:
         return []
     words = findings.reading(reached(six.curves, findings.TOKENS, findings.LEVELS[0]))
-    picture = Picture(draw(six.curves), "Competence in six cells over tokens and over nats told")
+    picture = Picture(draw(six.curves), "Competence in six cells over tokens and nats of feedback")
     text = (
-        "Two things part a language model from an agent here: what is aimed at, the next "
-        "observation or the right action, and how it is told, by label, by a verdict a step, or by "
-        f"one sum an episode. With all else equal, {words}."
+        "Two things distinguish a language model from an agent here: the target, which is the next "
+        "observation or the right action, and the feedback, which is a label, a verdict per step, "
+        f"or one sum per episode. With all else equal, {words}."
     )
     return [Section("Two targets by three kinds of feedback", text, [picture, *grids(six)])]
 
@@ -99,7 +99,7 @@ def headline(context: Context, tables: int, finished: int) -> str:
     tokens = config.num_updates * config.num_episodes * config.env.max_steps
     return (
         f"{tables} cells of {config.seeds} seeds in {context.folder}: {finished} finished, "
-        f"{tokens / 1e6:.2f} million tokens a seed in each of the others"
+        f"{tokens / 1e6:.2f} million tokens per seed in each of the others"
     )
 
 

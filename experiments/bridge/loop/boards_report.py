@@ -1,4 +1,4 @@
-"""What the boards of `popjax bridge loop` say: two tables, and what became of each hypothesis."""
+"""What the boards of `popjax bridge loop` say: two tables, and the outcome of each hypothesis."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WHAT = (
 )
 SHOWS = (
     "On each board, how right a clone and DAgger are by step, where the expert acts and where they "
-    "do; returns against what was foretold; and return against forgotten nats as a model is tuned"
+    "do; returns against what was predicted; and return against forgotten nats as a model is tuned"
 )
 
 
@@ -46,7 +46,7 @@ def excess_error(table: Table) -> np.ndarray:
 
 
 def board_table(tables: Tables, setup: LoopConfig) -> Grid:
-    """Scripted players, then one line a way of training."""
+    """Scripted players, then one line per way of training."""
     rows = []
     for board in setup.boards:
         known = tables[f"board {board}", "players"]
@@ -63,7 +63,7 @@ def board_table(tables: Tables, setup: LoopConfig) -> Grid:
                 format_iqm(end(table, "return")),
                 f"{iqm(end(table, 'expert_return')):.2f}",
             ))  # fmt: skip
-    headings = ("board, who plays", "foretells its expert", "agrees with it alone",
+    headings = ("board, who plays", "predicts its expert", "agrees with it alone",
                 "after random actions", "%ExAccErr", "return [95 %]",
                 "expert, same boards")  # fmt: skip
     return Grid("boards, where a slip changes what is seen", headings, rows,
@@ -87,8 +87,8 @@ def tuned_table(tables: Tables, setup: LoopConfig) -> Grid:
                 f"{100 * iqm(get['impossible']):.2f} %",
                 f"{100 * iqm(get['own_impossible']):.2f} %",
             ))  # fmt: skip
-    headings = ("board, tuned with", "return", "KL from the start, nats a step",
-                "forgotten nats a token", "believes the impossible, expert's boards",
+    headings = ("board, tuned with", "return", "KL from the start, nats per step",
+                "forgotten nats per token", "believes the impossible, expert's boards",
                 "own play")  # fmt: skip
     return Grid("tuning a model of mediocre play on boards", headings, rows,
                 "The impossible: tokens that the exact law of the game rules out.")  # fmt: skip
@@ -109,7 +109,7 @@ def h3a_boards(tables: Tables, setup: LoopConfig) -> Finding:
         gap = end(table, "open_mean") - end(table, "closed_mean")
         outcomes.append(outcome_of(*interval([gap]), SLIGHT, np.inf))
         words.append(
-            f"{board}: foretells {100 * iqm(end(table, 'open_mean')):.0f} %, gap "
+            f"{board}: predicts {100 * iqm(end(table, 'open_mean')):.0f} %, gap "
             f"{format_iqm(gap, 3)}, earns {format_iqm(end(table, 'return'))} where its "
             f"expert earns {iqm(end(table, 'expert_return')):.2f}"
         )
@@ -142,7 +142,7 @@ def h3d_forgetting(tables: Tables, setup: LoopConfig) -> Finding:
         found, low, high = rank_of_forgotten(tables[f"board {board}", TUNED])
         outcomes.append(outcome_of(low, high, 0.5, 1.0))
         words.append(f"{board}: {found}")
-    claim = "tuned for reward, a model forgets a board's law the more, the farther it goes (rank "
+    claim = "tuned for reward, a model forgets a board's law more, the farther it moves (rank "
     claim += "correlation above 0.5 over prices and seeds)"
     return Finding("H3d boards", claim, "; ".join(words), all_of(outcomes))
 
@@ -161,7 +161,7 @@ def draw_boards(tables: Tables, setup: LoopConfig) -> Figure:
             draw_loops(panel, tables[f"board {board}", way], title)
         draw_returns(line[2], tables, board)
         draw_frontier(line[3], tables[f"board {board}", TUNED])
-        line[3].set_xlabel("forgotten nats a token", fontsize=9, color=INK)
+        line[3].set_xlabel("forgotten nats per token", fontsize=9, color=INK)
     return figure
 
 
@@ -188,7 +188,7 @@ def draw_loops(panel: Axes, table: Table, title: str) -> None:
 
 
 def draw_returns(panel: Axes, tables: Tables, board: str) -> None:
-    """What is earned against what is foretold of the expert; lines: scripted players."""
+    """What is earned against what is predicted of the expert; lines: scripted players."""
     players = tables[f"board {board}", "players"]
     for name in stops(players):
         level = iqm(pick(players, "return", name)[:, 0])

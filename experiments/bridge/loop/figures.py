@@ -137,7 +137,7 @@ def draw_frontier(panel: Axes, table: Table) -> None:
         panel.text(0.45, 0.06 + 0.08 * i, label, color=colour, fontsize=8.5,
                    transform=panel.transAxes)  # fmt: skip
     panel.axvline(0, **DOTS)
-    panel.set_xlabel("forgotten nats a card", fontsize=9, color=INK)
+    panel.set_xlabel("forgotten nats per card", fontsize=9, color=INK)
     panel.set_title("tuning a mediocre model: return", loc="left", fontsize=10, color=INK)
     furnish(panel)
 

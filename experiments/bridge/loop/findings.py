@@ -41,16 +41,16 @@ def h3a_copier(tables: Tables, setup: LoopConfig) -> Finding:
         it = Deck(tables[f"deck {deck}", "clone"], STOPS[0])
         if not it.came:
             outcomes.append("inconclusive")
-            words.append(f"{deck}: no seed foretold 99 %")
+            words.append(f"{deck}: no seed predicted 99 %")
             continue
-        gap = it.returns - it.as_copier  # of the same seed, whose errors foretell
+        gap = it.returns - it.as_copier  # of the same seed, whose errors predict
         outcomes.append(outcome_of(*interval([gap]), -NEAR, NEAR))
         words.append(
             f"{deck}: earns {format_iqm(it.returns)}, a copier {iqm(it.as_copier):.2f}, one "
             f"that remembers {iqm(it.as_rememberer):.2f}; off the copier by {format_iqm(gap)}"
         )
     claim = (
-        "a clone that sees its own actions and foretells 99 % of the expert's earns by itself what "
+        "a clone that sees its own actions and predicts 99 % of the expert's earns by itself what "
         f"the closed form of a copier says, within {NEAR}"
     )
     return Finding("H3a", claim, "; ".join(words), all_of(outcomes), primary=True)
@@ -84,7 +84,7 @@ def h3b_self_delusion(tables: Tables, setup: LoopConfig) -> Finding:
         "stays with its first guess"
     )
     found = (
-        f"foretells {100 * iqm(open_):.0f} % of the expert, earns {format_iqm(clone)}, "
+        f"predicts {100 * iqm(open_):.0f} % of the expert, earns {format_iqm(clone)}, "
         f"{words_of(gap)} against win-stay; never leaves its first arm in "
         f"{format_iqm(stayed)} of episodes (best arm at random: 0 return)"
     )
@@ -121,10 +121,10 @@ def dreams(tables: Tables, setup: LoopConfig) -> Finding:
                 outcome_of(*interval([whole]), 0.5, np.inf),
             ])
         )  # fmt: skip
-        words.append(f"{deck}: excess {format_iqm(excess, 3)} nats a card, and "
+        words.append(f"{deck}: excess {format_iqm(excess, 3)} nats per card, and "
                      f"{format_iqm(whole)} of dreamt decks hold a card too many")  # fmt: skip
     claim = (
-        f"a model within {SLIGHT} nats a card of the exact law dreams decks of which more than "
+        f"a model within {SLIGHT} nats per card of the exact law dreams decks of which more than "
         "half hold an impossible card"
     )
     return Finding("H3c", claim, "; ".join(words), all_of(outcomes))
@@ -133,14 +133,14 @@ def dreams(tables: Tables, setup: LoopConfig) -> Finding:
 def h3d_forgetting(tables: Tables) -> Finding:
     """H3d: what is forgotten grows with the divergence from the start."""
     found, low, high = rank_of_forgotten(tables["frontier", "tuning"])
-    claim = "tuned for reward, a model forgets the deck the more, the farther it goes (rank "
+    claim = "tuned for reward, a model forgets the deck more, the farther it moves (rank "
     claim += "correlation above 0.5 over prices and seeds)"
     return Finding("H3d", claim, found, outcome_of(low, high, 0.5, 1.0))
 
 
 def rank_of_forgotten(table: Table) -> tuple[str, float, float]:
     """The rank correlation of what was forgotten with the divergence, in words, and its interval:
-    the seeds are drawn anew."""
+    the seeds are drawn again."""
     prices = [stop for stop in stops(table) if stop.startswith("beta")]
     lost = np.stack([pick(table, "forgotten", stop)[:, -1] for stop in prices], axis=1)
     gone = np.stack([pick(table, "kl", stop)[:, -1] for stop in prices], axis=1)
@@ -170,12 +170,12 @@ def h3d_frontier(tables: Tables) -> Finding:
     both = np.isfinite(rewards) & np.isfinite(transcripts)
     claim = f"at a return of {level} rewards ({price}) forgot less than an expert's transcripts did"
     if both.sum() < 3:
-        found = f"only {both.sum()} seeds came to that return both ways"
+        found = f"only {both.sum()} seeds reached that return both ways"
         return Finding("H3d'", claim, found, "inconclusive")
     gap = rewards[both] - transcripts[both]
     low, high = mean_interval(gap)
     found = (
-        f"{format_iqm(rewards[both], 3)} nats a card against "
+        f"{format_iqm(rewards[both], 3)} nats per card against "
         f"{format_iqm(transcripts[both], 3)}: less by {-gap.mean():.3f} ({-high:.3f} to "
         f"{-low:.3f})"
     )
@@ -186,12 +186,12 @@ def lead(found: list[Finding]) -> str:
     """The verdict in a few sentences."""
     by_name = {one.name: one.outcome for one in found}
     copier = {
-        "holds": "A model that foretells 99 % of an expert and sees its own actions copies "
-        "itself, and earns alone what the closed form of a copier says",
-        "fails": "A clone that foretells 99 % of an expert does not earn alone what the closed "
+        "holds": "A model that predicts 99 % of an expert and sees its own actions copies "
+        "itself, and by itself earns what the closed form of a copier says",
+        "fails": "A clone that predicts 99 % of an expert does not by itself earn what the closed "
         "form of a copier says",
-        "inconclusive": "Whether a clone that foretells 99 % of an expert is a mere copier "
-        "cannot be said from these seeds",
+        "inconclusive": "Whether a clone that predicts 99 % of an expert is a mere copier "
+        "cannot be decided with these seeds",
     }[by_name["H3a"]]
     self_delusion = {
         "holds": "the clone of an expert who sees more believes its own guesses",

@@ -1,4 +1,4 @@
-"""What became of the hypotheses on the closed loop."""
+"""The outcomes of the hypotheses on the closed loop."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from experiments.results.store import Table
 
 Tables = dict[tuple[str, str], Table]
 NEAR = 0.1  # of a return: two are alike that differ by no more
-SLIGHT = 0.02  # nats a card: less than what a loss curve shows
+SLIGHT = 0.02  # nats per card: less than what a loss curve shows
 WHAT = (
-    "In the open loop the expert acts and the model foretells; in the closed loop the model's own "
+    "In the open loop the expert acts and the model predicts; in the closed loop the model's own "
     "outputs come back to it. Where the deck comes whatever is done, only the previous action can "
     "carry an error on; where the world answers, histories differ too; and a model that dreams "
     "answers itself."
@@ -72,7 +72,7 @@ class Deck:
 
 
 def deck_table(tables: Tables, setup: LoopConfig) -> Grid:
-    """Both loops, one line a way, deck and stop."""
+    """Both loops, one line per way, deck and stop."""
     rows = []
     for deck in setup.decks:
         for way, one in DECK_WAYS.items():
@@ -96,10 +96,10 @@ def deck_table(tables: Tables, setup: LoopConfig) -> Grid:
                     )
                 )
     headings = ("deck, way, looked at", "seeds", "open loop", "own loop", "return [95 %]",
-                "a copier's", "a rememberer's", "slip undone", "%ExAccErr")  # fmt: skip
+                "a copier's", "of an agent with memory", "slip undone", "%ExAccErr")  # fmt: skip
     return Grid("RepeatFirst with the previous action in sight", headings, rows,
                 "Interquartile means over seeds. 99 %: when so many of the expert's actions were "
-                "first foretold on new decks.")  # fmt: skip
+                "first predicted on new decks.")  # fmt: skip
 
 
 def bandit_table(tables: Tables, setup: LoopConfig) -> Grid:
@@ -122,7 +122,7 @@ def bandit_table(tables: Tables, setup: LoopConfig) -> Grid:
         ]
         rows.append((title, *loops, format_iqm(habits[0]), format_iqm(habits[1]),
                      format_iqm(habits[2]), f"{iqm(habits[3]):.2f}"))  # fmt: skip
-    headings = ("who plays", "foretells its expert", "agrees with it alone", "return [95 %]",
+    headings = ("who plays", "predicts its expert", "agrees with it alone", "return [95 %]",
                 "never left the first arm", "second half on it", "entropy of arms")  # fmt: skip
     note = (
         f"{setup.arms} arms, {setup.pulls} pulls; the greatest entropy is {np.log(setup.arms):.2f}."
@@ -162,5 +162,5 @@ def frontier_table(tables: Tables) -> Grid:
                  for name in ("return", "forgotten", "kl")))
         for stop in stops(table)
     ]  # fmt: skip
-    headings = ("tuned with", "return", "forgotten nats a card", "KL from the start, nats a step")
+    headings = ("tuned with", "return", "forgotten nats per card", "KL from the start per step")
     return Grid("tuning a model of mediocre transcripts", headings, rows)

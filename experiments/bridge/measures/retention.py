@@ -1,6 +1,6 @@
 """Forgetting curves: how much of each earlier input is still in a memory, and what it does there.
 
-Four measures against the lag k, the same in both costumes, at a fixed step t:
+Four measures against the lag k, the same as agent and as language model, at a fixed step t:
 
     retention     I_k = H(o_{t-k}) - CE of a linear probe of o_{t-k} in h_t, in nats
     sensitivity   J_k = E || d outputs_t / d e_{t-k} ||_F, e the embedding of the input, as shares

@@ -69,7 +69,7 @@ DECKS: dict[str, dict[str, Environment]] = {
 }
 LEAST_COMPETENCE, MOST_EXCESS = 0.95, 0.02
 """Networks are compared if the agent has so much of what memory is worth, and the language model
-pays at most so many nats a token above the floor."""
+pays at most so many nats per token above the floor."""
 ALIVE = 0.8
 """Of the histories of a task whose episodes differ in length, so many last until the last step
 that is probed."""

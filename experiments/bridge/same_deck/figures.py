@@ -61,7 +61,7 @@ def draw_overlap(panel: Axes, summary: Summary) -> None:
     panel.legend(fontsize=7.5, frameon=False, loc="lower right", handletextpad=0.1)
     names(panel, 0.62, 0.5, summary.setup.all)
     title(panel, "share of each statistic that is told")
-    panel.set_xlabel("foretold by the rules", fontsize=9, color=INK)
+    panel.set_xlabel("predicted by the rules", fontsize=9, color=INK)
     panel.set_ylabel("measured (filled: of acting's)", fontsize=9, color=INK)
     panel.set_xlim(-0.05, 1.06)
     panel.set_ylim(-0.05, 1.06)
@@ -91,7 +91,7 @@ def draw_retention(panel: Axes, summary: Summary, task: str) -> None:
 
 
 def draw_matrix(panel: Axes, summary: Summary, task: str) -> None:
-    """Of all networks, and below it the likeness of each pair of kinds with null and ceiling."""
+    """Of all networks, and below it the similarity of each pair of kinds with null and ceiling."""
     matrix, seeds, kinds = summary.matrix(task), summary.setup.seeds, summary.setup.all
     np.fill_diagonal(matrix, np.nan)
     panel.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
@@ -188,7 +188,7 @@ def pictures(summary: Summary) -> dict[str, list[Picture]]:
         "retention": per_task(
             draw_retention, summary.having("retained"), "Nats kept of each earlier card"
         ),
-        "matrix": per_task(draw_matrix, summary.setup.tasks, "Likeness of all pairs of networks"),
+        "matrix": per_task(draw_matrix, summary.setup.tasks, "Similarity of all pairs of networks"),
         "order": [Picture(one(draw_order, summary), order)],
         "transplants": [
             Picture(
@@ -218,7 +218,7 @@ def draw(summary: Summary) -> Figure | None:
 TITLES = {
     "tokens": "tokens read",
     AXES[0]: "tokens that made a gradient",
-    AXES[1]: "nats told, as the learner expects",
+    AXES[1]: "nats of feedback, as the learner expects",
 }
 
 
@@ -295,7 +295,7 @@ def learning_pictures(summary: Summary) -> dict[str, list[Picture]]:
     """For the page, as far as there are numbers for them."""
     found = {}
     if on_axes(summary):
-        shows = "Learning curves over tokens, tokens that made a gradient, and nats told"
+        shows = "Learning curves over tokens, tokens that made a gradient, and nats of feedback"
         found["learning"] = [Picture(draw_learning(summary), shows)]
     shaped = summary.having("shaped")
     if shaped:

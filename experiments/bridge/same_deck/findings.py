@@ -1,4 +1,4 @@
-"""What became of each hypothesis about one deck in three costumes, with its numbers."""
+"""The outcome of each hypothesis about one deck and three objectives, with its numbers."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def strong(summary: Summary) -> Finding:
     )
     return Finding(
         "S",
-        "one deck and one architecture make one representation, whatever is told: where acting "
-        "and predicting take different things, agent and language model are still as alike as two "
-        f"seeds of one objective (NS within {MARGIN} of 1, where the ceiling is over {APART} above "
-        "the null)",
+        "one deck and one architecture make one representation, whatever the objective: where "
+        "acting and predicting require different information, agent and language model are still "
+        f"as similar as two seeds of one objective (NS within {MARGIN} of 1, where the ceiling is "
+        f"over {APART} above the null)",
         f"verdict and LM: {told} (Holm)",
         outcome,
         primary=True,
@@ -115,7 +115,7 @@ def dissociation(summary: Summary) -> Finding:
             told.append(f"{task} Z_{who.upper()} {gap[0]:+.2f} [{gap[1]:.2f}, {gap[2]:.2f}]")
     return Finding(
         "H1b",
-        "the dissociation is double: the agent tells more of Z_RL than the language model, and the "
+        "the dissociation is double: the agent holds more of Z_RL than the language model, and the "
         "language model more of Z_LM than the agent",
         "; ".join(told) + but(summary, "verdict", "LM"),
         together(outcomes),
@@ -140,7 +140,7 @@ def order(summary: Summary) -> Finding:
             outcomes.append(outcome_of(low, high, LIST_AT_LEAST, 1.0))
     return Finding(
         "H1c",
-        f"order tells the costumes apart: the language model is a multiset (order index under "
+        f"order separates the two: the language model is a multiset (order index under "
         f"{COUNTER_AT_MOST}), the agent a list (above {LIST_AT_LEAST}; an exact register has 0.67)",
         "; ".join(told) or "too few competent networks",
         together(outcomes),
@@ -200,7 +200,7 @@ def weak(summary: Summary) -> Finding:
     return Finding(
         "W",
         "an RL step is an LM step with another weight: so verdicts take as many times the tokens "
-        "of labels, to half of what memory is worth, as gradient flow without noise foretells "
+        "of labels, to half of what memory is worth, as gradient flow without noise predicts "
         "(within a factor of 1.5; the identity of gradients is itself a test, by enumeration)",
         "; ".join(told),
         together(outcomes),
@@ -220,8 +220,8 @@ def united(summary: Summary) -> Finding:
         outcome = "fails"
     return Finding(
         "H1b'",
-        "where acting and predicting take the same, agent and language model are equivalent to two "
-        "seeds of one objective, at matched competence",
+        "where acting and predicting require the same, agent and language model are equivalent to "
+        "two seeds of one objective, at matched competence",
         f"{agent} and LM: "
         + "; ".join(f"{task} {in_words(one)}" for task, one in found.items())
         + f"; largest p of non-equivalence {max(p):.3f} (Holm)",
@@ -230,7 +230,7 @@ def united(summary: Summary) -> Finding:
 
 
 def findings_of(summary: Summary) -> list[Finding]:
-    """Where a kind lacks competent networks nothing is said of it."""
+    """Without a finding where a kind lacks competent networks."""
     found = [one(summary) for one in (strong, moderate, dissociation, order, feedback, weak)]
     if any(overlap_of(summary.setup.env(task)) == "equal" for task in summary.setup.tasks):
         found.insert(3, united(summary))
@@ -238,9 +238,9 @@ def findings_of(summary: Summary) -> list[Finding]:
 
 
 SLOGAN = {
-    "S": ("S", "the strong reading (one representation whatever is told)"),
+    "S": ("S", "the strong reading (one representation whatever the objective)"),
     "M": ("H1a (M)", "the moderate one (what is remembered follows from what the objective needs)"),
-    "W": ("W", "the weak one (one gradient under another weight, as far as speed tells)"),
+    "W": ("W", "the weak one (the same gradient with another weight, judged by speed)"),
 }
 
 

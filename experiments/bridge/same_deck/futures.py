@@ -2,7 +2,7 @@
 
 After some histories the law of the next token is the same and what follows is not: in Autoencode
 the same cards came in another order, in Concentration they lie in other places. Whoever only
-foretells the next token may hold them in one state; an agent that acts on the difference cannot
+predicts the next token may hold them in one state; an agent that acts on the difference cannot
 (after Shai et al. 2024, arXiv 2405.15943).
 """
 

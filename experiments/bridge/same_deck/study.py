@@ -88,7 +88,7 @@ def headline(context: Context, tables: int, finished: int) -> str:
     return (
         f"{len(setup.cells)} cells of {setup.seeds} seeds and {measured} measurements in "
         f"{context.folder}: {finished} of {tables} tables finished; "
-        f"{setup.num_tokens / 1e6:.2f} million tokens a seed in each other cell"
+        f"{setup.num_tokens / 1e6:.2f} million tokens per seed in each other cell"
     )
 
 
@@ -98,7 +98,7 @@ def summary_of(context: Context) -> Summary:
 
 
 def shown(context: Context, preset: str) -> Shown:
-    """What was found: the figure, the tables, and what became of each hypothesis."""
+    """What was found: the figure, the tables, and the outcome of each hypothesis."""
     summary = summary_of(context)
     findings = report.findings_of(summary)
     pictures = figures.pictures(summary) | figures.learning_pictures(summary)

@@ -124,7 +124,7 @@ class Summary:
         self, task: str, measure: str = "CKA", version: str = "residual", name: str = "alike"
     ) -> np.ndarray:
         """`[networks, networks]`, in the order of `setup.all`. Networks of one seed began as one,
-        which is likeness of another kind: pairs of them are not numbers."""
+        which is similarity of another kind: pairs of them are not numbers."""
         table = self.tables[task, name]
         rows = (table["measure"] == measure) & (table["version"] == version)
         n, seeds = len(self.setup.all) * self.setup.seeds, self.setup.seeds

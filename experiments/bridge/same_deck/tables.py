@@ -77,7 +77,7 @@ def likenesses(summary: Summary) -> Grid:
                     row.append(in_words(one))
             rows.append(row)
     return Grid(
-        "likeness of two kinds, and NS: 0 an untrained network, 1 two seeds of one objective",
+        "similarity of two kinds, and NS: 0 an untrained network, 1 two seeds of one objective",
         ["task", "kinds", "CKA, residual", "null", "ceiling", "NS [95 %]", "verdict",
          "Procrustes, residual", "CKA, raw", "CKA, at fixed steps"],
         rows,
@@ -95,7 +95,7 @@ def other_measures(summary: Summary) -> Grid:
         for a, b in summary.pairs
     ]
     return Grid(
-        "likeness by other measures, residual, exploratory", ["task", "kinds", *measures], rows
+        "similarity by other measures, residual, exploratory", ["task", "kinds", *measures], rows
     )
 
 

@@ -24,7 +24,7 @@ NAMES = {
     "sum, group": "one sum, beside others' (R7)",
     "PPO": "PPO, four passes (R4)",
 }
-TITLES = ("environment tokens", "gradient tokens", "nats told, as the learner expects")
+TITLES = ("environment tokens", "gradient tokens", "nats of feedback, as the learner expects")
 SHAPES = {HALF: "o", MOST: "s"}
 
 
@@ -35,7 +35,7 @@ def draw(curves: dict[Condition, Curves], setup: VerdictConfig) -> Figure:
     draw_price(price, curves, setup)
     suits = setup.suits[len(setup.suits) // 2]
     for panel, axis, title in zip(
-        (tokens, nats), (AXES[0], AXES[2]), ("tokens seen", "nats told"), strict=True
+        (tokens, nats), (AXES[0], AXES[2]), ("tokens seen", "nats of feedback"), strict=True
     ):
         draw_curves(panel, curves, suits, max(setup.batches), axis)
         panel.set_title(f"{suits} suits: over {title}", loc="left", fontsize=10, color=INK)

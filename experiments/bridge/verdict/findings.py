@@ -76,13 +76,13 @@ def noise(curves: dict[Condition, Curves], setup: VerdictConfig) -> list[Finding
             scale = [1 + noise_scale(curves[part], MOST) / batch for part in (over, under)]
             theory = scale[0] / scale[1]
             ratio = ratio_words(when, over, under)
-            words.append(f"{ratio} where {theory:.2f} is foretold ({suits} suits, {batch} a batch)")
+            words.append(f"{ratio}, predicted {theory:.2f} ({suits} suits, batches of {batch})")
             _, low, high = when.ratio(over, under)
             high = high if when.everywhere(over) else np.inf
             outcomes.append(outcome_of(low, high, theory / FACTOR, theory * FACTOR))
     claim = (
         f"a verdict weighted to the label's gradient is slower to {MOST} by what its noise "
-        f"foretells, within a factor of {FACTOR}"
+        f"predicts, within a factor of {FACTOR}"
     )
     return [Finding("H2b", claim, "; ".join(words), all_of(outcomes))] if words else []
 
@@ -98,21 +98,21 @@ def sums(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> F
             continue
         theory = told_ratio(suits, setup.cards - setup.k)
         words.append(
-            f"{ratio_words(when, over, under)} with {suits} suits where {theory:.1f} times "
-            "fewer nats are told"
+            f"{ratio_words(when, over, under)} with {suits} suits, for {theory:.1f} times "
+            "fewer nats"
         )
         _, low, high = when.ratio(over, under)
         high = high if when.everywhere(over) else np.inf
         outcomes.append(outcome_of(low, high, theory / FACTOR, theory * FACTOR))
     claim = (
-        "a sum takes as many times the tokens of a verdict a step as it tells fewer nats a step "
-        f"to who knows nothing yet, within a factor of {FACTOR}"
+        "a sum takes more tokens than a verdict per step in proportion to its fewer nats per step "
+        f"for a learner with a uniform belief, within a factor of {FACTOR}"
     )
     return Finding("H2c", claim, "; ".join(words), all_of(outcomes))
 
 
 def told_ratio(suits: int, judged: int) -> float:
-    """Nats a judged step of a verdict over those of a sum, to a learner whose belief is uniform.
+    """Nats per judged step of a verdict over those of a sum, to a learner whose belief is uniform.
 
     >>> round(told_ratio(4, 13), 1)
     3.9
@@ -147,7 +147,7 @@ def direction(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int)
 
 
 def one_axis(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding:
-    """Counted in nats all ways of being told learn alike: being told less is all there is."""
+    """Counted in nats all kinds of feedback learn alike: being told less is all there is."""
     words, outcomes = [], []
     for suits in setup.suits:
         level = HALF if suits > 2 else MOST
@@ -165,7 +165,7 @@ def one_axis(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) 
             spread[axis] = when.ratio(dear, cheap)
         if None in spread.values():
             outcomes.append("inconclusive")
-            words.append(f"with {suits} suits not all got there")
+            words.append(f"with {suits} suits not all reached it")
             continue
         (tokens, *_), (nats, low, high) = spread[TOKENS], spread[NATS]
         outcomes.append(outcome_of(low, high, 0, FACTOR))
@@ -174,7 +174,7 @@ def one_axis(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) 
             f"with {suits} suits"
         )
     claim = (
-        "counted in nats that the learner expects to be told, labels, verdicts and sums get there "
+        "counted in expected nats of feedback, labels, verdicts and sums reach the criterion "
         f"within a factor of {FACTOR} of one another: the difference is quantity alone"
     )
     return Finding("H2e", claim, "; ".join(words), all_of(outcomes))
@@ -185,17 +185,17 @@ def lead(found: list[Finding]) -> str:
     is one of language modelling with another weight and another noise."""
     by_name = {one.name: one.outcome for one in found}
     price = {
-        "holds": "The closed form of gradient flow foretells what a verdict costs",
-        "fails": "The closed form of gradient flow does not foretell what a verdict costs",
-        "inconclusive": "Whether the closed form of gradient flow foretells what a verdict costs "
-        "cannot be said from these seeds",
+        "holds": "The closed form of gradient flow predicts what a verdict costs",
+        "fails": "The closed form of gradient flow does not predict what a verdict costs",
+        "inconclusive": "Whether the closed form of gradient flow predicts what a verdict costs "
+        "cannot be decided with these seeds",
     }[by_name["H2a"]]
     amount = {
-        "holds": "counted in nats all ways of being told learn alike, so the difference between "
-        "the costumes is one of quantity here",
-        "fails": "counted in nats some ways of being told still learn faster than others, so "
-        "the amount told is not all of the difference",
-        "inconclusive": "whether the amount told is all of the difference cannot be said",
+        "holds": "counted in nats all kinds of feedback learn equally fast, so the difference "
+        "between agent and language model is one of quantity here",
+        "fails": "counted in nats some kinds of feedback still learn faster than others, so "
+        "the amount of feedback does not explain all of the difference",
+        "inconclusive": "whether the amount of feedback explains all of the difference is open",
     }[by_name["H2e"]]
     return f"{price}; {amount}."
 
@@ -218,7 +218,7 @@ def elsewhere(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int)
         theory = foretold(suits, HALF)
         if over not in curves or under not in curves or theory is None:
             continue
-        words.append(f"{game} {ratio_words(when, over, under)} where {theory:.1f} is foretold")
+        words.append(f"{game} {ratio_words(when, over, under)} where {theory:.1f} is predicted")
         outcomes.append(
             bounded(when, over, under, theory) if when.everywhere(under) else "inconclusive"
         )
@@ -227,7 +227,7 @@ def elsewhere(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int)
 
 
 def bounded(when, over: Condition, under: Condition, theory: float):
-    """Whether a ratio is what was foretold within the factor."""
+    """Whether a ratio is what was predicted within the factor."""
     _, low, high = when.ratio(over, under)
     high = high if when.everywhere(over) else np.inf
     return outcome_of(low, high, theory / FACTOR, theory * FACTOR)
@@ -265,7 +265,7 @@ def growth(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) ->
         f"times as the nats of a verdict over those of a sum, within a factor of {FACTOR}"
     )
     if len(prices) < 2:
-        found = "; ".join(words) + f"; too few came to {level}"
+        found = "; ".join(words) + f"; too few reached {level}"
         return Finding("H2c'", claim, found, "inconclusive")
     short, long = prices[0], prices[-1]
     theory = told_ratio(long[1], long[0]) / told_ratio(short[1], short[0])
@@ -278,7 +278,7 @@ def growth(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) ->
     low, high = np.exp(mean_interval(grown))
     found = (
         f"{'; '.join(words)}; from {short[0]} to {long[0]} steps it grows "
-        f"{np.exp(grown.mean()):.2f} ({low:.2f} to {high:.2f}) times where {theory:.2f} is foretold"
+        f"{np.exp(grown.mean()):.2f} ({low:.2f} to {high:.2f}) times, predicted {theory:.2f}"
     )
     return Finding("H2c'", claim, found, outcome_of(low, high, theory / FACTOR, theory * FACTOR))
 
@@ -344,7 +344,7 @@ def ppo(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Fi
 
 
 def beside_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid | None:
-    """All ways of being told beside one another, where more than the first four were tried: tokens
+    """All kinds of feedback beside one another, where more than the first four were tried: tokens
     and gradient tokens to a level over those of labels."""
     rows = []
     batch = max(setup.batches)
@@ -361,7 +361,7 @@ def beside_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid 
     if not set(BESIDE) & {part.told for part in curves}:
         return None
     return Grid(
-        "all ways of being told, over labels",
+        "all kinds of feedback, over labels",
         ["", *(axis.replace("_", " ") for axis in AXES)],
         rows,
         "PPO makes several gradients of each token; all others one.",

@@ -16,7 +16,7 @@ WHAT = (
     "One network plays the same tiny decks, RepeatPrevious with 16 cards of K suits, on histories "
     "of its own, and is told the right action (label), whether its own was right (verdict), the "
     "same weighted so that the expected gradient is the label's, or once an episode how often it "
-    "was right (sum). Without noise, gradient flow on one softmax foretells the price of a verdict "
+    "was right (sum). Without noise, gradient flow on one softmax predicts the price of a verdict "
     "in closed form."
 )
 TELLS = {
@@ -68,7 +68,7 @@ def game_words(suits: int, game: str) -> str:
 
 
 def parts_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid:
-    """One line a part."""
+    """One line per part."""
     columns = [(axis, level) for axis in (TOKENS, NATS) for level in (HALF, MOST)]
     when = {column: reached(curves, *column) for column in columns}
     rows = []

@@ -87,10 +87,10 @@ def test_what_is_feedback_at_first():
         (
             [10, 11, 12],
             [100, 110, 120],
-            "the feedback is the dearer edge: the next observation by sum takes 10.0",
+            "the feedback costs more: the next observation by sum takes 10.0",
         ),
         ([10, 11, 12], [np.inf, 110, 120], "at least "),
-        ([100, 110, 120], [10, 11, 12], "the target is the dearer edge"),
+        ([100, 110, 120], [10, 11, 12], "the target costs more"),
         ([10, 100, 1000], [12, 90, 1100], "inconclusive"),
         ([np.inf, 10, 11], [np.inf, 12, 13], "inconclusive"),
     ],

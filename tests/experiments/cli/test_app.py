@@ -69,7 +69,7 @@ def small_batches():
         ("train RepeatFirstEasy more", "'more' is one word too many"),
         (
             "train RepeatFirstEasy --hyperparams gamma",
-            "takes names and values by turns",
+            "takes names and values alternately",
         ),
         ("train RepeatFirstEasy --num-envs 0", "--num-envs takes a whole number from 1"),
         ("train RepeatFirstEasy --hyperparams gama 0.5", "did you mean 'gamma'?"),
