@@ -157,7 +157,7 @@ def _check_sums(folder: Path, step: int) -> None:
         known = json.loads(path.read_bytes())
         of, files = known["step"], dict(known["files"])
     except (OSError, ValueError, KeyError, TypeError):
-        raise ValueError(f"{path} is torn: remove that file alone to go on unchecked") from None
+        raise ValueError(f"{path} is torn: remove only that file to continue unchecked") from None
     if of != step:
         raise ValueError(f"{path.name} is that of step {of}")
     found = _sums(folder, step)

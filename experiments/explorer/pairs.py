@@ -82,7 +82,7 @@ def _restored(cell: Cell) -> tuple[Any, Any]:
     try:
         update = checkpoint.latest(cell.checkpoints)
         if update is None:
-            raise UserError(f"{cell.folder} has no checkpoint: remove it and train it anew")
+            raise UserError(f"{cell.folder} has no checkpoint: remove it and train it again")
         state = checkpoint.restore(cell.checkpoints, update, placed_like(trainer.mesh, shapes))
     except checkpoint.CheckpointError as error:
         raise UserError(str(error)) from None

@@ -211,7 +211,7 @@ class Cell:
         elif not all(rows[0].keys() <= row.keys() for row in rows):
             fault = "its lines differ in their names"
         if fault:
-            cure = f"remove {self.checkpoints} to begin this cell anew"
+            cure = f"remove {self.checkpoints} to restart this cell"
             raise DamagedError(self._progress, fault, cure)
         write_atomically(self._progress, "".join(map(_line, rows)).encode())
         return rows

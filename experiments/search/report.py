@@ -141,7 +141,7 @@ def verdict(found: Found) -> str:
         lost = [int(np.sum(~np.isfinite(own))) for own in (found.ours, found.theirs)]
         return f"{line}; {lost[0]} runs of the winner diverged and {lost[1]} of point 0"
     low, high = interval([gain])
-    word = "better" if low > 0 else "worse" if high < 0 else "not told apart"
+    word = "better" if low > 0 else "worse" if high < 0 else "not distinguishable"
     return (
         f"{line}; paired difference, interquartile mean {iqm(gain):.3f} "
         f"(95 % {low:.3f} to {high:.3f}): {word}"

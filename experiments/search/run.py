@@ -129,7 +129,7 @@ class Search:
 
 def read_points(path: Path, folder: Path) -> list[Point]:
     """The points of a heat; a UserError if the file is damaged."""
-    cure = f"remove {folder} to run it anew"
+    cure = f"remove {folder} to run it again"
     points = read_json(path, list, cure=cure)
     for point in points:
         if not isinstance(point, dict) or not all(type(v) in (int, float) for v in point.values()):

@@ -97,7 +97,7 @@ def minesweeper(env: MineSweeper, state, timestep: TimeStep) -> Scene:
         Text(x + 3.6, top + 1.2, f"{env.num_mines} mines", look.INK, 1.8, "start"),
         Text(x, top + 6, f"{open_cells} of {env.max_steps}", look.INK, 2.4, "start", bold=True),
         Text(x, top + 8.8, "cells open", look.MUTED, 1.8, "start"),
-        Text(x, top + 14, "last told", look.MUTED, 1.8, "start"),
+        Text(x, top + 14, "last count", look.MUTED, 1.8, "start"),
         Text(x, top + 17.6, str(int(timestep.obs)), look.BLUE, 4, "start", bold=True),
     ]
     words = "which cell has no mine?"
