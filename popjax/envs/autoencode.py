@@ -16,7 +16,7 @@ PLAY, WATCH = 0, 1
 
 
 class State(struct.PyTreeNode):
-    """deck: `[kinds]` the suits still to come, as running totals.
+    """deck: `[kinds]` the suits still to come, as cumulative counts.
     hand: the suits seen and not yet recited, packed. held: `[]` how many these are."""
 
     deck: Int[Array, " kinds"]
@@ -30,11 +30,11 @@ class Autoencode(Environment):
 
     Observation: `[2]` int, the mode (WATCH 1, PLAY 0) and a suit: that of the card just dealt.
         The last card arrives together with the mode PLAY; after it the suit shown is 0.
-    Action: `[]` int, a suit. While watching it means nothing.
+    Action: `[]` int, a suit. It is ignored in WATCH.
     Reward: +-1 / n for n cards in PLAY, so a perfect player earns 1; 0 in WATCH.
     End: terminated when the last suit is recited, after 2 n - 1 steps.
     Differs from the reference in: nothing, but `markov_state` does not hold the cards to come.
-    Fields: deck, any.
+    Fields: deck, any deck.
     """
 
     deck: cards.Deck = cards.SUITS

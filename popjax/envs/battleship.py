@@ -20,10 +20,10 @@ def place_fleet(key: Key[Array, ""], size: int, ships: tuple[int, ...]) -> Bool[
     """A board with the ships placed in order, each in any free place with equal chance. The key
     is consumed.
 
-    The reference draws one end of the ship and one of four directions until the ship fits. Every
-    place is drawn so from its either end, so those that fit are equally likely, and one of them
-    can be drawn at once. Each ship must have a place whatever the ones before it left
-    (`always_fits`); one that has none is left out.
+    The reference draws one end of the ship and one of four directions until the ship fits. So every
+    place is drawn from both of its ends, those that fit are equally likely, and one of them can be
+    drawn directly. Each ship must have a place wherever the ones before it lie (`always_fits`); one
+    that has none is left out.
     """
     row, col = np.arange(size)[:, None], np.arange(size)[None, :]
 
@@ -86,11 +86,11 @@ class State(struct.PyTreeNode):
 class Battleship(Environment):
     """Shoot at the cells of a board on which ships are hidden.
 
-    Observation: `[]` int, 1 if the last shot was a hit, else 0, also at first. Where one shot
-        must be remembered.
+    Observation: `[]` int, 1 if the last shot was a hit, else 0, as at reset. It does not say where
+        that shot was.
     Action: `[2]` int, row and column; with `flat_actions` `[]` int, row * size + column.
-    Reward: 1 / k for a hit, k ship cells in all, so hits alone earn 1; -1 / (size^2 - k) for a
-        miss, so shooting at every cell once earns 0. A second shot at a hit is a miss.
+    Reward: 1 / k for a hit, with k ship cells in all, so only hits earn 1; -1 / (size^2 - k) for a
+        miss, so shooting at every cell once earns 0. A second shot at a hit cell is a miss.
     End: terminated when every ship cell is hit, truncated after size^2 steps; both may be true.
     Differs from the reference in: nothing.
     Fields: size from 2 to 26; ships, each from 1 to size, placed in this order, such that each

@@ -21,8 +21,8 @@ MOST_CARDS = 1040  # so that ties in `shuffled` are rarer than one board in 8,00
 def shuffled(key: Key[Array, ""], kinds: int, num_cards: int) -> Int[Array, " n"]:
     """A shuffled deck `[n]`, as many cards of each kind. The key is consumed.
 
-    Every place draws 32 bits, and the place whose bits have the r-th rank gets the r-th card. All
-    orders are equally likely but for ties, which have a chance below n^2 / 2**33.
+    Every place draws 32 bits, and the place with the r-th smallest draw gets the r-th card. All
+    orders are equally likely except for ties, whose probability is below n^2 / 2**33.
     """
     bits = jax.random.bits(key, (num_cards,), jnp.uint32)
     place = np.arange(num_cards)
@@ -44,7 +44,7 @@ class State(struct.PyTreeNode):
 
 @dataclass(frozen=True)
 class Concentration(Environment):
-    """Turn two cards a turn; a pair stays face up, other cards are turned back.
+    """Turn two cards per turn; a pair stays face up, other cards are turned back.
 
     Observation: `[n]` int, the kind of each card that lies face up and `num_kinds` for a card
         that lies face down. It is taken after the flip and before the turn ends, so it shows both

@@ -14,7 +14,7 @@ from popjax.spaces import Discrete
 
 
 class State(struct.PyTreeNode):
-    """decks: `[2, kinds]` the cards still to come, as running totals, of those shown and of the
+    """decks: `[2, kinds]` the cards still to come, as cumulative counts, of those shown and of the
         queries.
     shown: `[2]` the kind dealt and the kind queried, as on the table now."""
 
@@ -24,15 +24,16 @@ class State(struct.PyTreeNode):
 
 @dataclass(frozen=True)
 class CountRecall(Environment):
-    """Two decks are dealt side by side: a card is shown from one, a kind is queried by the other.
-    Say how many cards of the queried kind have been shown so far.
+    """Two decks are dealt in parallel: one shows a card, the other queries a kind. Say how many
+    cards of the queried kind have been shown so far.
 
     Observation: `[2]` int, the kind of the card just dealt and the kind queried.
-    Action: `[]` int, a count from 0 to m, all cards of one kind. The card just dealt counts.
-    Reward: +-1 / (n - 1) for n cards a deck, so a perfect player earns 1.
+    Action: `[]` int, a count from 0 to m, the number of cards of one kind in a deck. The card just
+        dealt counts.
+    Reward: +-1 / (n - 1) for n cards per deck, so a perfect player earns 1.
     End: terminated when the last card is dealt, after n - 1 steps.
     Differs from the reference in: nothing (before its release 1.0.7 the count m was missing).
-    Fields: deck, any.
+    Fields: deck, any deck.
     """
 
     deck: cards.Deck = cards.COLORS

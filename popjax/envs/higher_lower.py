@@ -16,7 +16,7 @@ HIGHER, LOWER = 0, 1
 
 
 class State(struct.PyTreeNode):
-    """deck: `[kinds]` the ranks still to come, as running totals.
+    """deck: `[kinds]` the ranks still to come, as cumulative counts.
     rank: `[]` the card on the table."""
 
     deck: Int[Array, " kinds"]
@@ -32,7 +32,7 @@ class HigherLower(Environment):
     Reward: +-1 / n for n cards; 0 if the next card has the same rank.
     End: terminated when the last card is dealt, after n - 1 steps.
     Differs from the reference in: nothing.
-    Fields: deck, any.
+    Fields: deck, any deck.
     """
 
     deck: cards.Deck = cards.RANKS

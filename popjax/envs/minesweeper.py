@@ -20,10 +20,10 @@ MOST_AROUND = 9  # a cell and its eight neighbours
 
 
 def draw_mines(key: Key[Array, ""], num_mines: int, num_cells: int) -> Bool[Array, " cells"]:
-    """`num_mines` different cells, every set of them with equal chance. The key is consumed.
+    """`num_mines` different cells, every set of them equally likely. The key is consumed.
 
-    Floyd's method (Bentley, "Programming Pearls: a sample of brilliance", 1987): one draw a mine,
-    no shuffle.
+    Floyd's method (Bentley, "Programming Pearls: a sample of brilliance", 1987): one draw per
+    mine, no shuffle.
     """
     eights = -(-num_mines // 8) * 8  # drawn by the eight: hashes for ten take a second to compile
     last = num_cells - num_mines + jnp.arange(eights)
@@ -50,8 +50,8 @@ class MineSweeper(Environment):
 
     Observation: `[]` int, the mines in the cell just opened and its neighbours; 0 at first.
     Action: `[2]` int, row and column; with `flat_actions` `[]` int, row * cols + column.
-    Reward: 1 / L for a clear cell, L in all; -1/2 - 1 / L for a mine; -1/2 / (L - 2) for a cell
-        opened before.
+    Reward: 1 / L for a clear cell, with L in all; -1/2 - 1 / L for a mine; -1/2 / (L - 2) for a
+        cell opened before.
     End: terminated on a mine, or when all clear cells are open. Truncated after L steps unless it
         is terminated then; so one cell opened twice rules out a win.
     Differs from the reference in: nothing.

@@ -17,8 +17,8 @@ MOST_ARMS = 1000
 
 
 class State(struct.PyTreeNode):
-    """payoffs: `[arms]` how likely each arm is to pay. pulls, wins: `[arms]` how often each was
-    pulled and paid, for pictures. time: `[]` pulls so far."""
+    """payoffs: `[arms]` the probability that each arm pays. pulls, wins: `[arms]` how often each
+    was pulled and paid, for pictures. time: `[]` pulls so far."""
 
     payoffs: Float[Array, " arms"]
     pulls: Int[Array, " arms"]
@@ -30,7 +30,7 @@ class State(struct.PyTreeNode):
 class MultiarmedBandit(Environment):
     """Each arm pays with a probability of its own, drawn for every episode.
 
-    Observation: `[]` int, 1 if the arm just pulled paid, else 0; 0 at first. It does not say which
+    Observation: `[]` int, 1 if the arm just pulled paid, else 0; 0 at reset. It does not say which
         arm that was, so a policy must know its own last action.
     Action: `[]` int, the arm to pull.
     Reward: 1 / T if the arm pays, else -1 / T.

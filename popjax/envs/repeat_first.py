@@ -14,7 +14,7 @@ from popjax.spaces import Discrete
 
 
 class State(struct.PyTreeNode):
-    """deck: `[kinds]` the suits still to come, as running totals.
+    """deck: `[kinds]` the suits still to come, as cumulative counts.
     asked: `[]` the suit of the first card."""
 
     deck: Int[Array, " kinds"]
@@ -26,11 +26,11 @@ class RepeatFirst(Environment):
     """A card is shown at every step; name the suit of the first one.
 
     Observation: `[]` int, the suit of the card just dealt.
-    Action: `[]` int, a suit. At the first step the card asked for is still on the table.
+    Action: `[]` int, a suit. At the first step that card is still in view.
     Reward: +-1 / (n - 1) for n cards, so a perfect player earns 1.
     End: terminated when the last card is dealt, after n - 1 steps.
     Differs from the reference in: nothing.
-    Fields: deck, any.
+    Fields: deck, any deck.
     """
 
     deck: cards.Deck = cards.SUITS

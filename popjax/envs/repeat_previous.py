@@ -14,7 +14,7 @@ from popjax.spaces import Discrete
 
 
 class State(struct.PyTreeNode):
-    """deck: `[kinds]` the suits still to come, as running totals.
+    """deck: `[kinds]` the suits still to come, as cumulative counts.
     hand: the newest k suits, packed."""
 
     deck: Int[Array, " kinds"]
@@ -27,8 +27,8 @@ class RepeatPrevious(Environment):
 
     Observation: `[]` int, the suit of the card just dealt.
     Action: `[]` int, a suit. It is compared with the k-th newest card *before* the new card is
-        dealt, so the card asked for lies k - 1 observations back.
-    Reward: +-1 / (n - k) for n cards, so a perfect player earns 1; 0 while fewer than k are out.
+        dealt, so the answer lies k - 1 observations back.
+    Reward: +-1 / (n - k) for n cards, so a perfect player earns 1; 0 while fewer than k are dealt.
     End: terminated when the last card is dealt, after n - 1 steps.
     Differs from the reference in: nothing.
     Fields: deck, any; k from 1 to n - 1.
