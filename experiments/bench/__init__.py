@@ -1,1 +1,1 @@
-"""How fast it is, and what it can learn."""
+"""Benchmarks: speed, and what the memory models can learn."""

@@ -159,7 +159,7 @@ def train_and_test(
 
 
 def score_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """The share of right answers in hundredths."""
+    """Accuracy in percent."""
     table = Table(title=f"share of right answers, %, {device_words()}")
     table.add_column("memory", no_wrap=True)
     for name in ("width", "parameters", "state", *TESTED, "seconds", "compile s"):

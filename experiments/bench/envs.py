@@ -1,4 +1,4 @@
-"""How fast it is on this machine. Rates are medians of several calls; compile time stands apart."""
+"""Speed of the environments here. Rates are medians of several calls, without compilation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATIENCE = 20.0  # seconds
 
 
 def num_steps(num_envs: int) -> int:
-    """Steps of a call: so many that starting the program hardly counts."""
+    """Steps per call: enough that the start of the program hardly counts."""
     return max(STEPS, LEAST_WORK // num_envs)
 
 

@@ -1,4 +1,4 @@
-"""How fast a language model trains beside PPO, on the same tokens and the same backbone."""
+"""Training speed of a language model and of PPO, on the same tokens and the same backbone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NUM_UPDATES = 1000  # of the run whose first update is timed
 
 
 def bench_lm(env_id: str, memory: str, features: int, repeats: int, console: Console) -> None:
-    """Training steps of both costumes by turns, and their tokens per second; printed.
+    """Alternates training steps of a language model and of PPO; prints their tokens per second.
 
     The language model's step is all of it: histories are played, read, and learned from. PPO's is
     its update alone, from data that was collected before, with one pass in one part and with its

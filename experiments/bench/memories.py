@@ -128,7 +128,7 @@ def bench_memory(
 def beside_flax(
     name: str, memory: Memory, batch: int, length: int, turns: int, console: Console
 ) -> dict[str, list[float]]:
-    """How many times as fast as Flax's cells of the same kind, forward and backward by turns:
+    """How many times as fast as Flax's cells of the same kind, forward and backward, alternating:
     the quartiles of the ratio. Printed."""
     calls = []
     for model in (memory, *(FlaxRNN(memory.features, cell) for cell in CELLS[name])):

@@ -67,7 +67,7 @@ class Reached:
         return float(np.exp(self._logs(cell).mean()))
 
     def ratio(self, over: Cell, under: Cell, repetitions: int = 4000) -> tuple[float, float, float]:
-        """Of the means, with a 95 % interval: the seeds of both cells are drawn again."""
+        """Of the means, with a 95 % interval: the seeds of both cells are resampled."""
         generator = np.random.default_rng(0)
 
         def redrawn(cell):

@@ -143,7 +143,7 @@ class BenchLM:
     features: Width = 256
     """Width of the networks."""
     repeats: Repeats = 9
-    """Timed calls of each, by turns; medians are printed."""
+    """Timed calls of each, alternating; medians are printed."""
 
     def run(self, console: Console) -> None:
         from experiments.bench.lm import bench_lm

@@ -30,9 +30,9 @@ COLUMNS = (
     Column(BEST, known=True),
     Column("ours beside it", about="by the same metric"),
     Column("steps", about="of each seed", wide=True),
-    Column("min a seed", 1, "minutes of training", wide=True),
+    Column("min per seed", 1, "minutes of training", wide=True),
 )
-SHORT = ("task", "memory", "final", BEST, "ours beside it", "min a seed")
+SHORT = ("task", "memory", "final", BEST, "ours beside it", "min per seed")
 PAPER_COLUMNS = (
     Column("task"),
     Column("trials"),
@@ -112,7 +112,7 @@ def _line(result: Result, goal: float | None) -> dict[str, Any]:
         "goal": "" if goal is None else f"{goal:g} {'reached' if reached else 'missed'}",
         "MMER": float(np.mean(result.returns("mmer"))),
         "steps": f"{result.counted[-1].steps / 1e6:.1f}M",
-        "min a seed": None if seconds is None else seconds / 60,
+        "min per seed": None if seconds is None else seconds / 60,
     }
     if best:
         line[BEST] = f"{best['mean']:.{best['digits']}f} {best['metric']} ({best['model']})"

@@ -29,7 +29,7 @@ def iqm(scores: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def optimality_gap(scores: np.ndarray, goal: float = 1.0) -> np.ndarray:
-    """By how much the scores `[..., runs]` fall short of a goal; to surpass it does not count.
+    """The mean shortfall of the scores `[..., runs]` from a goal; exceeding it does not count.
 
     >>> float(optimality_gap(np.array([0.5, 3.0])))
     0.25
@@ -77,7 +77,7 @@ def pooled(strata: Strata) -> np.ndarray:
 
 
 def resampled(strata: Strata, repetitions: int, generator: np.random.Generator) -> list[np.ndarray]:
-    """Each stratum drawn again from its own seeds: `[repetitions, seeds]` each.
+    """Each stratum resampled from its own seeds: `[repetitions, seeds]` each.
 
     >>> [draws] = resampled([np.array([1.0, 2.0, 3.0])], 5, np.random.default_rng(0))
     >>> draws.shape, set(draws.ravel().tolist()) <= {1.0, 2.0, 3.0}
@@ -137,7 +137,8 @@ def profile_band(
 def improvement_interval(
     xs: Strata, ys: Strata, repetitions: int = 2000, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
-    """Interval of the probability of improvement; the seeds of both sides are drawn apart.
+    """Interval of the probability of improvement; the seeds of both sides are resampled
+    independently.
 
     >>> improvement_interval([np.array([2.0, 3.0])], [np.array([0.0, 1.0])])
     (1.0, 1.0)
@@ -164,8 +165,8 @@ def difference(
     repetitions: int = 4000,
     seed: int = 0,
 ) -> tuple[float, float, float]:
-    """Of a measure of two samples of seeds, with its 95 % interval: the seeds of both are drawn
-    again.
+    """The difference of a measure between two samples of seeds, with its 95 % interval: the seeds
+    of both are resampled.
 
     >>> difference(np.ones(4), np.zeros(4))
     (1.0, 1.0, 1.0)

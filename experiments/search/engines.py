@@ -1,4 +1,4 @@
-"""Who proposes the points of a search: an engine is asked for a batch and told its scores.
+"""The engines of a search: each proposes a batch of points and receives their scores.
 
     propose(n) -> n places `[n, dimensions]` in the unit cube
     report(places, scores)    higher is better; -inf for a run that diverged

@@ -3,7 +3,7 @@
 Jamieson and Talwalkar 2016 (arXiv 1502.07943) halve the points and let the survivors run on. Here
 the lanes that this frees become more seeds of the survivors, so that one program serves all rungs.
 Runs that go on cannot be compared with runs that begin, and a learning rate that falls over the
-run knows its end; so every rung begins anew. In a rung all points have
+run knows its end; so every rung starts from scratch. In a rung all points have
 
 - the same seeds, which no rung before has used: its scores owe nothing to the choice that was made
   on the rungs before, and two points meet the same episodes;

@@ -1,4 +1,4 @@
-"""What a search says: its plan before it starts, its progress, and what it found."""
+"""The output of a search: its plan, its progress, and its result."""
 
 from __future__ import annotations
 

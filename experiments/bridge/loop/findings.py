@@ -140,7 +140,7 @@ def h3d_forgetting(tables: Tables) -> Finding:
 
 def rank_of_forgotten(table: Table) -> tuple[str, float, float]:
     """The rank correlation of what was forgotten with the divergence, in words, and its interval:
-    the seeds are drawn again."""
+    the seeds are resampled."""
     prices = [stop for stop in stops(table) if stop.startswith("beta")]
     lost = np.stack([pick(table, "forgotten", stop)[:, -1] for stop in prices], axis=1)
     gone = np.stack([pick(table, "kl", stop)[:, -1] for stop in prices], axis=1)

@@ -1,4 +1,4 @@
-"""Where the cells of a sweep run, and what each gets there."""
+"""Where the cells of a sweep run, and the resources of each."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ LAUNCHERS = ("inline", "slurm", "ray")
 
 @dataclass(frozen=True)
 class Launch:
-    """Where to run, and what each cell gets there."""
+    """Where to run, and the resources of each cell."""
 
     launcher: str = "inline"
-    """inline (this process, all its devices), slurm or ray (one cell a job)."""
+    """inline (this process, all its devices), slurm or ray (one cell per job)."""
     gpus: Annotated[float, Within(0, 1024)] = 0.0
-    """GPUs of each cell; with ray a part of one will do."""
+    """GPUs per cell; with ray also a fraction of one."""
     cpus: Annotated[int, Within(1, 4096)] = 1
-    """CPU cores of each cell."""
+    """CPU cores per cell."""
     partition: str = ""
     """SLURM: the partition."""
     hours: Annotated[float, Within(0, 8760, above=True)] = 24.0
-    """SLURM: time limit of a job; one that is cut off goes on in the next."""
+    """SLURM: time limit of a job; a cell that reaches it continues in the next."""
     max_jobs: Annotated[int, Within(1, 100_000)] = 256
-    """SLURM: how many cells run at a time."""
+    """SLURM: number of cells that run at the same time."""
     ray_address: str = ""
-    """Ray: the cluster, such as auto or ray://head:10001; one of this machine if not given."""
+    """Ray: the cluster, such as auto or ray://head:10001; by default one on this machine."""
 
     def __post_init__(self):
         if self.launcher not in LAUNCHERS:
