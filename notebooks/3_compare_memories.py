@@ -17,6 +17,7 @@ import numpy as np
 from agents.ppo import PPOConfig
 from experiments.reports.statistics import interval, iqm
 from experiments.results.spec import NetworkConfig, Settings
+from experiments.results.store import open_study
 from experiments.results.study import read_study
 from experiments.train.cell import cell
 from experiments.train.run import run_cell
@@ -39,8 +40,7 @@ settings = Settings(
     ppo=PPOConfig(num_envs=16, num_steps=64, num_minibatches=4),
     hyperparams={"gamma": 0.0, "gae_lambda": 0.0, "learning_rate": 5e-3},
 )
-study = Path(tempfile.mkdtemp())
-(study / "study.json").write_text("{}")
+study = open_study(Path(tempfile.mkdtemp()), "compare", {"kind": "notebook"})
 for env in ENVS:
     for memory in MEMORIES:
         print(env, memory, run_cell(study, cell(env, memory, settings)))
@@ -61,17 +61,18 @@ normalised = {
     memory: [scores.normalise(r.spec.env, r.final) for r in rows if r.spec.memory == memory]
     for memory in MEMORIES
 }
-figure, panel = plt.subplots(figsize=(6, 2.5))
+figure, panel = plt.subplots(figsize=(6, 2.2))
 for place, (memory, strata) in enumerate(normalised.items()):
     low, high = interval(strata)
     middle = iqm(np.concatenate(strata))
     panel.plot([low, high], [place, place], color="0.5", linewidth=2)
     panel.plot(middle, place, "o", color="#c2410c")
-    panel.text(high + 0.02, place, memory, va="center")
     print(f"{memory:6} interquartile mean {middle:.2f}, 95 % interval {low:.2f} to {high:.2f}")
 known = [scores.normalise(env, scores.scores(env)["memoryless"]["mean"]) for env in ENVS]
-panel.axvline(np.mean(known), color="0.7", linestyle=":")  # the best policy without memory
-panel.set(yticks=[], xlabel="normalised return: 0 random play, 1 reference player")
+panel.axvline(np.mean(known), color="0.7", linestyle=":")
+panel.text(np.mean(known) + 0.02, 1, "best without memory", va="center", color="0.4")
+panel.set_yticks(range(len(normalised)), normalised)
+panel.set(ylim=(-0.5, len(normalised) - 0.5), xlabel="normalised return (0 random, 1 reference)")
 panel.spines[["top", "right", "left"]].set_visible(False)
 
 # %% [markdown]

@@ -15,6 +15,7 @@ import numpy as np
 
 from experiments.explorer.gears import gears
 from experiments.results.spec import Settings
+from experiments.results.store import open_study
 from experiments.results.study import read_study
 from experiments.train.build import backbone_of
 from experiments.train.cell import cell
@@ -48,8 +49,7 @@ model = cell(
 assert backbone_of(agent) == backbone_of(model)  # the same object, field by field
 
 # %%
-study = Path(tempfile.mkdtemp())
-(study / "study.json").write_text("{}")
+study = open_study(Path(tempfile.mkdtemp()), "toggle", {"kind": "notebook"})
 for spec in (agent, model):
     print(spec.regime, run_cell(study, spec))
 
