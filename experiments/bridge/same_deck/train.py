@@ -122,7 +122,7 @@ class Cell:
         return advance
 
     def tried(self, watch: Callable[..., Iterable]) -> Table:
-        """All learning rates on tuning seeds: one line per look and run."""
+        """All learning rates on tuning seeds: one line a look and run."""
         run, advance, rows = rates.lanes(self.setup.rates, self.setup.trials), self.advance(), []
         state = self.begin(run.seeds)
         for before, update in watch([(0, 0), *pairwise(self.looks)]):
@@ -131,7 +131,7 @@ class Cell:
         return rates.table_of(run, self.looks, "competence", rows)
 
     def train(self, watch: Callable[..., Iterable]) -> Table:
-        """Trains from where it was left, and writes its state a few times. One line per look and
+        """Trains from where it was left, and writes its state a few times. One line a look and
         seed: updates and tokens until then, competence, and what that is made of; and `AXES`."""
         setup, env, advance = self.setup, self.setup.env(self.task), self.advance()
         rate = np.full(setup.seeds, self.learning_rate, np.float32)
