@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 from flax import struct
 
-from agents.hyperparams import Hyperparams
+import agents
 from agents.memory import Memory
-from agents.networks import ActorCritic, Backbone
-from agents.ppo import PPOConfig, make_train
 from popjax import Discrete
 from popjax.core import Environment, first, then
 
@@ -91,19 +90,28 @@ class Fading(Memory):
 
 
 # %% [markdown]
-# Train it: `init` and `segment` are pure; here compiled segments run one after another.
+# Train it. In a file `delay.py`, the same on the command line is
+# `popjax train delay:Delay --memory delay:Fading`.
 
 # %%
-network = ActorCritic(Backbone((Fading(32),)), num_actions=2, head_features=32)
-config = PPOConfig(num_envs=32, num_steps=36, num_epochs=4, num_minibatches=2)
-init, segment = make_train(env, network, config)
-hyperparams = Hyperparams(learning_rate=2e-3)
-num_updates = 10 if SMOKE else 60
-state = jax.jit(init)(jax.random.key(0), hyperparams, num_updates)
-advance = jax.jit(segment, static_argnums=2)
-for _ in range(num_updates // 10):
-    state, metrics = advance(state, hyperparams, 10)
-    print(f"return {float(metrics['return'][-1]):.2f}")
+trained = agents.train(
+    env,
+    memory=Fading,
+    total_steps=20_000 if SMOKE else 70_000,
+    features=32,
+    num_segments=6,
+    num_envs=32,
+    num_steps=36,
+    num_minibatches=2,
+    learning_rate=2e-3,
+)
+figure, panel = plt.subplots(figsize=(6, 2.5))
+panel.plot(trained.curves["step"] / 1000, trained.curves["return"][0], color="#c2410c")
+panel.axhline(0, color="0.6", linestyle=":")
+panel.text(1, 0, "guessing", ha="right", va="bottom", color="0.4",
+           transform=panel.get_yaxis_transform())  # fmt: skip
+panel.set(xlabel="environment steps (thousands)", ylabel="mean return", ylim=(-0.3, 1.05))
+panel.spines[["top", "right"]].set_visible(False)
 
 # %% [markdown]
 # Every memory must obey the laws in `tests/agents/memory/test_laws.py`: single steps equal the
