@@ -14,6 +14,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +129,14 @@ def comparable(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_of(row: Row, commit: str | None = None, cpu: str | None = None) -> Run:
-    """A finished cell in a few numbers. commit, cpu: where its record does not name them."""
+    """A finished cell in a few numbers. commit, cpu: where its record does not name them; a record
+    without a commit may have the version instead."""
 
     def rounded(values: np.ndarray) -> tuple[float, ...]:
         return tuple(round(float(value), 4) for value in values)
 
     spec, summary, record = row.spec, row.summary, row.record
+    own = record.get("commit")
     # Times are since training last began: those of a run that went on after a stop are not whole.
     whole = summary.get("trained_steps", spec.env_steps) == spec.env_steps
     machine = {key: record.get(key) for key in MACHINE}
@@ -147,7 +150,7 @@ def run_of(row: Row, commit: str | None = None, cpu: str | None = None) -> Run:
         mmer=rounded(row.mmer),
         diverged={str(seed): summary["diverged"][str(seed)] for seed in row.diverged},
         settings=spec.resolved()["settings"],
-        commit=record.get("commit") or commit,
+        commit=commit or own if own in (None, version("popjax")) else own,
         machine=machine | {"cpu": machine["cpu"] or cpu},
     )
 

@@ -3,7 +3,7 @@
 import subprocess
 from importlib.metadata import version
 
-from experiments.results.provenance import commit
+from experiments.results.provenance import ROOT, SOURCES, commit
 
 
 def git(root, *words):
@@ -37,3 +37,7 @@ def test_the_commit_and_whether_the_sources_differ(tmp_path):
         head = checkout(root)
         (root / file).write_text("2")
         assert commit(root) == head + says
+
+
+def test_it_looks_where_the_sources_lie():
+    assert all((ROOT / name).is_dir() for name in SOURCES[:3])
