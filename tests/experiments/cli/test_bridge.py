@@ -15,7 +15,7 @@ from tests.support.command import assert_harmless, run
     ("words", "says"),
     [
         ("bridge floorz", "no bridge is called 'floorz': did you mean 'floors'?"),
-        ("bridge floors --envs HigherLowerEazy", "did you mean 'HigherLowerEasy'?"),
+        ("bridge floors --envs HigherLowerEazy", "did you mean 'HigherLowerEasy', "),
         ("bridge floors --out floors.txt", "--out takes a .json or a .csv file"),
         ("bridge floors --out missing/floors.csv", "cannot write to"),
     ],
