@@ -177,7 +177,7 @@ def test_a_run_whose_progress_is_gone_is_not_gone_on_with(study, tmp_path, progr
     path = cell.folder / "progress.jsonl"
     for text in (None, "", path.read_text()[:40], 2 * path.read_text()):
         path.unlink() if text is None else path.write_text(text)
-        with pytest.raises(UserError, match=r"progress\.jsonl is damaged .* to begin this cell"):
+        with pytest.raises(UserError, match=r"progress\.jsonl is damaged .* to restart this cell"):
             run_cell(folder, BEGUN, compiled=lambda spec: program)
     assert not cell.finished
 

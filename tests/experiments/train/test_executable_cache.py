@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from agents.memory import MEMORIES
 from experiments.train import executable_cache
 from tests.support.tiny import tiny
 
@@ -154,11 +155,11 @@ def test_nothing_is_kept_of_sources_that_are_not_ours(folder, monkeypatch):
     """Nor unless it was asked for: in a notebook sources change while a process runs."""
     spec = tiny("RepeatPreviousEasy", "mlp")
 
-    class Mine(executable_cache.MEMORIES["mlp"]):
+    class Mine(MEMORIES["mlp"]):
         pass
 
     assert executable_cache.code_of(spec, "") is not None
-    monkeypatch.setitem(executable_cache.MEMORIES, "mlp", Mine)
+    monkeypatch.setitem(MEMORIES, "mlp", Mine)
     assert executable_cache.code_of(spec, "") is None
     monkeypatch.undo()
     executable_cache.keep_in(None)
