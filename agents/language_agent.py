@@ -36,7 +36,8 @@ class LanguageAgent(Agent):
     >>> model = LanguageModel(network.backbone, (4,), num_actions=4)
     >>> agent = LanguageAgent.of(env, model, "obs")
     >>> params = agent.init(jax.random.key(0))
-    >>> x, start = jnp.zeros((1, 2, 4)), jnp.ones((1, 2), bool)
+    >>> x = jnp.zeros((1, 2, input_size(env, "obs")))
+    >>> start = jnp.ones((1, 2), bool)
     >>> [y.shape for y in agent.unroll(params, agent.initial_carry(2), x, start)[1:]]
     [(1, 2, 4), (1, 2)]
     """

@@ -119,6 +119,11 @@ def train(
 
     Raises ValueError, one line, for what cannot be trained. Equal arguments give equal results on
     an equal machine: those of `popjax train` with these settings.
+
+    >>> few = {"num_envs": 2, "num_steps": 4, "num_minibatches": 1, "num_epochs": 1}
+    >>> agent = train("RepeatFirstEasy", "mlp", total_steps=16, features=8, report=None, **few)
+    >>> agent.curves["return"].shape  # seeds, updates
+    (1, 2)
     """
     name = env if isinstance(env, str) else env.name if isinstance(env, Environment) else ""
     env = as_environment(env)

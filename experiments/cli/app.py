@@ -72,7 +72,7 @@ def described(place: str) -> type:
     """An empty command with the words of the one at that place, of which nothing is imported.
 
     >>> described("list.Envs").__doc__.splitlines()[0]
-    'List the environments: spaces, longest episode, reference returns.'
+    'List the environments, or tell all of one: rules, spaces, scores, what learns it.'
     """
     module, name = place.split(".")
     tree = ast.parse(Path(__file__).with_name(f"{module}.py").read_text("utf-8"))

@@ -114,7 +114,12 @@ COSTS = ("compile_seconds", "eval_seconds", "steps_per_second", "parameters", "s
 
 
 def read_cell(folder: Path) -> Row:
-    """One finished cell; a UserError if any file of it is damaged."""
+    """One finished cell; a UserError if any file of it is damaged.
+
+    >>> read_cell(Path("nowhere"))
+    Traceback (most recent call last):
+    experiments.results.files.DamagedError: nowhere/spec.json is missing: run the same command again
+    """
     spec, record = read_spec(folder), read_record(folder)
     if id_of(record["spec"]) != folder.name:
         raise DamagedError(folder / "spec.json", "another spec than its folder's name", RESTORED)
@@ -251,7 +256,11 @@ def read_spec(folder: Path) -> CellSpec:
 
 
 class UnknownNameError(UserError):
-    """A cell is of an environment or a memory that this process does not know."""
+    """A cell is of an environment or a memory that this process does not know.
+
+    >>> issubclass(UnknownNameError, UserError)
+    True
+    """
 
 
 def _check_known(folder: Path, spec: CellSpec) -> None:

@@ -215,7 +215,11 @@ def _make(env_id: str, flat_obs: bool = False, **changes: Any) -> GymnaxEnvironm
 
 
 class FromGymnax(ForeignEnvironment):
-    """An environment of gymnax under our protocol, see `from_gymnax`."""
+    """An environment of gymnax under our protocol, see `from_gymnax`.
+
+    >>> from_gymnax(gymnax.make("CartPole-v1")).max_steps
+    500
+    """
 
     def _space(self, kind):
         space = getattr(self.env, f"{kind}_space")(self.params)

@@ -124,7 +124,12 @@ def to_stoa(env: Environment, flat_obs: bool = False) -> StoaEnvironment:
 
 
 class FromStoa(ForeignEnvironment):
-    """An environment of Stoa under our protocol, see `from_stoa`."""
+    """An environment of Stoa under our protocol, see `from_stoa`.
+
+    >>> import popjax
+    >>> from_stoa(to_stoa(popjax.make("RepeatFirstEasy")), max_steps=51).max_steps
+    51
+    """
 
     def _space(self, kind):
         space = getattr(self.env, f"{kind}_space")(self.params)

@@ -55,8 +55,8 @@ def test_a_wrong_word_gets_the_nearest_right_one(wrong, right):
         popjax.make(wrong)
 
 
-def test_a_word_like_none_gets_the_list():
-    with pytest.raises(ValueError, match=r"there are .*RepeatPreviousEasy"):
+def test_who_is_like_none_of_them_is_shown_where_the_list_is():
+    with pytest.raises(ValueError, match=r"'qqqqqqqq'.*\(popjax envs lists all\)"):
         popjax.make("qqqqqqqq")
 
 
