@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from agents.memory import MEMORIES, Memory
 from popjax import places
+from popjax.contract import asked
 
 
 class UnknownMemoryError(ValueError):
@@ -52,12 +53,12 @@ def check_memory(memory: Memory, name: str = "") -> Memory:
     """
     name = name or type(memory).__name__
     steps, batch_size = 3, 2
-    carry = _asked(name, "initial_carry", lambda: memory.initial_carry(batch_size))
+    carry = asked(name, "initial_carry", lambda: memory.initial_carry(batch_size))
     if any(jnp.shape(leaf)[:1] != (batch_size,) for leaf in jax.tree.leaves(carry)):
         raise ValueError(f"{name}: every array of initial_carry leads with the batch size")
     x = jnp.zeros((steps, batch_size, memory.features))
     start = jnp.zeros((steps, batch_size), bool)
-    given = _asked(
+    given = asked(
         name,
         "__call__",
         lambda: jax.eval_shape(memory.init_with_output, jax.random.key(0), carry, x, start)[0],
@@ -76,12 +77,3 @@ def check_memory(memory: Memory, name: str = "") -> Memory:
     if before != after:
         raise ValueError(f"{name}: __call__ returns a carry of other shapes than initial_carry")
     return memory
-
-
-def _asked(name: str, what: str, ask: Any) -> Any:
-    try:
-        return ask()
-    except NotImplementedError:
-        raise ValueError(f"{name}: {what} is not defined") from None
-    except Exception as error:
-        raise ValueError(f"{name}: {what} fails: {places.describe(error)}") from None

@@ -49,16 +49,16 @@ def check_environment(env: Environment, name: str = "") -> Environment:
     except TypeError as error:
         raise ValueError(f"{name}: its fields must be hashable, but {error}") from None
     for field in ("observation_space", "action_space"):
-        space = _asked(name, field, lambda field=field: getattr(env, field))
+        space = asked(name, field, lambda field=field: getattr(env, field))
         if not isinstance(space, Discrete | Box):
             raise ValueError(f"{name}: {field} is a popjax Discrete or Box, not {space!r:.60}")
-    whole_number(_asked(name, "max_steps", lambda: env.max_steps), f"{name}: max_steps", 1)
+    whole_number(asked(name, "max_steps", lambda: env.max_steps), f"{name}: max_steps", 1)
 
     key, space = jax.random.key(0), env.action_space
     action = jax.ShapeDtypeStruct(space.shape, space.dtype)
-    begun = _asked(name, "reset", lambda: jax.eval_shape(env.reset, key))
+    begun = asked(name, "reset", lambda: jax.eval_shape(env.reset, key))
     state, _ = _checked(env, name, "reset", begun)
-    gone_on = _asked(name, "transition", lambda: jax.eval_shape(env.step, key, state, action))
+    gone_on = asked(name, "transition", lambda: jax.eval_shape(env.step, key, state, action))
     after, _ = _checked(env, name, "transition", gone_on)
     if _kinds(state) != _kinds(after):
         raise ValueError(
@@ -67,8 +67,14 @@ def check_environment(env: Environment, name: str = "") -> Environment:
     return env
 
 
-def _asked(name: str, what: str, ask: Callable[[], Any]) -> Any:
-    """What the environment gives; a ValueError if it raises something."""
+def asked(name: str, what: str, ask: Callable[[], Any]) -> Any:
+    """What a thing somebody else wrote gives; a ValueError of one line if it raises something.
+
+    >>> asked("mine", "reset", lambda: 1 / 0)
+    Traceback (most recent call last):
+    ...
+    ValueError: mine: reset fails: ZeroDivisionError: division by zero
+    """
     try:
         return ask()
     except NotImplementedError:

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int
 from matplotlib.figure import Figure
 
 from agents import checkpoint
+from agents.lanes import lane_keys
 from agents.lm import LMConfig, episode_inputs, inputs_of
 from agents.ppo import PPOConfig
 from agents.sharding import placed_like
@@ -40,7 +41,7 @@ from experiments.results.store import Cell, Table
 from experiments.sweep.run import run_cells
 from experiments.train.build import env_name, memory_name
 from experiments.train.cell import cell
-from experiments.train.compile import lane_hyperparams, lane_keys
+from experiments.train.compile import lane_hyperparams
 from experiments.train.objectives import REGIMES
 from popjax import make
 from popjax.tokens import target_of

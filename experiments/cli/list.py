@@ -12,7 +12,7 @@ from rich.table import Table
 from agents.ranges import Within
 from experiments.results.errors import UserError
 from experiments.results.spec import Width
-from experiments.results.tables import Column, Sheet
+from experiments.results.tables import Column, Sheet, counted
 
 COLUMNS = (
     Column("id"),
@@ -145,7 +145,7 @@ def settings_lines(name: str) -> dict[str, str]:
     if kept:
         lines["reached"] = "; ".join(
             f"{result.memory} ({result.name}) {result.returns('final').mean():.3f} over "
-            f"{len(result.seeds)} seed{'s' * (len(result.seeds) != 1)}"
+            f"{counted(len(result.seeds), 'seed')}"
             for result in kept
         )
     return lines

@@ -10,7 +10,7 @@ from rich.table import Table
 from experiments.reports.tables import is_solved
 from experiments.results.spec import CellSpec
 from experiments.results.study import Row, labels
-from experiments.results.tables import Spread
+from experiments.results.tables import Spread, counted
 from popjax import scores
 
 HALFWAY = 0.5  # of the scale
@@ -66,11 +66,8 @@ def print_standings(
             highlight=False,
         )
     console.print(f"Normalised: {scores_words(rows)}", soft_wrap=True, highlight=False)
-    solved, count = len(rows) - len(unsolved), len(rows) + missing
-    things = "task" if lone else "cell"
-    console.print(
-        f"{solved} of {count} {things}{'' if count == 1 else 's'} solved", highlight=False
-    )
+    things = counted(len(rows) + missing, "task" if lone else "cell")
+    console.print(f"{len(rows) - len(unsolved)} of {things} solved", highlight=False)
 
 
 def scores_words(rows: Sequence[Row]) -> str:

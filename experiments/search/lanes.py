@@ -15,13 +15,13 @@ import numpy as np
 
 from agents import checkpoint
 from agents.hyperparams import Hyperparams
+from agents.lanes import compiled, lane_keys
 from agents.sharding import lane_mesh, lane_sharding, over_lanes, padded, placed, placed_like
 from experiments.results.errors import UserError
 from experiments.results.spec import DEFAULT_HYPERPARAMS
 from experiments.results.store import Table
 from experiments.search.halving import Plan
 from experiments.search.space import Point
-from experiments.train.compile import compiled, lane_keys
 from experiments.train.objectives import Trainer
 from experiments.train.run import finite_lanes, true_lanes
 

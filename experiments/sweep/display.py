@@ -106,7 +106,7 @@ class Display:
             self._say(spec, "finished before")
         else:
             reached = reached_words(self._study, spec)
-            line.result = reached or format_news(line.news | {"stage": "training"})
+            line.result = reached or format_news(line.news)
             took = "" if line.seconds is None else format_duration(line.seconds)
             self._say(spec, ", ".join(filter(None, (line.result, took))))
 
@@ -149,17 +149,17 @@ def _state(spec: CellSpec, line: _Line) -> str:
     if line.ended:
         words = {"skipped": "finished before", "busy": "another process has it"}
         return line.result or words.get(line.ended, line.ended)
-    if line.stage == "training":
-        return _on_scale(spec, line.news) or format_news(line.news)
-    return line.stage
+    if line.stage != "training":
+        return line.stage
+    if line.news.get("return") is None:
+        return format_news(line.news)
+    return _on_scale(spec.env, line.news["return"])
 
 
-def _on_scale(spec: CellSpec, news: dict[str, Any]) -> str:
-    """The mean return of the last updates, and where it lies on the one scale."""
-    if news.get("return") is None:
-        return ""
-    normalised = float(scores.normalise(spec.env, news["return"]))
-    text = f"return {news['return']:.3f}"
+def _on_scale(env: str, mean: float) -> str:
+    """A mean return, and where it lies on the one scale if that is known."""
+    normalised = float(scores.normalise(env, mean))
+    text = f"return {mean:.3f}"
     return text if normalised != normalised else f"normalised {normalised:.2f}, {text}"
 
 
@@ -177,24 +177,19 @@ def reached_words(study: Path, spec: CellSpec) -> str:
     if row.final is None:
         return ""
     mean = float(row.final.mean())
-    words = f"return {mean:.3f}"
-    normalised = float(scores.normalise(spec.env, mean))
-    if normalised == normalised:
-        standing = "solved: " if scores.solved(spec.env, mean) else ""
-        words = f"{standing}normalised {normalised:.2f}, {words}"
+    standing = "solved: " if scores.solved(spec.env, mean) else ""
+    words = standing + _on_scale(spec.env, mean)
     if row.diverged:
         words += f", diverged: seeds {', '.join(map(str, row.diverged))}"
     return f"{words}, {row.summary['steps_per_second'] or 0:,.0f} steps/s"
 
 
 def format_news(news: dict[str, Any]) -> str:
-    """The latest of a cell in a few words.
+    """The latest of a cell in training in a few words.
 
-    >>> format_news({"stage": "training", "return": 0.5, "steps_per_second": 12_345.0})
+    >>> format_news({"return": 0.5, "steps_per_second": 12_345.0})
     'return 0.500, 12.3k steps/s'
     """
-    if news["stage"] != "training":
-        return news["stage"]
     parts = []
     for headline in ("return", "nats", "loss"):
         if news.get(headline) is not None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from experiments.results.errors import UserError
 
+ATTEMPTS = 2  # at a cell that fails
+
 
 @contextmanager
 def whole(study: Path) -> Iterator[None]:

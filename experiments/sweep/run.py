@@ -18,16 +18,14 @@ from experiments.results.tables import counted, format_duration
 from experiments.sweep.background_compiler import BackgroundCompiler
 from experiments.sweep.display import Display
 from experiments.sweep.estimate import Plan, make_plan, print_plan
-from experiments.sweep.faults import stopper, whole
+from experiments.sweep.faults import ATTEMPTS, stopper, whole
 from experiments.sweep.launch.elsewhere import run_elsewhere
 from experiments.sweep.launch.resources import Launch
-from experiments.sweep.workers import run_side_by_side, workers_for
+from experiments.sweep.workers import POLL_SECONDS, run_side_by_side, workers_for
 from experiments.train.process import Interrupt, interruptible
 from experiments.train.run import run_cell
 
 Say = Callable[[str], None]
-ATTEMPTS = 2
-POLL_SECONDS = 0.5
 UNWRITTEN = "its folder cannot be written to"
 
 

@@ -24,14 +24,13 @@ from experiments.results.errors import UserError
 from experiments.results.spec import CellSpec
 from experiments.results.store import Cell, reason
 from experiments.sweep.display import Display
-from experiments.sweep.faults import stopper
+from experiments.sweep.faults import ATTEMPTS, stopper
 from experiments.sweep.launch.resources import Launch
 from experiments.train.compile import Program, compile_program, keep_compiled_programs
 from experiments.train.process import interruptible, keep_pages
 from experiments.train.room import data, memory_here, rough_parameters
 from experiments.train.run import Report, run_cell
 
-ATTEMPTS = 2
 POLL_SECONDS = 0.5
 MOST = 8  # beyond these, the disk and the memory bus are what they wait for
 PROCESS_BYTES = 8e8  # of Python, JAX and the compiler, before any array

@@ -18,7 +18,6 @@ from jax.sharding import Sharding
 
 from agents.hyperparams import Hyperparams
 from agents.lanes import as_numbers, compiled, keys_of, lane_programs
-from agents.lanes import lane_keys as lane_keys
 from agents.sharding import lane_sharding, padded, placed, placed_like, replicated
 from experiments.results.spec import CellSpec
 from experiments.train import executable_cache

@@ -10,11 +10,12 @@ import jax
 
 from agents import checkpoint
 from agents.inputs import Inputs
+from agents.lanes import lane_keys
 from agents.lm import inputs_of
 from agents.sharding import placed_like
 from experiments.results.errors import UserError
 from experiments.results.spec import CellSpec, own_part
-from experiments.train.compile import lane_hyperparams, lane_keys
+from experiments.train.compile import lane_hyperparams
 from experiments.train.objectives import Trainer
 
 

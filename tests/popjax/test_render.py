@@ -21,10 +21,7 @@ from popjax.render.shapes import Circle, Rect, Symbol, Text
 from popjax.render.sheet import contact_sheet
 from popjax.render.symbols import CHARACTERS, outlines
 
-IDS = [
-    pytest.param(name, marks=pytest.mark.slow if name.endswith("Medium") else [])
-    for name in popjax.ENVS
-]
+IDS = list(popjax.ENVS)
 MOMENTS = ("start", "middle", "end")
 
 

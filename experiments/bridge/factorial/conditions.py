@@ -31,6 +31,7 @@ from jaxtyping import Array, Bool, Float
 
 from agents.choices import take_along_last
 from agents.hyperparams import Hyperparams
+from agents.lanes import lane_keys
 from agents.lm import LMConfig, episode_inputs
 from agents.networks import Backbone, LanguageModel
 from agents.objectives import OBJECTIVES, Objective, make_train
@@ -38,7 +39,6 @@ from agents.objectives.histories import own_labels
 from agents.own_memory import memory_class
 from experiments.bridge.decks import SUITS, TINY, best_guess, best_without_memory
 from experiments.results.files import Table, stack_tables
-from experiments.train.compile import lane_keys
 from popjax.envs.repeat_previous import RepeatPrevious
 from popjax.floors import log_probs_along, make_law
 from popjax.players import make_player, play

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key
 
 from agents.choices import log_probs, sizes_of
+from agents.lanes import lane_keys
 from agents.language_agent import LanguageAgent
 from agents.lm import answered
 from agents.networks import LanguageModel
@@ -27,7 +28,6 @@ from agents.objectives.oracles import oracle_of
 from experiments.bridge.loop.config import BOARD_WAYS, TUNED, LoopConfig
 from experiments.bridge.loop.train import Tuning
 from experiments.bridge.measures.exposure_bias import label_log_probs
-from experiments.train.compile import lane_keys
 from popjax import make as make_env
 from popjax.core import Environment
 from popjax.floors import log_probs_along, make_law

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.choices import log_probs, sizes_of, take_along_last
+from agents.lanes import lane_keys
 from agents.language_agent import LanguageAgent
 from agents.lm import episode_inputs
 from agents.objectives import OBJECTIVES
@@ -28,7 +29,6 @@ from experiments.bridge.measures.closed_loop import against_deck, best_arm, habi
 from experiments.bridge.measures.exposure_bias import open_right
 from experiments.results.files import stack_tables
 from experiments.results.store import Table
-from experiments.train.compile import lane_keys
 from popjax.core import Environment
 from popjax.players import make_player, play
 from popjax.players.follow import slipping

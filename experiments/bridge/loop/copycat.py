@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, Key
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from agents.lanes import lane_keys
 from agents.language_agent import LanguageAgent
 from agents.lm import LMConfig, inputs_of
 from experiments.bridge.loop.panels import OWN, plot_loops
@@ -31,7 +32,7 @@ from experiments.reports.style import DOTS, GREY, INK, furnish
 from experiments.results.files import Table, stack_tables
 from experiments.results.spec import CellSpec, NetworkConfig, Settings
 from experiments.train.cell import cell
-from experiments.train.compile import lane_hyperparams, lane_keys
+from experiments.train.compile import lane_hyperparams
 from experiments.train.objectives import REGIMES, Trainer
 from popjax import make
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.hyperparams import Hyperparams
+from agents.lanes import lane_keys
 from agents.language_agent import LanguageAgent
 from agents.lm import LMConfig, inputs_of
 from agents.objectives import Objective, make_train
@@ -18,7 +19,6 @@ from experiments.bridge.batched_objectives import make_advance, make_objective_s
 from experiments.bridge.loop.config import LoopConfig, rungs
 from experiments.bridge.measures.closed_loop import best_arm, habits
 from experiments.bridge.measures.exposure_bias import judge
-from experiments.train.compile import lane_keys
 from popjax.core import Environment
 from popjax.players import Player
 

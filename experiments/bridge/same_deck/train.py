@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from agents import checkpoint
 from agents.hyperparams import Hyperparams
+from agents.lanes import lane_keys
 from agents.lm import inputs_of
 from agents.objectives import make_train
 from experiments.bridge import rates
@@ -23,7 +24,6 @@ from experiments.bridge.same_deck.config import KINDS, UNTRAINED, SameDeckConfig
 from experiments.bridge.same_deck.exam import exam, judged
 from experiments.results.errors import UserError
 from experiments.results.store import Table, read_parquet
-from experiments.train.compile import lane_keys
 
 SUPERVISION_METRICS = ("gradient_tokens", "supervision_nats")
 """What a learner is told, summed over its updates, beside the tokens it reads."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from agents.choices import log_probs, sizes_of, take_along_last
 from agents.hyperparams import Hyperparams
+from agents.lanes import lane_keys
 from agents.lm import LMConfig, episode_inputs
 from agents.objectives import OBJECTIVES, make_train
 from agents.objectives.histories import own_labels
@@ -35,7 +36,6 @@ from experiments.bridge.verdict.config import (
 )
 from experiments.bridge.verdict.gradients import NAMES, make_measure
 from experiments.results.files import Table, stack_tables
-from experiments.train.compile import lane_keys
 from popjax.players import play
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from experiments.results.errors import UserError
 from experiments.results.spec import CellSpec
 from experiments.results.store import Cell
+from experiments.sweep.faults import ATTEMPTS
 from experiments.train.compile import keep_compiled_programs
 from experiments.train.process import keep_pages
 from experiments.train.run import run_cell
 
-ATTEMPTS = 2
 POLL_SECONDS = 1.0
 
 

@@ -12,7 +12,8 @@ import numpy as np
 
 import experiments.train.objectives
 from agents.sharding import lane_mesh
-from experiments.train.compile import compile_program, lane_hyperparams, lane_keys
+from agents.lanes import lane_keys
+from experiments.train.compile import compile_program, lane_hyperparams
 from experiments.results.store import Cell
 from experiments.train.run import run_cell
 from tests.support.tiny import tiny

@@ -36,10 +36,6 @@ LEVELS = ("Easy", "Medium", "Hard")
 FAMILIES = {"Escape": ESCAPE, "Explore": EXPLORE}
 IDS = [(family, level) for family in FAMILIES for level in LEVELS]
 every_id = pytest.mark.parametrize("family, level", IDS)
-easy_first = pytest.mark.parametrize(
-    "family, level",
-    [pytest.param(*i, marks=[] if i[1] == "Easy" else pytest.mark.slow) for i in IDS],
-)
 
 
 @functools.cache
@@ -94,7 +90,7 @@ def test_random_play_equals_the_reference(family, level):
 
 
 @pytest.mark.slow
-@easy_first
+@every_id
 def test_full_length_random_play_equals_the_reference(family, level):
     env, player = FAMILIES[family][level], player_of(family, level, "random")
     check_replay(env, f"Labyrinth{family}{level}", player, inject(env), 10, seed=1)
@@ -111,7 +107,7 @@ def test_a_good_player_equals_the_reference(family, level):
 
 
 @pytest.mark.by_default("Explore-Easy")
-@easy_first
+@every_id
 def test_the_wall_follower_gets_everywhere_without_memory(family, level):
     memoryless, searcher = (
         episodes_of(family, level, kind) for kind in ("memoryless", "reference")
@@ -120,7 +116,7 @@ def test_the_wall_follower_gets_everywhere_without_memory(family, level):
     assert memoryless.returns.mean() < searcher.returns.mean()
 
 
-@pytest.mark.parametrize("level", ["Easy", pytest.param("Hard", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("level", ["Easy", "Hard"])
 def test_nobody_beats_the_shortest_path(level):
     best = episodes_of("Escape", level, "map").returns
     for kind in ("memoryless", "reference"):
