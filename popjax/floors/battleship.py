@@ -43,18 +43,23 @@ def places(size: int, length: int) -> Bool[np.ndarray, "places cells"]:
 
 
 def fleets(
-    env: Battleship, hits: Bool[np.ndarray, " cells"], misses: Bool[np.ndarray, " cells"]
+    env: Battleship,
+    hits: Bool[np.ndarray, " cells"],
+    misses: Bool[np.ndarray, " cells"],
+    num_ships: int | None = None,
 ) -> tuple[Bool[np.ndarray, "fleets cells"], Float[np.ndarray, " fleets"]]:
-    """The fleets that cover all hits and no miss, and the logarithm of the chance of each."""
-    allowed = hits if hits.sum() == env.ship_cells else ~misses
+    """The fleets that cover all hits and no miss, and the logarithm of the chance of each.
+
+    num_ships: place the first so many alone, which leave no more hits than the others can cover.
+    """
     boards, log_chance = np.zeros((1, env.size**2), bool), np.zeros(1)
     left = env.ship_cells
-    for length in env.ships:
+    for length in env.ships[:num_ships]:
         ships = places(env.size, length)
-        free = (boards.astype(np.float32) @ ships.T.astype(np.float32)) == 0
+        free = _overlap(boards, ships) == 0
         log_chance = log_chance - np.log(free.sum(1))
         left -= length
-        before, ship = np.nonzero(free & ~np.any(ships & ~allowed, axis=1))
+        before, ship = np.nonzero(free & _allowed(env, ships, hits, misses))
         boards, log_chance = boards[before] | ships[ship], log_chance[before]
         enough = (hits & ~boards).sum(1) <= left
         boards, log_chance = boards[enough], log_chance[enough]
@@ -63,7 +68,26 @@ def fleets(
 
 def log_chance_of(env: Battleship, hits, misses) -> float:
     """Of these hits and misses, `[cells]` bool each, being found where they were shot for."""
-    return np.logaddexp.reduce(fleets(env, hits, misses)[1]).item()
+    boards, log_chance = fleets(env, hits, misses, -1)
+    # The places of the last ship, by far the most, need no boards: they are counted.
+    ships = places(env.size, env.ships[-1])
+    free, open_hits = _overlap(boards, ships) == 0, hits & ~boards
+    covers = _overlap(open_hits, ships) == open_hits.sum(1, keepdims=True)
+    fits = (free & covers & _allowed(env, ships, hits, misses)).sum(1)
+    some = fits > 0
+    log_chance = log_chance[some] + np.log(fits[some]) - np.log(free[some].sum(1))
+    return np.logaddexp.reduce(log_chance).item()
+
+
+def _overlap(boards, ships) -> Float[np.ndarray, "boards places"]:
+    """The number of cells that each board shares with each place."""
+    return boards.astype(np.float32) @ ships.T.astype(np.float32)
+
+
+def _allowed(env: Battleship, ships, hits, misses) -> Bool[np.ndarray, " places"]:
+    """The places that cover no miss; once all ship cells are known, nothing but hits."""
+    allowed = hits if hits.sum() == env.ship_cells else ~misses
+    return ~np.any(ships & ~allowed, axis=1)
 
 
 class ShotBefore(struct.PyTreeNode):
