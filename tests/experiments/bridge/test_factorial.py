@@ -135,7 +135,7 @@ def test_six_cells_are_run_once(capsys, tmp_path, monkeypatch):
     words = f"{SMOKE} {tmp_path}"
     code, out, _ = run(capsys, words)
     assert code == 0 and "0 finished" in out
-    for word in (*CELLS.values(), "if nats were all", "2.8 to probability 1/2", "nats a judged"):
+    for word in (*CELLS.values(), "if nats were all", "2.8 to probability 1/2", "nats per judged"):
         assert word in out
     folder = tmp_path / "factorial"
     made = {path: path.stat().st_mtime_ns for path in folder.glob("*.parquet")}
