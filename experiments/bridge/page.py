@@ -42,12 +42,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: headings and rows of words or numbers, as they should be read."""
+    """A table: headings, all different, and rows of words or numbers, as they should be read."""
 
     title: str
     headings: Sequence[str]
     rows: Sequence[Sequence[Any]]
     note: str = ""
+
+    def __post_init__(self):
+        if len(set(self.headings)) < len(self.headings):
+            raise ValueError(f"two columns of {self.title!r} have one name: {self.headings}")
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,6 @@ def of_rows(
 ) -> Sheet:
     """A sheet of words."""
     names = [column.name for column in columns]
-    assert len(set(names)) == len(names), f"two columns of {title} have one name"
     lines = [dict(zip(names, row, strict=True)) for row in rows]
     return Sheet(name, title, columns, lines, [note] if note else [])
 

@@ -52,8 +52,8 @@ def overlaps(summary: Summary) -> Grid:
             rows.append(row)
     return Grid(
         "share of each statistic that a linear probe finds",
-        ["task", "told", "Z_RL predicted", "measured [95 %]", "gain", "Z_LM predicted",
-         "measured [95 %]", "gain"],
+        ["task", "told", "Z_RL predicted", "Z_RL measured [95 %]", "Z_RL gain", "Z_LM predicted",
+         "Z_LM measured [95 %]", "Z_LM gain"],
         rows,
         "gain: of what untrained networks of the same seeds left, if that is not next to nothing; "
         "below 0 where training erased.",
