@@ -55,9 +55,9 @@ class LMConfig:
     observations: Literal["bins", "reals"] = "bins"
     """How real-valued observations (poles and pendulums) are read: as the centres of their bins,
     which is all that the filter behind their floor knows; or as reals, which hold more."""
-    schedule: Schedule = "cosine"
+    lm_schedule: Schedule = "cosine"
     """How the learning rate decays to zero over the run."""
-    warmup: Annotated[float, Within(0, 1, below=True)] = 0.02
+    lm_warmup: Annotated[float, Within(0, 1, below=True)] = 0.02
     """Share of the run over which the learning rate first rises from zero."""
 
     def __post_init__(self):
@@ -168,7 +168,7 @@ def make_train(
     def update(state: TrainState, hyperparams: Hyperparams, corpus: Episodes | None):
         episodes = shared(mesh, read(corpus, state.key, state.update))
         grads, metrics = jax.grad(lm_loss, has_aux=True)(state.params, agent, episodes)
-        state = state.apply_gradients(grads, hyperparams, config.schedule, config.warmup)
+        state = state.apply_gradients(grads, hyperparams, config.lm_schedule, config.lm_warmup)
         excess = {} if exact is None else {"excess": metrics["nats"] - exact}
         return state, {
             "loss": metrics["nats"],

@@ -50,9 +50,9 @@ class PPOConfig:
     inputs: Inputs = "obs+action"
     """What the agent reads: the observation with or without its own previous action; obs+joint:
     one code for each combination of the action's integers, such as row and column."""
-    anneal: Schedule = "linear"
+    schedule: Schedule = "linear"
     """How the learning rate decays to zero over the run; constant: not at all."""
-    rise: Annotated[float, Within(0, 1, below=True)] = 0.0
+    warmup: Annotated[float, Within(0, 1, below=True)] = 0.0
     """Share of the run over which the learning rate first rises from zero."""
     normalise_advantages: Literal["minibatch", "batch", "no"] = "minibatch"
     """Whether advantages are standardised per minibatch, per batch, or not."""
@@ -145,7 +145,7 @@ def update_epochs(
     >>> metrics["loss"].shape
     (4,)
     """
-    step = state.optimiser(hyperparams, config.anneal, config.rise).update
+    step = state.optimiser(hyperparams, config.schedule, config.warmup).update
     hyperparams = hyperparams.replace(kl=state.kl)
 
     def minibatch(learner, columns):

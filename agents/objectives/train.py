@@ -206,7 +206,7 @@ def make_train(
                 return mean(jnp.square(error), objective.counts(batch))
 
             metrics["value_error"], grads = jax.value_and_grad(critic_loss)(state.critic)
-            step = state.optimiser(hyperparams, config.schedule, config.warmup).update
+            step = state.optimiser(hyperparams, config.lm_schedule, config.lm_warmup).update
             updates, critic_opt_state = step(grads, state.critic_opt_state, state.critic)
             state = state.replace(
                 critic=optax.apply_updates(state.critic, updates),
@@ -215,7 +215,7 @@ def make_train(
         grads, learned = jax.grad(objective.loss, has_aux=True)(
             state.params, agent, hyperparams, batch
         )
-        state = state.apply_gradients(grads, hyperparams, config.schedule, config.warmup)
+        state = state.apply_gradients(grads, hyperparams, config.lm_schedule, config.lm_warmup)
         own = objective.played_by == "policy"
         returns = jnp.mean(jnp.sum(batch.reward, axis=0)) if own else jnp.nan
         return state, {

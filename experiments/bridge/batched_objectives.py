@@ -116,7 +116,7 @@ def make_objective_step(
 
         grads, outputs = jax.grad(loss, has_aux=True)(state.params)
         each = [one.supervision_metrics(agent, batch, outputs) for one in objectives.values()]
-        state = state.apply_gradients(grads, hyperparams, config.schedule, config.warmup)
+        state = state.apply_gradients(grads, hyperparams, config.lm_schedule, config.lm_warmup)
         return state, {
             name: jnp.stack([jnp.float32(one[name]) for one in each])[index]
             for name in SUPERVISION_METRICS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from experiments.results.errors import UserError
 
 OTHER_NAMES = {  # of hyper-parameters
@@ -28,6 +30,8 @@ OTHER_OPTIONS = {
     "--hidden-size": "--features",
     "--width": "--features",
     "--model": "--memory",
+    "--anneal": "--schedule",
+    "--rise": "--warmup",
     "--output": "--out",
 }
 
@@ -42,7 +46,7 @@ def spelled_out(argv: list[str]) -> list[str]:
         return argv
     argv = [_usual(word) for word in argv]
     if argv[0] == "train":
-        argv = _one_seed(argv)
+        argv = _of_the_regime(_one_seed(argv))
     if argv[0] == "sweep":
         return argv
     from experiments.results.spec import DEFAULT_HYPERPARAMS
@@ -75,6 +79,22 @@ def _usual(word: str) -> str:
     """An option by the name that it has here; any other word as it is."""
     option, is_joined, value = word.partition("=")
     return OTHER_OPTIONS.get(option.replace("_", "-"), option) + is_joined + value
+
+
+def _of_the_regime(argv: list[str]) -> list[str]:
+    """`--schedule` and `--warmup` as those of what is trained: of PPO unless another regime is
+    named.
+
+    >>> _of_the_regime("train RepeatFirstEasy --as lm --warmup 0.1".split())[4:]
+    ['--lm-warmup', '0.1']
+    """
+    words = " ".join(argv).replace("=", " ").split()
+    named = [b for a, b in pairwise(words) if a in ("--as", "--regime")]
+    if not named or named[-1] == "ppo":
+        return argv
+    both = {"--schedule": "--lm-schedule", "--warmup": "--lm-warmup"}
+    parts = (word.partition("=") for word in argv)
+    return [both.get(option, option) + joined + value for option, joined, value in parts]
 
 
 def _one_seed(argv: list[str]) -> list[str]:

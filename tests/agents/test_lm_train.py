@@ -181,7 +181,7 @@ def test_the_filter_reads_no_more_than_bins():
         ({"num_episodes": 0}, "num_episodes must be a whole number from 1"),
         ({"corpus": 100, "num_episodes": 64}, "must divide corpus"),
         ({"player": "randum"}, "did you mean 'random'"),
-        ({"warmup": 1.0}, "warmup must be a number from 0, below 1"),
+        ({"lm_warmup": 1.0}, "lm_warmup must be a number from 0, below 1"),
     ],
 )
 def test_bad_settings(words, says):

@@ -205,10 +205,10 @@ def test_the_loss_by_hand():
 @pytest.mark.parametrize(
     ("options", "half_way"),
     [
-        ({"anneal": "constant"}, 1.0),
-        ({"anneal": "linear"}, 0.5),
-        ({"anneal": "cosine"}, 0.5),
-        ({"anneal": "constant", "rise": 0.8}, 0.5 / 0.8),
+        ({"schedule": "constant"}, 1.0),
+        ({"schedule": "linear"}, 0.5),
+        ({"schedule": "cosine"}, 0.5),
+        ({"schedule": "constant", "warmup": 0.8}, 0.5 / 0.8),
     ],
 )
 def test_the_learning_rate_follows_its_schedule(options, half_way):
@@ -258,7 +258,7 @@ def test_products_in_bfloat16_and_all_else_in_float32():
 def test_the_first_update_of_a_warm_up_is_not_wasted():
     """Its learning rate is above zero, as is the last one's of a schedule that falls to zero."""
     env = popjax.make("RepeatFirstEasy")
-    config = dataclasses.replace(SMALL, rise=0.5)
+    config = dataclasses.replace(SMALL, warmup=0.5)
     init, segment = make_train(env, small_network(env, "mlp"), config)
 
     @quick

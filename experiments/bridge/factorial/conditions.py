@@ -154,7 +154,8 @@ def run_cell(
     and been told by then, its competence, and the seconds since the beginning."""
     clock = time.perf_counter()
     env, network, test = setup.env, setup.network, exam(setup, target)
-    config = LMConfig(setup.num_episodes, previous_action="off", schedule="constant", warmup=0.0)
+    constant = {"lm_schedule": "constant", "lm_warmup": 0.0}
+    config = LMConfig(setup.num_episodes, previous_action="off", **constant)
     init, segment = make_train(env, network, config, rung(target, feedback))
     hyperparams = Hyperparams(learning_rate=setup.learning_rate, max_grad_norm=1.0)
 

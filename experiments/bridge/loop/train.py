@@ -39,7 +39,7 @@ def programs_of(
 ) -> Programs:
     bandit = env.name == "MultiarmedBandit"
     network, expert = setup.network(env), best_arm(env) if sees_best else None
-    config = LMConfig(setup.num_episodes, previous_action=previous_action, warmup=0.0)
+    config = LMConfig(setup.num_episodes, previous_action=previous_action, lm_warmup=0.0)
     told = rungs(1.0 if bandit else 0.0, setup.num_episodes)  # else no action changes what comes
     init, step = make_objective_step(env, network, config, told, expert)
     hyperparams = Hyperparams(learning_rate=setup.learning_rate, max_grad_norm=1.0)
@@ -72,7 +72,7 @@ class Tuning:
         other. previous_action: whether the network reads its own, or cards alone. player: who makes
         the histories where neither the expert nor the learner does."""
         config = LMConfig(
-            setup.num_episodes, player=player, previous_action=previous_action, warmup=0.0
+            setup.num_episodes, player=player, previous_action=previous_action, lm_warmup=0.0
         )
         self.network = setup.network(env)
         init, segment = make_train(env, self.network, config, regime, expert)

@@ -63,7 +63,7 @@ def programs_of(
 ) -> Programs:
     """For so many suits and so large batches. beside: of one of these ways alone."""
     env, network, oracle = (make(suits, game) for make in (setup.env, setup.network, setup.oracle))
-    config = LMConfig(batch, previous_action="off", schedule="constant", warmup=0.0)
+    config = LMConfig(batch, previous_action="off", lm_schedule="constant", lm_warmup=0.0)
     hyperparams = Hyperparams(max_grad_norm=1.0)
     if not beside:
         init, step = make_objective_step(env, network, config, ALL, oracle)

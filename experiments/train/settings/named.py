@@ -27,7 +27,7 @@ PAPER = Settings(
         num_epochs=30,
         num_minibatches=8,  # of 8,192 steps
         inputs="obs+action",
-        anneal="constant",
+        schedule="constant",
         normalise_advantages="batch",
     ),
     hyperparams={
@@ -56,7 +56,7 @@ POPJAXRL = Settings(
         num_epochs=30,
         num_minibatches=8,
         inputs="obs+action",
-        anneal="constant",
+        schedule="constant",
         normalise_advantages="minibatch",
     ),
     hyperparams={

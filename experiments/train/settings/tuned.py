@@ -82,11 +82,11 @@ def settings_from(plain: dict[str, Any]) -> Settings:
 def check_choice(part: str, name: str, value: object) -> None:
     """A UserError if a field of the network or of PPO has its choices, and the value is none.
 
-    >>> check_choice("ppo", "anneal", "cosine")
-    >>> check_choice("ppo", "anneal", "cosines")
+    >>> check_choice("ppo", "schedule", "cosine")
+    >>> check_choice("ppo", "schedule", "cosines")
     Traceback (most recent call last):
         ...
-    experiments.results.errors.UserError: no choice of anneal is called 'cosines': did you mean
+    experiments.results.errors.UserError: no choice of schedule is called 'cosines': did you mean
     'cosine'?
     """
     kind = get_type_hints(PARTS[part])[name]

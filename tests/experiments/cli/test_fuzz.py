@@ -81,7 +81,7 @@ WRONG_WORDS = {
     "--file": [LONG],
     "--picture": [LONG],
     "--over": ["gama", "seeds"],
-    "--vary": ["feature=8", "features", "features=many", "features=0", "anneal=never"],
+    "--vary": ["feature=8", "features", "features=many", "features=0", "schedule=never"],
     "--engine": ["sobl"],
     "--devices": ["0xH100", "x", "8xH1000"],
 }

@@ -40,7 +40,7 @@ def test_the_batches_are_those_of_the_paper():
         assert ppo.steps_per_update == 65_536 and settings.total_steps == 15_000_000
         assert ppo.steps_per_update / ppo.num_minibatches == 8_192
         assert cell("RepeatFirstEasy", "gru", settings).num_updates == 15_000_000 // 65_536
-        assert (ppo.num_envs, ppo.num_epochs, ppo.anneal) == (64, 30, "constant")
+        assert (ppo.num_envs, ppo.num_epochs, ppo.schedule) == (64, 30, "constant")
 
 
 @pytest.mark.slow
