@@ -8,58 +8,55 @@
 
 # %%
 import os
-import tempfile
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from agents.ppo import PPOConfig
+import agents
 from experiments.reports.statistics import interval, iqm
-from experiments.results.spec import NetworkConfig, Settings
-from experiments.results.store import open_study
-from experiments.results.study import read_study
-from experiments.train.cell import cell
-from experiments.train.run import run_cell
 from popjax import scores
 
 SMOKE = "POPJAX_SMOKE" in os.environ
 
 # %% [markdown]
-# Models are compared at equal numbers of parameters, not at equal widths: `parameters` sets the
-# width of each.
+# Models are compared at equal numbers of parameters, not at equal widths: `popjax memories
+# --parameters 10000` lists the widths at which a memory has at most so many. `popjax sweep` does
+# all of this for many tasks and memories, with tables and a page.
 
 # %%
 ENVS = ("RepeatPreviousEasy",)  # and as many as you like
-MEMORIES = ("mlp", "gru") if SMOKE else ("mlp", "gru", "lru")
-settings = Settings(
-    total_steps=16_384 if SMOKE else 98_304,
-    seeds=2 if SMOKE else 3,
-    num_segments=1 if SMOKE else 4,
-    network=NetworkConfig(parameters=2_000 if SMOKE else 10_000, head_features=32),
-    ppo=PPOConfig(num_envs=16, num_steps=64, num_minibatches=4),
-    hyperparams={"gamma": 0.0, "gae_lambda": 0.0, "learning_rate": 5e-3},
-)
-study = open_study(Path(tempfile.mkdtemp()), "compare", {"kind": "notebook"})
-for env in ENVS:
-    for memory in MEMORIES:
-        print(env, memory, run_cell(study, cell(env, memory, settings)))
+WIDTHS = {"mlp": 64, "gru": 40} if SMOKE else {"mlp": 64, "gru": 40, "lru": 40}
+trained = {
+    (env, memory): agents.train(
+        env,
+        memory,
+        features=features,
+        total_steps=16_384 if SMOKE else 98_304,
+        seeds=2 if SMOKE else 3,
+        num_segments=1 if SMOKE else 4,
+        gamma=0.0,
+        gae_lambda=0.0,
+        learning_rate=5e-3,
+        report=None,
+    )
+    for env in ENVS
+    for memory, features in WIDTHS.items()
+}
 
 # %% [markdown]
-# One line per cell. `final` is the return of the last policy, sampled, on new episodes. `mmer`, the
+# One line per cell. `final` is the return of the last policy, sampled, on new episodes. `MMER`, the
 # paper's metric, is the best mean return during training, which is optimistic by construction.
 
 # %%
-rows = read_study(study)
-for row in rows:
-    print(
-        f"{row.spec.env:20} {row.spec.memory:6} final {row.final.round(2)} mmer {row.mmer.round(2)}"
-    )
+final = {cell: agent.evaluate(256).mean(axis=1) for cell, agent in trained.items()}
+for (env, memory), agent in trained.items():
+    mmer = np.nanmax(agent.curves["return"], axis=1)
+    print(f"{env:20} {memory:6} final {final[env, memory].round(2)} MMER {mmer.round(2)}")
 
 # %%
 normalised = {
-    memory: [scores.normalise(r.spec.env, r.final) for r in rows if r.spec.memory == memory]
-    for memory in MEMORIES
+    memory: [np.array(scores.normalise(env, final[env, memory])) for env in ENVS]
+    for memory in WIDTHS
 }
 figure, panel = plt.subplots(figsize=(6, 2.2))
 for place, (memory, strata) in enumerate(normalised.items()):

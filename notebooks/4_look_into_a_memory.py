@@ -5,10 +5,7 @@
 # the suit of three cards ago: probes in nats, the Jacobian by lag, and the geometry of the state.
 
 # %%
-import dataclasses
 import os
-import tempfile
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -16,24 +13,27 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import agents
+import popjax
 from agents.inputs import agent_input
 from experiments.bridge.measures.probes import ask, probe
-from experiments.train.build import build
-from experiments.train.cell import cell
-from experiments.train.run import run_cell
-from experiments.train.settings.tuned import tuned
 
 SMOKE = "POPJAX_SMOKE" in os.environ
 
 # %%
-settings = dataclasses.replace(
-    tuned("RepeatPreviousEasy", "gru"), total_steps=16_384 if SMOKE else 163_840, seeds=1
-)
-spec = cell("RepeatPreviousEasy", "gru", settings)
-study = Path(tempfile.mkdtemp())
-run_cell(study, spec)
-policy = agents.load(study / spec.id / "policy.npz")
-env, network = build(spec)
+env = popjax.make("RepeatPreviousEasy")
+policy = agents.train(
+    env,
+    memory="gru",
+    total_steps=16_384 if SMOKE else 163_840,
+    features=32,
+    num_segments=2 if SMOKE else 5,
+    num_envs=8,
+    learning_rate=0.0086,
+    gamma=0.1,
+    gae_lambda=0.54,
+    value=0.97,
+).policy()
+network = policy.agent.network
 
 # %% [markdown]
 # New decks, the same for all views. The control is an untrained network of the same shape: it
@@ -100,7 +100,7 @@ def gradient(x):
 by_lag = np.asarray(gradient(jnp.moveaxis(x[:, :64], 1, 0))).mean(axis=0)[::-1]
 figure, panel = plt.subplots(figsize=(6, 2.5))
 panel.bar(range(12), by_lag[:12] / by_lag.sum(), color="#c2410c")
-panel.set(xlabel="lag", ylabel="share of the gradient")
+panel.set(xlabel="lag (steps)", ylabel="share of the gradient")
 panel.spines[["top", "right"]].set_visible(False)
 
 # %% [markdown]

@@ -6,67 +6,44 @@
 # suit of three cards ago, and as a language model that predicts the next card.
 
 # %%
-import dataclasses
 import os
+import subprocess
+import sys
 import tempfile
-from pathlib import Path
-
-import numpy as np
-
-from experiments.explorer.gears import gears
-from experiments.results.spec import Settings
-from experiments.results.store import open_study
-from experiments.results.study import read_study
-from experiments.train.build import backbone_of
-from experiments.train.cell import cell
-from experiments.train.run import run_cell
-from experiments.train.settings.tuned import tuned
 
 SMOKE = "POPJAX_SMOKE" in os.environ
+os.chdir(tempfile.mkdtemp())  # results go there
+
+
+def popjax(command: str) -> None:
+    """Runs a command as in a terminal and prints what it says."""
+    print("popjax", command)
+    plain = {k: v for k, v in os.environ.items() if "COLOR" not in k} | {"COLUMNS": "100"}
+    words = [sys.executable, "-m", "experiments.cli.app", *command.split()]
+    run = subprocess.run(words, capture_output=True, text=True, env=plain)
+    print(run.stdout or run.stderr)
+    assert run.returncode == 0
+
 
 # %% [markdown]
 # Every concept under its name in both fields, and whether the correspondence is exact.
 
 # %%
-for gear in gears():
-    print(f"{gear.concept:22} {gear.rl:38} {gear.lm:38} {gear.holds}")
-
-# %%
-fast = tuned("RepeatPreviousEasy", "gru")
-agent = cell(
-    "RepeatPreviousEasy",
-    "gru",
-    dataclasses.replace(fast, total_steps=16_384 if SMOKE else 163_840, seeds=1, num_segments=4),
-)
-model = cell(
-    "RepeatPreviousEasy",
-    "gru",
-    Settings(
-        total_steps=20_000 if SMOKE else 1_500_000, seeds=1, num_segments=4, network=fast.network
-    ),
-    "lm",
-)
-assert backbone_of(agent) == backbone_of(model)  # the same object, field by field
-
-# %%
-study = open_study(Path(tempfile.mkdtemp()), "toggle", {"kind": "notebook"})
-for spec in (agent, model):
-    print(spec.regime, run_cell(study, spec))
+popjax("bridge gears")
 
 # %% [markdown]
-# Each is compared with the best possible: the agent's return with 1, the language model's nats with
-# the exact entropy floor of the deck.
+# Two commands train the same backbone, a GRU of width 32: one on the game's rewards, one on the
+# next card. Each result stands beside the best possible: the agent's return beside 1, the language
+# model's nats beside the exact entropy floor of the deck.
 
 # %%
-for row in read_study(study):
-    if row.final is not None:
-        print(f"agent: return {np.mean(row.final):.3f}, best possible 1, without memory -0.49")
-    if row.tokens is not None:
-        tokens = row.tokens[0]
-        print(
-            f"model: {tokens['nats']:.4f} nats per token, floor {tokens['floor']:.4f}, "
-            f"excess {tokens['excess']:.4f}"
-        )
+network = "--memory gru --features 32 --head-features 32 --seeds 1 --num-segments 4"
+steps = 16_384 if SMOKE else 163_840
+popjax(f"train RepeatPreviousEasy {network} --settings fast --steps {steps} --study agent")
+
+# %%
+steps = 20_000 if SMOKE else 1_500_000
+popjax(f"train RepeatPreviousEasy {network} --as lm --steps {steps} --study model")
 
 # %% [markdown]
 # Must their states hold the same? The rules alone say so before any training: of the information

@@ -72,7 +72,7 @@ def test_the_walk_finds_what_notebooks_show():
     found = public()
     for name in ("popjax.make", "popjax.batch.step", "agents.load", "agents.memory.Memory"):
         assert name in found
-    assert "experiments.train.run.run_cell" in found and "agents.ppo.make_train" in found
+    assert "experiments.bridge.measures.probes.probe" in found and "agents.ppo.make_train" in found
     assert "agents.memory.Carry" not in found, "a name for any pytree, with no words of its own"
 
 

@@ -176,7 +176,7 @@ def test_the_verdict_plan_holds_what_was_asked():
 
 @pytest.mark.slow
 def test_sums_beside_others_and_ppo_run(quickly_compiled):
-    setup = verdict_config.SameDeckConfig(
+    setup = verdict_config.VerdictConfig(
         seeds=2, suits=(2,), cards=8, features=8, head_features=8, batches=(8,), updates=(4,),
         suits_of_all_batches=(2,), num_looks=2, num_decks=16, num_gradients=8,
         beside=tuple(BESIDE), lengths=(12,),
