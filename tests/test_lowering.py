@@ -45,7 +45,7 @@ def check(text):
     assert "send" not in called and "recv" not in called
 
 
-@pytest.mark.by_default("gru", "ffm")
+@pytest.mark.by_default("ffm")
 @pytest.mark.parametrize("memory", MEMORIES)
 def test_training_needs_no_host_and_no_wide_numbers(memory, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")

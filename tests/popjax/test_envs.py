@@ -181,11 +181,8 @@ def test_an_action_outside_its_space_is_an_error_where_its_value_is_known(name):
 
 
 @pytest.mark.by_default(
-    "NoisyPositionOnlyPendulumEasy",
     "RepeatPreviousEasy",
-    "PositionOnlyCartPoleEasy",
     "VelocityOnlyCartPoleEasy",
-    "RepeatFirstEasy",
     "PositionOnlyPendulumEasy",
 )
 @pytest.mark.parametrize("name", ONE_LEVEL)

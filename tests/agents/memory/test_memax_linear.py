@@ -86,7 +86,7 @@ def output_unit(y, params):
     return value * jax.nn.sigmoid(gate)
 
 
-@pytest.mark.by_default("s5-16-recurrent", "lru-12-recurrent", "s4d-6-recurrent")
+@pytest.mark.by_default("s5-16-recurrent")
 @MODES
 @pytest.mark.parametrize("system, state", [(lru, 12), (s5, 16), (s4d, 6), (s4, 6)])
 def test_diagonal_systems(system, state, mode):

@@ -74,7 +74,7 @@ def test_held_out_episodes_are_new(study):
     assert per_token(sums)["excess_error"] > 0
 
 
-@pytest.mark.by_default("0")
+@pytest.mark.slow  # by default: test_lm_train.py joins segments bitwise
 @pytest.mark.parametrize("corpus", [0, 16])
 def test_stopped_and_run_again_is_run_through(tmp_path, corpus):
     """Cut off after the first segment, it goes on to bitwise the same result."""
@@ -179,7 +179,7 @@ def test_the_bench_prints_its_table(capsys):
     assert code == 0 and out.count("PPO, ") == 3 and "tokens/s" in out
 
 
-@pytest.mark.by_default("dagger-MMER")
+@pytest.mark.slow  # by default: test_rungs.py trains one, this file another
 @pytest.mark.parametrize(
     ("regime", "tables"),
     [("all", "MMER excess"), ("dagger", "MMER"), ("guess", "excess")],

@@ -186,7 +186,7 @@ def test_it_fits_a_phone(visit, path, costume):
 PHONE = {"width": 390, "height": 800}
 
 
-@pytest.mark.by_default("light-rl/CountRecallEasy/12")
+@pytest.mark.slow  # by default: labels and keys of the other tests
 @pytest.mark.parametrize(
     ("scheme", "fragment"),
     [("light", "rl/CountRecallEasy/12"), ("dark", "lm/LabyrinthEscapeEasy/3")],
@@ -211,6 +211,7 @@ def test_it_works_inside_a_notebook(visit, path, tmp_path):
     frame.get_by_text("Step 1 of").first.wait_for()
 
 
+@pytest.mark.slow  # by default: the built page works
 def test_the_built_page_is_that_of_the_sources(workshop):
     build = ["npm", "run", "build", "--silent"]
     subprocess.run(build, cwd=workshop, check=True, capture_output=True)
