@@ -35,6 +35,7 @@ def loop(params, x):
     return np.stack(ys)
 
 
+@pytest.mark.by_default("5.0")
 @pytest.mark.parametrize("scale", [1.0, 5.0])  # 5: input gates from exp(-30) to exp(30)
 def test_equals_the_loop(scale):
     check_loop(SLSTM(features=12, heads=HEADS), loop, scale=scale, tolerance=1e-4)
