@@ -80,8 +80,10 @@ def lies_in(item, names):
 
 
 def pytest_runtest_setup(item):
-    """Programs of the files and folders `LEVEL_0` are compiled at the lowest level."""
-    lowest = lies_in(item, LEVEL_0)
+    """Programs of the files and folders `LEVEL_0` are compiled at the lowest level, as are those of
+    examples in the sources, but for the floors'."""
+    example = not item.path.is_relative_to(HERE)
+    lowest = "floors" not in item.path.parts if example else lies_in(item, LEVEL_0)
     jax.config.update("jax_disable_most_optimizations", lowest)
     QUICK["xla_backend_optimization_level"] = 0 if lowest else 1
 

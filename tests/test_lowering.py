@@ -58,10 +58,7 @@ def test_training_needs_no_host_and_no_wide_numbers(memory, monkeypatch):
 
 @pytest.mark.by_default(
     "MineSweeperEasy",
-    "PositionOnlyCartPoleEasy",
     "VelocityOnlyCartPoleEasy",
-    "PositionOnlyPendulumEasy",
-    "RepeatPreviousEasy",
     "NoisyPositionOnlyPendulumEasy",
 )
 @pytest.mark.parametrize("name", [name for name in ENVS if name.endswith("Easy")])

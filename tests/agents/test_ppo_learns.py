@@ -19,7 +19,7 @@ def greedy_returns(env, network, params, key, inputs="obs+action"):
     return evaluate(env, Agent.of(env, network, inputs), params, key, 256, True)
 
 
-@pytest.mark.by_default("memory needed")
+@pytest.mark.slow  # by default: test_trained.py learns to remember
 @pytest.mark.parametrize(
     ("env", "memory"),
     [

@@ -15,7 +15,10 @@ from popjax import FAMILIES
 from popjax.floors import floor
 from tests.support.command import assert_harmless, run
 
-TINY = "--memory gru --total-steps 3264 --num-episodes 8 --seeds 2 --features 8 --eval-episodes 16"
+TINY = (
+    "--memory gru --total-steps 3264 --num-segments 2 --num-episodes 8 --seeds 2 --features 8 "
+    "--eval-episodes 16"
+)
 LM = LMConfig(num_episodes=8)
 SMALL = Settings(
     total_steps=8 * 51 * 8,

@@ -151,6 +151,7 @@ def round_half(x):
     return int(x + 0.5)
 
 
+@pytest.mark.slow  # by default: the toggle
 def test_the_ladder_says_what_each_rung_changes(visit, path):
     page = visit(path)
     slider = page.get_by_label("Rung of the ladder")

@@ -106,7 +106,7 @@ def test_a_good_player_equals_the_reference(family, level):
     check_replay(env, f"Labyrinth{family}{level}", player, inject(env))
 
 
-@pytest.mark.by_default("Explore-Easy")
+@pytest.mark.slow  # by default: in Escape nobody beats the map
 @every_id
 def test_the_wall_follower_gets_everywhere_without_memory(family, level):
     memoryless, searcher = (

@@ -39,6 +39,7 @@ def test_what_is_learnt_is_what_is_ruled_out(kind):
     np.testing.assert_allclose(np.exp(log_probs).sum(-1), 1, atol=1e-5)
 
 
+@pytest.mark.slow  # by default: what is learnt is what is ruled out
 def test_policies_choose_when_to_be_surprised_not_how_much():
     """Whoever shoots until all is hit, and never twice, learns which board it is, on average its
     entropy."""
