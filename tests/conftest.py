@@ -30,13 +30,18 @@ from tests.support.browser import browser, visit  # noqa: E402, F401 (fixtures)
 
 HERE = Path(__file__).parent
 LEVEL_0 = (  # of this folder
+    "agents/memory",
+    "popjax/adapters",
+    "popjax/test_batch.py",
+    "popjax/test_envs.py",
+)
+SHORT = (  # here the slow tests play or train for longer, at level 1
     "agents",
     *("experiments/cli", "experiments/results", "experiments/search", "experiments/sweep"),
     *("experiments/train", "experiments/test_own_files.py"),
-    "popjax/adapters",
-    *("popjax/envs", "popjax/tokens"),
-    *("popjax/test_batch.py", "popjax/test_envs.py", "popjax/test_render.py"),
+    *("popjax/envs", "popjax/tokens", "popjax/test_render.py"),
 )
+LOOPS = ("popjax/envs/test_labyrinth.py",)  # its players search, scalar by scalar
 # A law that holds for many is checked by default on one of each kind, and on all of them in the
 # slow tests. Levels of a family differ in sizes alone, memories of a kind share their scan or form.
 LEVELS = ("Medium", "Hard")
@@ -81,9 +86,13 @@ def lies_in(item, names):
 
 def pytest_runtest_setup(item):
     """Programs of the files and folders `LEVEL_0` are compiled at the lowest level, as are those of
-    examples in the sources, but for the floors'."""
-    example = not item.path.is_relative_to(HERE)
-    lowest = "floors" not in item.path.parts if example else lies_in(item, LEVEL_0)
+    `SHORT` unless they are slow, and of examples in the sources, but for the floors'."""
+    if not item.path.is_relative_to(HERE):
+        lowest = "floors" not in item.path.parts
+    elif item.get_closest_marker("slow") or lies_in(item, LOOPS):
+        lowest = lies_in(item, LEVEL_0)
+    else:
+        lowest = lies_in(item, LEVEL_0 + SHORT)
     jax.config.update("jax_disable_most_optimizations", lowest)
     QUICK["xla_backend_optimization_level"] = 0 if lowest else 1
 

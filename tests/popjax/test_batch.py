@@ -134,6 +134,7 @@ def test_a_batch_plays_on_through_the_end_of_its_episodes():
     np.testing.assert_allclose(hidden[ends, :, 1:].sum(axis=-1) * 13, 51, rtol=1e-6)
 
 
+@pytest.mark.slow  # by default: they begin anew as each alone
 def test_lanes_of_batches_step_as_each_alone():
     env = popjax.make("RepeatPreviousEasy")
     keys = jax.random.split(jax.random.key(4), 3)

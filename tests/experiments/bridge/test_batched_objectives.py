@@ -93,6 +93,7 @@ def test_a_teacher_acts_in_the_learners_place(made):
     assert (first == np.asarray(jnp.argmax(taught.x[:-2, :, :8], axis=-1))).all()
 
 
+@pytest.mark.slow  # by default: the gradient of each objective
 def test_gradients_of_episodes_average_to_that_of_the_batch(made):
     agent, params, _, batch = made
     words, weights = stacked_choices(agent, {"label": OBJECTIVES["dagger"]}, batch)

@@ -16,8 +16,7 @@ from popjax.floors import floor
 from tests.support.command import assert_harmless, run
 
 TINY = (
-    "--memory gru --total-steps 3264 --num-segments 2 --num-episodes 8 --seeds 2 --features 8 "
-    "--eval-episodes 16"
+    "--total-steps 3264 --num-segments 2 --num-episodes 8 --seeds 2 --features 8 --eval-episodes 16"
 )
 LM = LMConfig(num_episodes=8)
 SMALL = Settings(
@@ -35,8 +34,8 @@ def study(tmp_path_factory):
     """One study with a cell in each costume."""
     out = tmp_path_factory.mktemp("results")
     words = f"train HigherLowerEasy --out {out} {TINY}"
-    assert main(f"{words} --as lm".split()) == 0
-    assert main(f"{words} --num-envs 8 --num-steps 16".split()) == 0
+    assert main(f"{words} --memory gru --as lm".split()) == 0
+    assert main(f"{words} --memory mlp --num-envs 8 --num-steps 16".split()) == 0
     return out
 
 

@@ -80,6 +80,7 @@ def test_every_family_and_every_level_has_an_episode(visit, path):
         shown(page, f"HigherLower{level}")
 
 
+@pytest.mark.slow  # by default: the toggle's keys, what one step shows
 def test_the_replay_goes_on_by_button_by_key_and_by_itself(visit, path):
     page = shown(visit(path, "#rl/RepeatPreviousEasy/0"), "RepeatPreviousEasy")
     before = page.locator(".scene").inner_html()

@@ -138,7 +138,7 @@ def test_torques_are_shown_as_the_nearest_of_nine():
     assert p[0].argmax() == 5 and p[0, 5] > 0.99 and p[1, 0] > p[1, 4]
 
 
-@pytest.mark.by_default("True")
+@pytest.mark.slow  # by default: densities of test_distributions.py
 @pytest.mark.parametrize("squash", [False, True])
 def test_an_agent_acts_as_it_was_trained_squashed_or_not(squash):
     env = popjax.make("PositionOnlyPendulumEasy")

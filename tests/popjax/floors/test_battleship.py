@@ -81,6 +81,7 @@ def test_belief_propagation_is_a_bound(level):
     assert 0 < (loss - floor).mean() < 0.2 * floor.mean()
 
 
+@pytest.mark.slow  # by default: what is learnt is what is ruled out
 def test_a_second_shot_is_no_surprise():
     episodes = play(SMALL, make_player(SMALL, "random"), jax.random.key(4), 16)
     cells = np.asarray(episodes.action) @ [5, 1]

@@ -16,7 +16,6 @@ EASY = [f"{family}Easy" for family in popjax.FAMILIES]
 
 @pytest.mark.by_default(
     "CountRecallEasy",
-    "ConcentrationEasy",
     "MineSweeperEasy",
     "VelocityOnlyCartPoleEasy",
     "PositionOnlyPendulumEasy",
