@@ -38,7 +38,7 @@ LEVEL_0 = (  # of this folder
 SHORT = (  # here the slow tests play or train for longer, at level 1
     "agents",
     *("experiments/cli", "experiments/results", "experiments/search", "experiments/sweep"),
-    *("experiments/train", "experiments/test_own_files.py"),
+    "experiments/test_own_files.py",
     *("popjax/envs", "popjax/tokens", "popjax/test_render.py"),
 )
 LOOPS = ("popjax/envs/test_labyrinth.py",)  # its players search, scalar by scalar
