@@ -1,11 +1,12 @@
 """Settings for all tests: how their programs are compiled, and where they are kept.
 
 A test's program runs for a moment, so compiling it is what takes time. XLA compiles here at its
-level 1, which computes nearly as fast as the usual one, and at level 0 for tests that compute
-almost nothing (on loops of many scalars, such as the laws of `popjax.floors`, level 0 is thirty
-times slower). Every program, however small, is kept in one cache, for the workers and for the
-processes that tests start: those inherit the environment that is set here. The caller's own
-`XLA_FLAGS` come last and win.
+level 1, which computes nearly as fast as the usual one, and at level 0, in two thirds of the time,
+for tests that compute little (on loops of many scalars, such as the laws of `popjax.floors`, level
+0 is thirty times slower); there so do the programs that train, which choose level 1 by themselves.
+Every program, however small, is kept in one cache, for the workers and for the processes that tests
+start: those inherit the environment that is set here. The caller's own `XLA_FLAGS` come last and
+win.
 """
 
 import os
@@ -24,22 +25,30 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 import jax  # noqa: E402 (it reads its environment when it is imported)
 import pytest  # noqa: E402
 
+from agents.lanes import QUICK  # noqa: E402
 from tests.support.browser import browser, visit  # noqa: E402, F401 (fixtures)
 
 HERE = Path(__file__).parent
 LEVEL_0 = (  # of this folder
-    "popjax/adapters",
     "agents/memory",
+    "popjax/adapters",
     "popjax/test_batch.py",
     "popjax/test_envs.py",
 )
+SHORT = (  # here the slow tests play or train for longer, at level 1
+    "agents",
+    *("experiments/cli", "experiments/results", "experiments/search", "experiments/sweep"),
+    "experiments/test_own_files.py",
+    *("popjax/envs", "popjax/tokens", "popjax/test_render.py"),
+)
+LOOPS = ("popjax/envs/test_labyrinth.py",)  # its players search, scalar by scalar
 # A law that holds for many is checked by default on one of each kind, and on all of them in the
 # slow tests. Levels of a family differ in sizes alone, memories of a kind share their scan or form.
 LEVELS = ("Medium", "Hard")
 LAWS_OF_LEVELS = ("popjax/envs", "popjax/floors", "popjax/test_envs.py", "popjax/test_render.py")
 MEMORIES = (
-    *("mlp", "gru", "frame_stack", "transformer", "gtrxl", "s5"),
-    *("mamba2", "fart", "mlstm", "delta_net", "dnc", "ffm"),
+    *("mlp", "gru", "frame_stack", "transformer", "s5"),
+    *("mlstm", "delta_net", "dnc", "ffm"),
 )
 LAWS_OF_MEMORIES = (
     *("agents/memory/test_laws.py", "agents/test_ratio.py", "agents/test_lm.py"),
@@ -76,8 +85,16 @@ def lies_in(item, names):
 
 
 def pytest_runtest_setup(item):
-    """Programs of the files and folders `LEVEL_0` are compiled at the lowest level."""
-    jax.config.update("jax_disable_most_optimizations", lies_in(item, LEVEL_0))
+    """Programs of the files and folders `LEVEL_0` are compiled at the lowest level, as are those of
+    `SHORT` unless they are slow, and of examples in the sources, but for the floors'."""
+    if not item.path.is_relative_to(HERE):
+        lowest = "floors" not in item.path.parts
+    elif item.get_closest_marker("slow") or lies_in(item, LOOPS):
+        lowest = lies_in(item, LEVEL_0)
+    else:
+        lowest = lies_in(item, LEVEL_0 + SHORT)
+    jax.config.update("jax_disable_most_optimizations", lowest)
+    QUICK["xla_backend_optimization_level"] = 0 if lowest else 1
 
 
 def pytest_runtest_teardown(item, nextitem):

@@ -45,7 +45,7 @@ def check(text):
     assert "send" not in called and "recv" not in called
 
 
-@pytest.mark.by_default("gru", "ffm")
+@pytest.mark.by_default("ffm")
 @pytest.mark.parametrize("memory", MEMORIES)
 def test_training_needs_no_host_and_no_wide_numbers(memory, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
@@ -58,10 +58,7 @@ def test_training_needs_no_host_and_no_wide_numbers(memory, monkeypatch):
 
 @pytest.mark.by_default(
     "MineSweeperEasy",
-    "PositionOnlyCartPoleEasy",
     "VelocityOnlyCartPoleEasy",
-    "PositionOnlyPendulumEasy",
-    "RepeatPreviousEasy",
     "NoisyPositionOnlyPendulumEasy",
 )
 @pytest.mark.parametrize("name", [name for name in ENVS if name.endswith("Easy")])

@@ -1,6 +1,7 @@
 """The README is short, its code runs, its tables are those of the kept files, and it can be read
 where it is shown without the repository: on PyPI, and offline."""
 
+import ast
 import re
 import shlex
 import subprocess
@@ -36,6 +37,14 @@ def commands(block):
     return [command.strip() for line in lines for command in line.split("&&")]
 
 
+def test_python_blocks_compile_and_find_what_they_import():
+    for block in blocks("python"):
+        lines = ast.parse(block, str(README)).body
+        imports = [line for line in lines if isinstance(line, ast.Import | ast.ImportFrom)]
+        exec(compile(ast.Module(imports, []), str(README), "exec"), {})
+
+
+@pytest.mark.slow  # by default: they compile, and `agents.train` trains
 def test_python_blocks_run(tmp_path, monkeypatch):
     """In their order and in one folder, as a reader would paste them."""
     monkeypatch.chdir(tmp_path)

@@ -47,7 +47,7 @@ def played(board, key):
     return obs, action, start
 
 
-@pytest.mark.by_default("frame_stack-board", "frame_stack-bandit")
+@pytest.mark.by_default("frame_stack-board")
 @pytest.mark.parametrize("own", [True, False], ids=["board", "bandit"])
 @pytest.mark.parametrize("memory", KINDS)
 def test_who_lays_the_board_out_differently_is_played_alike(memory, own):

@@ -161,6 +161,7 @@ def test_the_place_on_the_map_is_the_true_one():
     assert (walked[10:] == 0).all(axis=-1).any()
 
 
+@pytest.mark.by_default("PositionOnlyPendulum-0.1")
 @pytest.mark.parametrize(
     ("family", "within"), [("PositionOnlyCartPole", 0.05), ("PositionOnlyPendulum", 0.1)]
 )

@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import popjax
 from agents.agent import Agent
@@ -54,6 +55,7 @@ def test_whole_episodes_each_ending_once():
     assert (np.asarray(episodes.reward)[~valid] == 0).all()
 
 
+@pytest.mark.slow  # by default: each of the two plays
 def test_the_returns_are_those_of_evaluation():
     """In the mean, for the keys are used in another order."""
     params = fresh_params()
@@ -72,6 +74,7 @@ def test_a_greedy_agent_repeats_itself():
 PENDULUM = popjax.ENVS["PositionOnlyPendulumEasy"]
 
 
+@pytest.mark.slow  # by default: those of a player
 def test_an_agents_torques_are_those_that_the_motor_gave():
     """A Gaussian says more than the motor can give; whoever acts, plays or reads afterwards sees
     what it gave, so that the law of the pendulum knows more than a guess at 64 bins."""

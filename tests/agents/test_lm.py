@@ -69,7 +69,7 @@ def test_the_loss_is_the_cross_entropy(env_id):
     env = popjax.make(env_id)
     network = small_model(env)
     agent = LanguageAgent.of(env, network, inputs_of(env, LMConfig()))
-    params = agent.init(jax.random.key(0))
+    params = jax.jit(agent.init)(jax.random.key(0))
     params = jax.tree.map(lambda leaf: 3 * leaf, params)
     episodes = play(env, make_player(env, "random"), jax.random.key(1), 5)
     loss, metrics = jax.jit(lambda p: lm_loss(p, agent, episodes))(params)
@@ -149,7 +149,7 @@ def test_documents_in_one_row_are_read_as_if_each_stood_alone():
     """Memory is reset at every start; without the resets one document leaks into the next."""
     env = popjax.make("HigherLowerEasy")
     agent = LanguageAgent.of(env, small_model(env), "obs")
-    params = jax.tree.map(lambda leaf: 3 * leaf, agent.init(jax.random.key(0)))
+    params = jax.tree.map(lambda leaf: 3 * leaf, jax.jit(agent.init)(jax.random.key(0)))
     apart = answered(agent, play(env, make_player(env, "random"), jax.random.key(1), 2))
     row = Answered(*(jnp.concatenate([part[:, :1], part[:, 1:]]) for part in apart))
     leaky = row._replace(start=row.start & (jnp.arange(len(row.start)) == 0)[:, None])

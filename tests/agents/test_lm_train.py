@@ -82,13 +82,14 @@ def test_segments_join_bitwise_and_call_no_host():
     def advance(state):
         return segment(state, RATE, 2)
 
-    state = jax.jit(lambda key: init(key, RATE, 4))(jax.random.key(0))
+    begin = jax.jit(lambda key: init(key, RATE, 4))
+    state = begin(jax.random.key(0))
     text = advance.lower(state).as_text()
     assert "callback" not in text and "f64" not in text
     for _ in range(2):
         state, metrics = advance(state)
     assert state.update == 4 and metrics["loss"].shape == (2,)
-    again = jax.jit(lambda key: init(key, RATE, 4))(jax.random.key(0))
+    again = begin(jax.random.key(0))
     for _ in range(2):
         again, _ = advance(again)
     chex.assert_trees_all_equal(state.params, again.params)

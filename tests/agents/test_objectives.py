@@ -138,7 +138,7 @@ def test_ppo_without_its_extras_is_the_verdict():
             assert max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(own)) > 1e-5
 
 
-@pytest.mark.by_default("clone_any")
+@pytest.mark.slow  # by default: a corpus is a pure function
 @pytest.mark.parametrize("name", ["clone_any", "guess"])
 def test_histories_of_a_mixture_are_read_again_and_again(name):
     """At a rate of zero each pass over a finite corpus shows the same labels and tokens."""

@@ -30,9 +30,11 @@ from tests.support.probes import Recall, any_parameters, quick, small_network, t
 SMALL = PPOConfig(num_envs=8, num_steps=16, num_epochs=2, num_minibatches=2)
 
 
-def test_lanes_equal_single_runs():
-    env = popjax.make("RepeatFirstEasy")
-    init, segment = make_train(env, small_network(env, "gru"), SMALL)
+@pytest.mark.by_default("mlp")
+@pytest.mark.parametrize("memory", ["mlp", "gru"])
+def test_lanes_equal_single_runs(memory):
+    env = Recall(delay=2)
+    init, segment = make_train(env, small_network(env, memory), SMALL)
     points = Hyperparams(learning_rate=jnp.array([1e-3, 1e-4]), gamma=jnp.array([0.9, 0.99]))
     which = jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, points)
     keys = jax.random.split(jax.random.key(0), 3)
@@ -53,7 +55,7 @@ def test_lanes_equal_single_runs():
 
 
 def test_one_program_serves_every_segment_and_calls_no_host():
-    env = popjax.make("RepeatFirstEasy")
+    env = Recall(delay=2)
     init, segment = make_train(env, small_network(env, "gru"), SMALL)
     hyperparams = Hyperparams()
     state = quick(lambda key: init(key, hyperparams, 4))(jax.random.key(0))

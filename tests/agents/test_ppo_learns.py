@@ -19,7 +19,7 @@ def greedy_returns(env, network, params, key, inputs="obs+action"):
     return evaluate(env, Agent.of(env, network, inputs), params, key, 256, True)
 
 
-@pytest.mark.by_default("delayed reward", "memory needed")
+@pytest.mark.slow  # by default: test_trained.py learns to remember
 @pytest.mark.parametrize(
     ("env", "memory"),
     [
@@ -37,7 +37,7 @@ def test_probe_is_solved(env, memory):
     assert greedy_returns(env, network, state.params, jax.random.key(1)).mean() > 0.95
 
 
-@pytest.mark.by_default("squashed")
+@pytest.mark.slow  # by default: integers are learned, reals have their densities
 @pytest.mark.parametrize("squash", [False, True], ids=["clipped", "squashed"])
 def test_reals_are_aimed(squash):
     """A shown number is to be hit; the old policy and its replay agree with reals too."""

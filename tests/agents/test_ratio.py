@@ -51,7 +51,7 @@ def test_the_first_ratio_is_one(memory):
     assert ended == 4 and (errors < 2e-5).all()
 
 
-@pytest.mark.by_default("free")
+@pytest.mark.slow  # by default: with none
 @pytest.mark.parametrize(
     ("env", "options"),
     [
@@ -86,7 +86,7 @@ def test_the_first_ratio_is_one_with_every_option(env, options):
     assert (errors < 2e-4).all()
 
 
-@pytest.mark.by_default("s5")
+@pytest.mark.slow  # by default: with one memory
 @pytest.mark.parametrize("memory", ["gru", "transformer", "s5"])
 def test_the_first_ratio_is_one_with_a_memory_at_every_place(memory):
     env = popjax.make("ConcentrationEasy")

@@ -1,5 +1,7 @@
 """From environment and policy to data."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,7 @@ from agents.agent import Agent
 from agents.evaluate import evaluate
 from agents.inputs import agent_input, input_size
 from agents.rollout import collect, reset_actors
-from tests.support.probes import Recall, small_network
+from tests.support.probes import Recall, any_parameters, small_network
 
 KEY = jax.random.key(0)
 
@@ -38,11 +40,17 @@ def test_row_and_column_can_be_read_as_one_cell():
         assert agent_input(*same, "obs+joint").tolist() == agent_input(*same, "obs+action").tolist()
 
 
+@cache
 def rollout(env, num_steps, memory="gru", num_envs=5):
     network = small_network(env, memory)
     agent = Agent.of(env, network)
-    actor, params = reset_actors(env, agent, KEY, num_envs), agent.init(KEY)
-    run = jax.jit(lambda params: collect(env, agent, params, actor, KEY, num_steps))
+    params = any_parameters(network, input_size(env, agent.inputs))
+
+    @jax.jit
+    def run(params):
+        actor = reset_actors(env, agent, KEY, num_envs)
+        return collect(env, agent, params, actor, KEY, num_steps)
+
     return agent, params, run(params)
 
 

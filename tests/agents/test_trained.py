@@ -112,6 +112,7 @@ def test_it_is_short_to_look_at(trained):
     assert repr(found).startswith("TrainedAgent(Policy(Recall, ") and len(repr(found)) < 120
 
 
+@pytest.mark.slow  # by default: each of the two ways trains
 def test_it_is_what_the_command_trains(tmp_path):
     """The same seeds, settings and programs: the same parameters, bit by bit, and returns."""
     found = agents.train("RepeatFirstEasy", "elman", seeds=2, report=None, **TINY)

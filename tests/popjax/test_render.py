@@ -67,6 +67,7 @@ def test_every_moment_draws_in_every_back_end(name):
         assert ("the end" in render.svg(scene)) == bool(moment(name, when)[1].last)
 
 
+@pytest.mark.by_default("BattleshipEasy", "HigherLowerEasy", "PositionOnlyCartPoleEasy")
 @pytest.mark.parametrize("name", IDS)
 def test_what_is_hidden_is_drawn_only_when_it_is_revealed(name):
     env = popjax.make(name)
@@ -99,6 +100,16 @@ HIDDEN_PARTS = {
 }
 
 
+@pytest.mark.by_default(
+    "BattleshipEasy",
+    "ConcentrationEasy",
+    "CountRecallMedium",
+    "HigherLowerEasy",
+    "MultiarmedBanditEasy",
+    "PositionOnlyCartPoleEasy",
+    "RepeatFirstEasy",
+    "VelocityOnlyCartPoleEasy",
+)
 @pytest.mark.parametrize("name", HIDDEN_PARTS)
 def test_the_picture_does_not_depend_on_what_is_hidden(name):
     env = popjax.make(name)

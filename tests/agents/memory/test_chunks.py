@@ -34,14 +34,7 @@ def inputs(decay_shape, strength, seed=0, length=T):
     return query, key, value, log_decay, carry, start
 
 
-@pytest.mark.by_default(
-    "1-3.0-parallel-16",
-    "1-3.0-parallel-64",
-    "1-0.1-recurrent-16",
-    "5-3.0-recurrent-16",
-    "1-3.0-recurrent-64",
-    "1-3.0-recurrent-16",
-)
+@pytest.mark.by_default("1-3.0-parallel-64", "1-0.1-recurrent-16", "5-3.0-recurrent-16")
 @pytest.mark.parametrize("chunk_size", [16, 64])
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 @pytest.mark.parametrize("strength", [0.1, 3.0])

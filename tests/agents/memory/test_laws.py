@@ -67,7 +67,7 @@ def test_steps_equal_the_sequence(memory):
     assert_close(got, apply(memory, params, carry, x, start))
 
 
-@pytest.mark.by_default("delta_net", "ffm", "s5")
+@pytest.mark.by_default("delta_net", "s5")
 @with_modes
 def test_modes_agree(memory):
     params, carry, (x, start) = params_of(memory), worn_carry(memory), setting()
@@ -148,7 +148,7 @@ EVERY_BEGIN = np.minimum(np.arange(1, 73), T).reshape(-1, B)
 SOME_BEGINS = np.array([[1, 40, T], [8, 64, 69]])
 
 
-@pytest.mark.by_default("frame_stack", "fart", "gru", "ffm", "s5")
+@pytest.mark.by_default("frame_stack", "fart", "ffm")
 @models
 def test_poison_ends_at_the_start_and_never_reaches_back(memory):
     """Over whole sequences, at every place of a chunk, and by single steps."""
@@ -197,7 +197,7 @@ def test_the_carry_is_as_declared(memory):
     assert memory.state_size() * B == numbers
 
 
-@pytest.mark.by_default("frame_stack", "mlp")
+@pytest.mark.by_default("frame_stack")
 @models
 def test_seeds_side_by_side(memory):
     x, start = setting()
@@ -218,7 +218,7 @@ def test_seeds_side_by_side(memory):
     assert_close(got, jax.tree.map(lambda *leaves: jnp.stack(leaves), *want))
 
 
-@pytest.mark.by_default("mlp", "ffm", "frame_stack")
+@pytest.mark.by_default("ffm", "frame_stack")
 @models
 def test_gradients_are_finite_after_a_thousand_steps(memory):
     """And where an episode began on the way, those of the one before have no part in them."""

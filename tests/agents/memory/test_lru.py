@@ -27,7 +27,7 @@ def loop(params, x):
     return np.stack(ys)
 
 
-@pytest.mark.by_default("recurrent-memory0", "recurrent-memory1")
+@pytest.mark.by_default("recurrent-memory1")
 @pytest.mark.parametrize("memory", [LRU(features=8), LRU(features=5, state=3)])
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 def test_equals_the_loop(memory, mode):

@@ -46,12 +46,14 @@ def test_mlp(name):
     check(ours(name, params), theirs(layers[1], theirs(layers[0])))
 
 
+@pytest.mark.slow  # by default: its own loop
 def test_tcn():
     model = memax.Stack(F, 4, KEY)
     kernel = jnp.moveaxis(model.g.weight.reshape(F, 4, F), 0, 2)[::-1]  # the newest first
     check(ours("tcn", {"kernel": kernel, "bias": model.g.bias} | NO_POSITION), theirs(model))
 
 
+@pytest.mark.slow  # by default: its own loop
 def test_frame_stack():
     """Four stacks of frames of two numbers give eight."""
     stacks = [memax.Stack(F // 4, 4, key) for key in jax.random.split(KEY, 4)]
@@ -76,11 +78,13 @@ def elman(recurrent, inputs, **options):
     return replace(memax.Elman(F, F, key=KEY, **options), weights, *values)
 
 
+@pytest.mark.slow  # by default: its own loop
 def test_elman():
     params = random_params(MEMORIES["elman"](F), F)["params"]
     check(ours("elman", params), theirs(elman(params["recurrent"], params["input"])))
 
 
+@pytest.mark.slow  # by default: its own loop
 def test_ind_rnn():
     """Two rectified Elman networks with diagonal recurrent matrices."""
     params, y = random_params(MEMORIES["ind_rnn"](F), F)["params"], X
@@ -91,6 +95,7 @@ def test_ind_rnn():
     check(ours("ind_rnn", params), y)
 
 
+@pytest.mark.by_default("GRU-r-z")
 @pytest.mark.parametrize("model, reset, update", [(memax.GRU, "r", "z"), (memax.MGU, "f", "f")])
 def test_gru(model, reset, update):
     """Also the minimal gated unit, whose two gates are one."""
@@ -108,6 +113,7 @@ def test_gru(model, reset, update):
     check(ours("gru", params), theirs(model))
 
 
+@pytest.mark.slow  # by default: its own loop
 def test_lstm():
     """Little is let into the cells, and large recurrent weights make it felt."""
     names = {"input": "i", "forget": "f", "candidate": "c", "output": "o"}
@@ -123,6 +129,7 @@ def test_lstm():
     check(ours("lstm", params), theirs(model), 1e-4)
 
 
+@pytest.mark.slow  # by default: its own loop
 @MODES
 @pytest.mark.parametrize("name", ["min_gru", "min_lstm"])
 def test_gates_of_the_input(name, mode):
@@ -140,6 +147,7 @@ def test_gates_of_the_input(name, mode):
     check(ours(name, params, mode=mode), theirs(model))
 
 
+@pytest.mark.slow  # by default: its own loop
 @MODES
 def test_selective_scan(mode):
     model = memax.S6(F, F, KEY)
@@ -150,6 +158,7 @@ def test_selective_scan(mode):
     check(every_step(model.C) * h, theirs(model))
 
 
+@pytest.mark.by_default("recurrent")
 @MODES
 def test_ffm(mode):
     """The output gate is all open or all shut, by the input."""

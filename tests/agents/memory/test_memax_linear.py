@@ -86,7 +86,7 @@ def output_unit(y, params):
     return value * jax.nn.sigmoid(gate)
 
 
-@pytest.mark.by_default("s5-16-recurrent", "lru-12-recurrent", "s4d-6-recurrent")
+@pytest.mark.by_default("s5-16-recurrent")
 @MODES
 @pytest.mark.parametrize("system, state", [(lru, 12), (s5, 16), (s4d, 6), (s4, 6)])
 def test_diagonal_systems(system, state, mode):
@@ -118,6 +118,7 @@ class Sums(memax.FARTSemigroup):
         return jax.tree.map(jnp.add, carry, inputs)
 
 
+@pytest.mark.by_default("recurrent")
 @MODES
 def test_fart(mode):
     model = replace(memax.FART(F, SIZE, KEY), lambda m: (m.algebra.algebra,), Sums(SIZE))
@@ -133,6 +134,7 @@ def attend(query, key, value, log_decay, mode):
     return read(query, key, value, log_decay, state, START, mode, 16)[1][:, :, 0]
 
 
+@pytest.mark.slow  # by default: the loop of test_chunks.py
 @MODES
 def test_linear_attention(mode):
     model = memax.FWP(F, SIZE, KEY)
@@ -163,7 +165,7 @@ def fast_weights(model, phi):
     return query, key, every_step(model.V), beta, jax.nn.log_sigmoid(alpha)
 
 
-@pytest.mark.by_default("GDN-silu-delta_steps", "DeltaNet-relu-delta_chunk", "GDN-silu-delta_chunk")
+@pytest.mark.by_default("GDN-silu-delta_chunk")
 @pytest.mark.parametrize("rule", [delta_steps, delta_chunk])
 @pytest.mark.parametrize("model, phi", [(memax.DeltaNet, jax.nn.relu), (memax.GDN, jax.nn.silu)])
 def test_delta_rule(model, phi, rule):
@@ -173,6 +175,7 @@ def test_delta_rule(model, phi, rule):
     check(every_step(model.output, run(xs)[:, :, 0]), theirs(model))
 
 
+@pytest.mark.slow  # by default: the loop of test_chunks.py
 @MODES
 def test_linear_attention_with_decay(mode):
     """A delta rule that writes large values very weakly erases nothing."""

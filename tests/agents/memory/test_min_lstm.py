@@ -20,6 +20,7 @@ def loop(params, x):
     return np.stack(hs)
 
 
+@pytest.mark.by_default("parallel-30.0", "recurrent-1.0")
 @pytest.mark.parametrize("scale", [1.0, 30.0])  # 30: gates open or shut
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 def test_equals_the_loop(mode, scale):

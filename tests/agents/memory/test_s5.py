@@ -37,7 +37,7 @@ def loop(params, x):
     return np.stack(ys)
 
 
-@pytest.mark.by_default("recurrent-memory0", "recurrent-memory1")
+@pytest.mark.by_default("recurrent-memory1")
 @pytest.mark.parametrize("memory", [S5(features=8), S5(features=5, state=12, blocks=2)])
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 def test_equals_the_loop(memory, mode):

@@ -144,7 +144,7 @@ def test_linear_scan_equals_the_loop(shape, dtype, mode):
     np.testing.assert_allclose(got, loop(*args, start), atol=1e-5)
 
 
-@pytest.mark.by_default("by_head-complex", "constant-float", "by_time-complex", "by_time-float")
+@pytest.mark.by_default("by_head-complex", "by_time-float")
 @pytest.mark.parametrize("dtype", [float, complex])
 @pytest.mark.parametrize("shape", DECAYS.values(), ids=DECAYS)
 def test_gradient_of_linear_scan(shape, dtype):

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from agents.memory.shm import SHM, hashed
 from tests.support.naive import check_loop, dense, random_params, sigmoid
@@ -65,6 +66,7 @@ def test_repeated_inputs_can_grow_without_limit():
     jax.tree.map(np.testing.assert_array_equal, afresh, apply(params, empty, x, start))
 
 
+@pytest.mark.slow  # by default: the loop, which draws nothing
 def test_a_replay_is_the_rollout():
     """Two applications of the same parameters to the same data are equal bit by bit: no key."""
     memory = SHM(features=8, size=4)

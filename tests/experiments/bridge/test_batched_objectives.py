@@ -61,28 +61,28 @@ def test_the_tiny_first_card_is_asked_for_on_fifteen_steps():
     np.testing.assert_allclose(decks.returns, 1.0, rtol=1e-6)
 
 
-def test_choices_and_weights_give_the_gradient_of_each_objective(made):
+@pytest.mark.by_default("label", "sum")
+@pytest.mark.parametrize("told", OBJECTIVES_OF_ACTIONS)
+def test_choices_and_weights_give_the_gradient_of_each_objective(made, told):
     agent, params, _, batch = made
+    rung = OBJECTIVES_OF_ACTIONS[told]
 
     @jax.jit
     def both(params):
-        own, theirs = [], []
-        for rung in OBJECTIVES_OF_ACTIONS.values():
-            choice, weight = weighted_choices(agent, rung, batch)
+        choice, weight = weighted_choices(agent, rung, batch)
 
-            def loss(params, choice=choice, weight=weight):
-                pi = log_probs((8,), agent.outputs(params, batch).action)
-                return -jnp.sum(weight * take_along_last(pi, choice))
+        def loss(params):
+            pi = log_probs((8,), agent.outputs(params, batch).action)
+            return -jnp.sum(weight * take_along_last(pi, choice))
 
-            full = batch
-            if rung.scored_head:
-                full = batch.replace(weight=rung.advantage(agent, PLAIN, batch)[0])
-            own.append(jax.grad(loss)(params))
-            theirs.append(jax.grad(lambda p, r=rung, b=full: r.loss(p, agent, PLAIN, b)[0])(params))
-        return own, theirs
+        full = batch
+        if rung.scored_head:
+            full = batch.replace(weight=rung.advantage(agent, PLAIN, batch)[0])
+        theirs, _ = jax.grad(rung.loss, has_aux=True)(params, agent, PLAIN, full)
+        return jax.grad(loss)(params), theirs
 
-    for own, theirs in zip(*both(params), strict=True):
-        jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6, rtol=1e-4), own, theirs)
+    own, theirs = both(params)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6, rtol=1e-4), own, theirs)
 
 
 def test_a_teacher_acts_in_the_learners_place(made):
@@ -93,6 +93,7 @@ def test_a_teacher_acts_in_the_learners_place(made):
     assert (first == np.asarray(jnp.argmax(taught.x[:-2, :, :8], axis=-1))).all()
 
 
+@pytest.mark.slow  # by default: the gradient of each objective
 def test_gradients_of_episodes_average_to_that_of_the_batch(made):
     agent, params, _, batch = made
     words, weights = stacked_choices(agent, {"label": OBJECTIVES["dagger"]}, batch)

@@ -62,6 +62,7 @@ def test_the_same_deck_plan_holds_what_was_asked():
     assert setup.num_updates("RepeatFirst", "sum") > 4.9 * setup.num_updates("RepeatFirst")
 
 
+@pytest.mark.by_default("s5", "transformer")
 @pytest.mark.parametrize("memory", same_deck_config.MEMORIES_OF["gpu"])
 def test_every_memory_of_the_plan_fits_every_task(memory):
     from dataclasses import replace
@@ -212,6 +213,7 @@ def test_the_loop_plan_holds_what_was_asked():
     assert loop_config.MEMORIES_OF["gpu"] == ("gru", "s5", "transformer")
 
 
+@pytest.mark.by_default("s5")
 @pytest.mark.parametrize("memory", loop_config.MEMORIES_OF["gpu"])
 def test_every_way_of_the_loop_plan_fits_every_board(memory):
     from dataclasses import replace

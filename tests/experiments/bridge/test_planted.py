@@ -23,7 +23,7 @@ def decks(name):
     return dealt(env, random_player(env), jax.random.key(1), 2400)
 
 
-@pytest.mark.by_default("rl-CountRecall", "lm-RepeatFirst", "lm-RepeatPrevious", "lm-CountRecall")
+@pytest.mark.by_default("rl-CountRecall", "lm-RepeatPrevious")
 @pytest.mark.parametrize("name", ENVS)
 @pytest.mark.parametrize("who", ["rl", "lm"])
 def test_the_prior_is_what_clock_and_token_leave_open(name, who):

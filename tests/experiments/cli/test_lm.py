@@ -15,7 +15,9 @@ from popjax import FAMILIES
 from popjax.floors import floor
 from tests.support.command import assert_harmless, run
 
-TINY = "--memory gru --total-steps 3264 --num-episodes 8 --seeds 2 --features 8 --eval-episodes 16"
+TINY = (
+    "--total-steps 3264 --num-segments 2 --num-episodes 8 --seeds 2 --features 8 --eval-episodes 16"
+)
 LM = LMConfig(num_episodes=8)
 SMALL = Settings(
     total_steps=8 * 51 * 8,
@@ -32,8 +34,8 @@ def study(tmp_path_factory):
     """One study with a cell in each costume."""
     out = tmp_path_factory.mktemp("results")
     words = f"train HigherLowerEasy --out {out} {TINY}"
-    assert main(f"{words} --as lm".split()) == 0
-    assert main(f"{words} --num-envs 8 --num-steps 16".split()) == 0
+    assert main(f"{words} --memory gru --as lm".split()) == 0
+    assert main(f"{words} --memory mlp --num-envs 8 --num-steps 16".split()) == 0
     return out
 
 
@@ -74,7 +76,7 @@ def test_held_out_episodes_are_new(study):
     assert per_token(sums)["excess_error"] > 0
 
 
-@pytest.mark.by_default("0")
+@pytest.mark.slow  # by default: test_lm_train.py joins segments bitwise
 @pytest.mark.parametrize("corpus", [0, 16])
 def test_stopped_and_run_again_is_run_through(tmp_path, corpus):
     """Cut off after the first segment, it goes on to bitwise the same result."""
@@ -179,7 +181,7 @@ def test_the_bench_prints_its_table(capsys):
     assert code == 0 and out.count("PPO, ") == 3 and "tokens/s" in out
 
 
-@pytest.mark.by_default("dagger-MMER")
+@pytest.mark.slow  # by default: test_rungs.py trains one, this file another
 @pytest.mark.parametrize(
     ("regime", "tables"),
     [("all", "MMER excess"), ("dagger", "MMER"), ("guess", "excess")],

@@ -13,7 +13,7 @@ TINY = (
 )
 
 
-@pytest.mark.by_default("clone", "grpo_step")
+@pytest.mark.by_default("grpo_step")
 @pytest.mark.parametrize("name", [name for name in objectives.OBJECTIVES if name != "next_obs"])
 def test_a_rung_learns_and_tells_its_three_axes(capsys, tmp_path, name):
     code, out, err = run(

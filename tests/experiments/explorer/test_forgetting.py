@@ -53,6 +53,7 @@ def test_a_card_is_worth_the_nats_of_a_suit(curves):
     np.testing.assert_allclose(curves["worth"], np.log(4), atol=0.01)
 
 
+@pytest.mark.slow  # by default: test_forgetting.py of the bridge probes registers
 @pytest.mark.parametrize(
     ("name", "held"), [("agent", AGENT_HOLDS), ("language_model", MODEL_HOLDS), ("untrained", 0)]
 )

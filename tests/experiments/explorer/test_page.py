@@ -80,6 +80,7 @@ def test_every_family_and_every_level_has_an_episode(visit, path):
         shown(page, f"HigherLower{level}")
 
 
+@pytest.mark.slow  # by default: the toggle's keys, what one step shows
 def test_the_replay_goes_on_by_button_by_key_and_by_itself(visit, path):
     page = shown(visit(path, "#rl/RepeatPreviousEasy/0"), "RepeatPreviousEasy")
     before = page.locator(".scene").inner_html()
@@ -151,6 +152,7 @@ def round_half(x):
     return int(x + 0.5)
 
 
+@pytest.mark.slow  # by default: the toggle
 def test_the_ladder_says_what_each_rung_changes(visit, path):
     page = visit(path)
     slider = page.get_by_label("Rung of the ladder")
@@ -186,7 +188,7 @@ def test_it_fits_a_phone(visit, path, costume):
 PHONE = {"width": 390, "height": 800}
 
 
-@pytest.mark.by_default("light-rl/CountRecallEasy/12")
+@pytest.mark.slow  # by default: labels and keys of the other tests
 @pytest.mark.parametrize(
     ("scheme", "fragment"),
     [("light", "rl/CountRecallEasy/12"), ("dark", "lm/LabyrinthEscapeEasy/3")],
@@ -211,6 +213,7 @@ def test_it_works_inside_a_notebook(visit, path, tmp_path):
     frame.get_by_text("Step 1 of").first.wait_for()
 
 
+@pytest.mark.slow  # by default: the built page works
 def test_the_built_page_is_that_of_the_sources(workshop):
     build = ["npm", "run", "build", "--silent"]
     subprocess.run(build, cwd=workshop, check=True, capture_output=True)

@@ -138,7 +138,7 @@ def test_torques_are_shown_as_the_nearest_of_nine():
     assert p[0].argmax() == 5 and p[0, 5] > 0.99 and p[1, 0] > p[1, 4]
 
 
-@pytest.mark.by_default("True")
+@pytest.mark.slow  # by default: densities of test_distributions.py
 @pytest.mark.parametrize("squash", [False, True])
 def test_an_agent_acts_as_it_was_trained_squashed_or_not(squash):
     env = popjax.make("PositionOnlyPendulumEasy")
@@ -146,16 +146,16 @@ def test_an_agent_acts_as_it_was_trained_squashed_or_not(squash):
     backbone = Backbone((MEMORIES["mlp"](features=8),))
     network = ActorCritic(backbone, num_outputs(space), head_features=8, squash=squash)
     x = jnp.zeros((1, 1, input_size(env, "obs")))
-    params = network.init(key, network.initial_carry(1), x, x[..., 0] > 0)
+    params = jax.jit(network.init)(key, network.initial_carry(1), x, x[..., 0] > 0)
     player = agent_player(TrainedModel(env, network, params, "obs", {}))
     keys = jax.random.split(key, 4096)
     begin = player.begin()
-    actions = jax.vmap(lambda key: player.act(key, begin, obs, None)[1])(keys)
+    actions = jax.jit(jax.vmap(lambda key: player.act(key, begin, obs, None)[1]))(keys)
     assert jax.vmap(space.contains)(actions).all()
     x = jnp.array([[[*obs, 1.0]]])
     outputs = network.apply(params, network.initial_carry(1), x, x[..., 0] > 0)[1][0]
     pi = distribution(space, outputs, squash)
-    samples = jax.vmap(lambda key: pi.sample(seed=key)[0])(keys)
+    samples = jax.jit(jax.vmap(lambda key: pi.sample(seed=key)[0]))(keys)
     np.testing.assert_allclose(actions, space.nearest(samples), atol=1e-6)
     levels = np.rint((np.asarray(actions)[:, 0] + 2) * 2).astype(int)
     shares = np.bincount(levels, minlength=9) / len(levels)

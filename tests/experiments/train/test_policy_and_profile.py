@@ -94,9 +94,12 @@ def test_the_trace_opens(trained):
     assert "profile" in SINKS
 
 
-def test_what_cannot_be_traced_is_said_before(trained, capsys):
-    folder, _ = trained
-    out = folder.parent.parent
+@pytest.mark.slow  # by default: a cell of one segment is refused
+def test_a_finished_cell_leaves_nothing_to_trace(trained, capsys):
+    out = trained[0].parent.parent
     assert_one_line(capsys, f"{WORDS} --profile --out {out}", "nothing is left to trace")
+
+
+def test_a_trace_needs_a_second_segment(capsys, tmp_path):
     words = WORDS.replace("--num-segments 2", "--num-segments 1")
-    assert_one_line(capsys, f"{words} --profile --out {out}", "a trace is of the second segment")
+    assert_one_line(capsys, f"{words} --profile --out {tmp_path}", "trace is of the second segment")

@@ -103,6 +103,7 @@ def test_a_diverged_lane_leaves_the_others_alone(tmp_path, spec, compiled, monke
     assert np.isfinite(evaluation["return"][evaluation["seed"] != 1]).all()
 
 
+@pytest.mark.slow  # by default: test_damage.py stops a cell after a segment
 def test_progress_is_written_while_it_runs(tmp_path, spec, compiled):
     seen = []
 

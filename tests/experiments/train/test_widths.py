@@ -7,7 +7,7 @@ from experiments.results.errors import UserError
 from experiments.train.widths import memory_of_parameters, memory_of_state, num_parameters, widest
 
 
-@pytest.mark.by_default("fwp", "ind_rnn", "pos_mlp", "min_lstm", "min_gru", "elman")
+@pytest.mark.by_default("ind_rnn", "min_lstm")
 @pytest.mark.parametrize("name", MEMORIES)
 def test_as_wide_as_fits(name):
     kind, budget = MEMORIES[name], 50_000

@@ -103,6 +103,7 @@ def test_the_wrappers_of_purejaxrl(name):
     np.testing.assert_allclose(info["returned_episode_returns"][-1], reward.sum(0), atol=1e-5)
 
 
+@pytest.mark.slow  # by default: five values
 def test_the_same_episodes_as_six_values():
     native = popjax.ENVS["MineSweeperEasy"]
     five, six = FiveValueStep(native), to_gymnax(native)

@@ -19,14 +19,15 @@ from popjax.adapters.stoa import from_stoa, to_stoa
 CHAIN = "MemoryChain-bsuite"
 
 
+@pytest.mark.by_default("Pendulum-v1", "Catch-bsuite")
 @pytest.mark.parametrize("name", [CHAIN, "CartPole-v1", "Pendulum-v1", "Catch-bsuite"])
 def test_an_episode_of_gymnax_is_the_same_step_by_step(name):
     """An observation array of any shape is a vector; an action goes back into its own shape."""
     theirs, params = gymnax.make(name)
     ours = from_gymnax((theirs, params))
     key = jax.random.key(1)
-    obs, inner = theirs.reset_env(key, params)
-    state, timestep = ours.reset(key)
+    obs, inner = jax.jit(theirs.reset_env)(key, params)
+    state, timestep = jax.jit(ours.reset)(key)
     step, plain = jax.jit(ours.step), jax.jit(theirs.step_env)
     for t in range(12):
         np.testing.assert_allclose(timestep.obs, np.ravel(obs), rtol=1e-5, atol=1e-6)
@@ -44,11 +45,12 @@ def test_an_episode_of_gymnax_is_the_same_step_by_step(name):
 
 def test_the_time_limit_truncates_and_can_be_shorter():
     env = from_gymnax(gymnax.make("Pendulum-v1"), max_steps=3)
-    states, timesteps = batch.reset(env, jax.random.key(0), 2)
+    states, timesteps = jax.jit(batch.reset, static_argnums=(0, 2))(env, jax.random.key(0), 2)
+    advance = jax.jit(batch.advance, static_argnums=0)
     ends = []
     for t in range(3):
         action = jnp.zeros((2, 1))
-        states, timesteps = batch.advance(env, jax.random.key(t), states, action)
+        states, timesteps = advance(env, jax.random.key(t), states, action)
         ends.append((timesteps.truncated.all().item(), timesteps.terminated.any().item()))
     assert ends == [(False, False), (False, False), (True, False)] and env.max_steps == 3
 
@@ -102,6 +104,7 @@ def test_an_episode_of_stoa_is_the_same_step_by_step():
         assert (timestep.terminated.item(), timestep.truncated.item()) == ends
 
 
+@pytest.mark.by_default("MineSweeperEasy")
 @pytest.mark.parametrize("name", ["RepeatFirstEasy", "MineSweeperEasy", "PositionOnlyPendulumEasy"])
 def test_there_and_back_again_is_the_same_task(name):
     """Through gymnax, which has no action of several integers, and through Stoa, which has."""
@@ -110,7 +113,7 @@ def test_there_and_back_again_is_the_same_task(name):
     for other in (from_gymnax(to_gymnax(env)), from_stoa(to_stoa(env), env.max_steps)):
         assert other.max_steps == env.max_steps and other.name in (env.name, "StoaEnvironment")
         assert other.observation_space.shape == env.observation_space.shape
-        state, timestep = other.reset(key)
+        state, timestep = jax.jit(other.reset)(key)
         assert env.observation_space.contains(timestep.obs.astype(env.observation_space.dtype))
         state, timestep = other.step(key, state, other.action_space.sample(key))
         assert timestep.reward.shape == () and not timestep.truncated

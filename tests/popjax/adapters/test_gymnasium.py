@@ -13,13 +13,7 @@ from popjax.adapters.gymnasium import GymnasiumEnv, GymnasiumVectorEnv
 from tests.support.ids import IDS
 
 
-@pytest.mark.by_default(
-    "PositionOnlyCartPoleEasy",
-    "MineSweeperEasy",
-    "PositionOnlyPendulumHard",
-    "RepeatFirstEasy",
-    "VelocityOnlyCartPoleEasy",
-)
+@pytest.mark.by_default("MineSweeperEasy", "PositionOnlyPendulumHard", "RepeatFirstEasy")
 @pytest.mark.filterwarnings("ignore:.*A Box observation space m.*is.*infinity:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*recommend using a symmetric and normalized:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*environment not having a spec:UserWarning")
@@ -109,7 +103,7 @@ def test_vector_contract():
     assert envs.observation_space == gymnasium.spaces.MultiDiscrete([3] * 6)
 
 
-@pytest.mark.by_default("VelocityOnlyCartPoleEasy", "RepeatFirstEasy")
+@pytest.mark.by_default("RepeatFirstEasy")
 @pytest.mark.parametrize("name", IDS)
 def test_vector_episodes(name):
     envs = GymnasiumVectorEnv(popjax.ENVS[name], num_envs=6)

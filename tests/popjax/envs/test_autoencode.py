@@ -1,5 +1,6 @@
 """The rules of Autoencode, as a player would state them."""
 
+from functools import cache
 from types import MethodType
 
 import jax
@@ -85,17 +86,22 @@ def test_no_answer_is_shown_while_playing():
         assert (episodes.next_obs[env.num_cards - 1 :] == np.array([PLAY, 0])).all()
 
 
-def test_no_step_reads_past_the_deck():
+@cache
+def played(level):
+    env = LEVELS[level]
+    return play(env, make_player(env, "random"), jax.random.key(6), 20_000)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_step_reads_past_the_deck(level):
     """Ports play one step too many and show the last card twice."""
-    for env in LEVELS.values():
-        episodes = play(env, make_player(env, "random"), jax.random.key(5), 8)
-        assert (episodes.lengths == 2 * env.num_cards - 1).all()
-        for suit in range(4):
-            shown = shown_cards(episodes.obs, env.num_cards)
-            assert ((shown == suit).sum(0) == env.num_cards // 4).all()
+    env, episodes = LEVELS[level], played(level)
+    assert (episodes.lengths == 2 * env.num_cards - 1).all()
+    for suit in range(4):
+        shown = shown_cards(episodes.obs, env.num_cards)
+        assert ((shown == suit).sum(0) == env.num_cards // 4).all()
 
 
 def test_law_of_the_cards():
-    env = LEVELS["Easy"]
-    episodes = play(env, make_player(env, "random"), jax.random.key(6), 20_000)
+    episodes = played("Easy")
     check_deck_law(shown_cards(episodes.obs, 52), 4, 52)

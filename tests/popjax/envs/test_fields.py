@@ -97,6 +97,7 @@ def test_the_largest_deck_is_dealt_by_its_law():
     np.testing.assert_allclose(np.bincount(suit) / len(suit), 0.25, atol=0.01)
 
 
+@pytest.mark.by_default("5-ships1")
 @pytest.mark.parametrize(("size", "ships"), [(6, (2, 3, 3, 4)), (5, (4, 3, 3, 2)), (3, (2, 3))])
 def test_every_board_holds_the_whole_fleet(size, ships):
     assert always_fits(size, ships)

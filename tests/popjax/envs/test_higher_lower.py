@@ -1,5 +1,7 @@
 """The rules of HigherLower, as a player would state them."""
 
+from functools import cache
+
 import jax
 import numpy as np
 import pytest
@@ -68,16 +70,21 @@ def test_the_threshold_is_right_as_often_as_computed():
     assert abs(returns.mean() - exact) < 4 * returns.std() / np.sqrt(len(returns))
 
 
-def test_no_step_reads_past_the_deck():
+@cache
+def played(level):
+    env = LEVELS[level]
+    return play(env, make_player(env, "random"), jax.random.key(4), 20_000)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_step_reads_past_the_deck(level):
     """Ports play one step too many and show the last card twice."""
-    for env in LEVELS.values():
-        episodes = play(env, make_player(env, "random"), jax.random.key(3), 8)
-        assert (episodes.lengths == env.num_cards - 1).all()
-        for rank in range(13):
-            assert ((shown_cards(episodes) == rank).sum(0) == env.num_cards // 13).all()
+    env, episodes = LEVELS[level], played(level)
+    assert (episodes.lengths == env.num_cards - 1).all()
+    for rank in range(13):
+        assert ((shown_cards(episodes) == rank).sum(0) == env.num_cards // 13).all()
 
 
 def test_law_of_the_cards():
-    env = LEVELS["Easy"]
-    episodes = play(env, make_player(env, "random"), jax.random.key(4), 20_000)
+    episodes = played("Easy")
     check_deck_law(shown_cards(episodes), 13, 52)

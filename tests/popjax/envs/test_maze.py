@@ -134,6 +134,7 @@ def test_mazes_have_the_law_of_the_reference(cells):
     )
 
 
+@pytest.mark.by_default("12")
 @pytest.mark.parametrize("num_hunts", [0, 12, 40])
 def test_a_hunt_that_is_cut_short_leaves_the_same_cells_unvisited(num_hunts):
     """In mazes of full size that is too rare to compare, so both hunt less here."""

@@ -24,6 +24,7 @@ def put_chance(reference, ours, n, t):
     reference.np_random = Given(1 - ours.next_obs[t, n])
 
 
+@pytest.mark.by_default("short-Easy-random")
 @pytest.mark.parametrize("kind", ["random", "reference"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_equals_the_reference_given_the_chance(level, kind):

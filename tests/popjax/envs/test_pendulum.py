@@ -15,6 +15,8 @@ from popjax.players import make_player, play
 from tests.support.laws import check_blur, check_same_law, check_uniform
 from tests.support.reference import Given, check_replay, reference_env
 
+reset = jax.jit(batch.reset, static_argnums=(0, 2))
+advance = jax.jit(batch.advance, static_argnums=0)
 LEVELS = ["Easy", "Medium", "Hard"]
 
 
@@ -62,7 +64,7 @@ def test_equals_the_reference_given_the_noise(level, kind):
 
 
 def test_it_begins_anywhere_and_slowly():
-    states, _ = batch.reset(POSITION_ONLY["Easy"], jax.random.key(0), 4000)
+    states, _ = reset(POSITION_ONLY["Easy"], jax.random.key(0), 4000)
     reference = reference_env("PositionOnlyPendulumEasy")
     reference.reset(seed=0)
     theirs = np.array([(reference.reset(), reference.state)[1] for _ in range(2000)]).T
@@ -78,8 +80,8 @@ def test_noise_follows_its_law_and_is_clipped_at_reset_too(level):
     """Ports left it un-clipped."""
     env = NOISY_POSITION_ONLY[level]
     low, high = np.array(env.observation_space.low), np.array(env.observation_space.high)
-    states, first = batch.reset(env, jax.random.key(1), 20_000)
-    after, later = batch.advance(env, jax.random.key(2), states, jnp.zeros((20_000, 1)))
+    states, first = reset(env, jax.random.key(1), 20_000)
+    after, later = advance(env, jax.random.key(2), states, jnp.zeros((20_000, 1)))
     clear = [np.stack([np.cos(s.angle), np.sin(s.angle)], axis=1) for s in (states, after)]
     check_blur(np.asarray(first.obs), clear[0], env.sigma, low, high)
     check_blur(np.asarray(later.obs), clear[1], env.sigma, low, high)
@@ -104,6 +106,7 @@ def test_an_angle_is_one_direction():
     np.testing.assert_allclose(np.exp(1j * wrapped), np.exp(1j * angle), atol=1e-5)
 
 
+@pytest.mark.slow  # by default: the reference, step by step
 @pytest.mark.parametrize(
     ("level", "least"), [("Easy", 0.90), ("Medium", 0.87), ("Hard", 0.80)], ids=LEVELS
 )

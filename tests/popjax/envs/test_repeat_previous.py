@@ -21,6 +21,7 @@ def inject(reference, ours, n):
     return shown[0]
 
 
+@pytest.mark.by_default("short-Easy-random")
 @pytest.mark.parametrize("kind", ["random", "reference"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_equals_the_reference(level, kind):

@@ -39,6 +39,7 @@ def test_what_is_learnt_is_what_is_ruled_out(kind):
     np.testing.assert_allclose(np.exp(log_probs).sum(-1), 1, atol=1e-5)
 
 
+@pytest.mark.slow  # by default: what is learnt is what is ruled out
 def test_policies_choose_when_to_be_surprised_not_how_much():
     """Whoever shoots until all is hit, and never twice, learns which board it is, on average its
     entropy."""
@@ -80,6 +81,7 @@ def test_belief_propagation_is_a_bound(level):
     assert 0 < (loss - floor).mean() < 0.2 * floor.mean()
 
 
+@pytest.mark.slow  # by default: what is learnt is what is ruled out
 def test_a_second_shot_is_no_surprise():
     episodes = play(SMALL, make_player(SMALL, "random"), jax.random.key(4), 16)
     cells = np.asarray(episodes.action) @ [5, 1]

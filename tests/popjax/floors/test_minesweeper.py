@@ -66,7 +66,7 @@ def test_the_law_is_the_share_of_the_boards_that_agree(level, kind, num_episodes
         np.testing.assert_allclose(np.exp(log_probs[now, n]), expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.slow  # by default: a win says all
+@pytest.mark.slow  # by default: the share of the boards that agree
 @pytest.mark.parametrize(("level", "num_episodes"), [("Easy", 256), ("Medium", 16), ("Hard", 4)])
 @pytest.mark.parametrize("kind", ["random", "reference"])
 def test_what_is_learnt_is_what_is_ruled_out(level, kind, num_episodes):
@@ -77,6 +77,7 @@ def test_what_is_learnt_is_what_is_ruled_out(level, kind, num_episodes):
     np.testing.assert_allclose(nats.sum(0), code_lengths(env, episodes), rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow  # by default: the law is the share of the boards that agree
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_win_tells_all(level):
     """Whoever opens every clear cell has been told ln C(cells, mines) nats: 4.79, 14.48, 25.74."""

@@ -13,6 +13,7 @@ from popjax.players import make_player, play
 EASY = popjax.ENVS["MultiarmedBanditEasy"]
 
 
+@pytest.mark.by_default("reference")
 @pytest.mark.parametrize("kind", ["random", "reference"])
 def test_the_order_of_the_pulls_does_not_matter(kind):
     """The code length of an episode depends on how often each arm paid and refused, no more."""

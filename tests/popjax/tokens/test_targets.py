@@ -41,7 +41,7 @@ def test_the_sizes_are_those_of_the_law(env_id):
     assert hash(target) == hash(target_of(env)) and target == target_of(env)
 
 
-@pytest.mark.by_default("RepeatFirstEasy", "RepeatPreviousEasy", "AutoencodeEasy")
+@pytest.mark.by_default("RepeatFirstEasy", "AutoencodeEasy")
 @pytest.mark.parametrize("env_id", EASY)
 def test_every_token_is_within_the_sizes_and_is_the_laws(env_id):
     env, episodes = popjax.ENVS[env_id], episodes_of(env_id)
@@ -70,13 +70,7 @@ def test_the_code_of_a_token_has_one_flag_for_each_component(env_id):
     assert np.flatnonzero(codes[1]).tolist() == (ends - 1).tolist()
 
 
-@pytest.mark.by_default(
-    "CountRecallEasy",
-    "PositionOnlyPendulumEasy",
-    "RepeatFirstEasy",
-    "HigherLowerEasy",
-    "RepeatPreviousEasy",
-)
+@pytest.mark.by_default("CountRecallEasy", "PositionOnlyPendulumEasy", "HigherLowerEasy")
 @pytest.mark.parametrize("env_id", EASY)
 def test_observations_depend_on_actions_where_it_is_said_that_they_do(env_id):
     """Other actions, taken twice from the same state and with the same chance. Once is not enough:

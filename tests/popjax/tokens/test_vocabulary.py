@@ -14,6 +14,12 @@ from popjax.tokens import Bins, Levels, Vocabulary, corpus
 EASY = [f"{family}Easy" for family in popjax.FAMILIES]
 
 
+@pytest.mark.by_default(
+    "CountRecallEasy",
+    "MineSweeperEasy",
+    "VelocityOnlyCartPoleEasy",
+    "PositionOnlyPendulumEasy",
+)
 @pytest.mark.parametrize("env_id", EASY)
 def test_tokens_are_read_back(env_id):
     """Integers as they were, reals as the middle of their bins, torques as the nearest of nine."""
@@ -72,6 +78,7 @@ def test_sizes(env_id, components, num_actions):
     assert vocabulary.size == 4 + sum(components) + num_actions
 
 
+@pytest.mark.by_default("VelocityOnlyCartPoleEasy", "PositionOnlyPendulumEasy")
 @pytest.mark.parametrize("env_id", [name for name in EASY if "Pole" in name or "Pend" in name])
 def test_the_middle_of_a_bin_lies_in_it_and_between_its_edges(env_id):
     for num_bins in (32, 64, 128):
