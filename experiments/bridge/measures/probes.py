@@ -11,8 +11,9 @@ parts: `[K, F]` what values of z have in common, such as the kind of each card o
 
 States are whitened first, so an answer does not depend on the basis or the scale of a state; nor,
 without noise, on how much of a state's variance the statistic moves. With noise it does: a reading
-through `noisy` states finds what stands out from them. The penalty is chosen for each state by cross-validation inside the rows that are fitted; episodes, not
-rows, are split (Alain and Bengio 2016, arXiv 1610.01644; Voita and Titov 2020, arXiv 2003.12298).
+through `noisy` states finds what stands out from them. The penalty is chosen for each state by
+cross-validation inside the rows that are fitted; episodes, not rows, are split (Alain and Bengio
+2016, arXiv 1610.01644; Voita and Titov 2020, arXiv 2003.12298).
 """
 
 from __future__ import annotations
