@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
-from experiments.bridge.kinship import figures
+from experiments.bridge.kinship import figures, kept
 from experiments.bridge.kinship.config import (
     CHANGED,
     COSTUMES,
@@ -18,14 +19,16 @@ from experiments.bridge.kinship.config import (
 )
 from experiments.bridge.kinship.measures import measured
 from experiments.bridge.kinship.networks import Networks
-from experiments.bridge.kinship.verdict import Verdict, verdict
+from experiments.bridge.kinship.verdict import Verdict, record, verdict
 from experiments.bridge.page import Grid, Section, Shown
-from experiments.bridge.study import Context, Stage, Study, Watch, record_of
+from experiments.bridge.study import Context, Stage, Study, Watch, record_of, run
 from experiments.results.errors import UserError
-from experiments.results.files import Table
-from experiments.results.store import Cell
+from experiments.results.files import Table, checksum
+from experiments.results.store import Cell, read_record
 from experiments.results.tables import counted
+from experiments.sweep.estimate import make_plan, print_plan
 from experiments.sweep.run import run_cells
+from popjax.words import nearest
 
 Part = tuple[str, str]
 
@@ -89,24 +92,43 @@ def train(context: Context, specs: list) -> None:
         raise UserError("not all networks were trained: the same command tries again")
 
 
-def provenance(context: Context, part: Part, began: float) -> dict[str, Any]:
-    """How a cell was made: settings, commit, machine and seconds of both kinds."""
+def provenance(context: Context, part: Part) -> dict[str, Any]:
+    """How a cell was made: settings, commit, machine and seconds, tuning runs counted too."""
     env, memory = part
-    found: dict[str, Any] = {"env": env, "memory": memory, "config": record_of(context.config)}
+    config = context.config
+    found: dict[str, Any] = {"env": env, "memory": memory, "config": config_of(config, env)}
     for costume in COSTUMES:
         cell = Cell(context.folder, chosen_spec(context, part, costume))
-        _, _, summary = cell.read()
+        record, summary = read_record(cell.folder), cell.read()[2]
+        tuning = [spec_of(config, *part, costume, rate, tuning=True) for rate in config.rates]
+        times = [Cell(context.folder, spec).read()[2] for spec in tuning if len(tuning) > 1]
         found[costume] = {
             "rate": cell.spec.hyperparams["learning_rate"],
             "steps": cell.spec.num_updates * cell.spec.steps_per_update,
             "seeds": list(cell.spec.seeds),
-            **{
-                name: summary.get(name)
-                for name in ("train_seconds", "cpu_seconds", "commit", "cpu", "parameters")
-            },
+            "parameters": summary["parameters"],
+            "seconds": round(sum(one["train_seconds"] for one in (*times, summary)), 1),
+            "cpu_seconds": round(sum(one["cpu_seconds"] for one in (*times, summary)), 1),
+            "settings": cell.spec.resolved()["settings"],
+            **{name: record.get(name) for name in ("commit", "cpu", "cores", "versions")},
         }
-    found["wall_seconds"] = round(time.perf_counter() - began, 1)
     return found
+
+
+def config_of(config: KinshipConfig, env: str) -> dict[str, Any]:
+    """All that decides the cells of one environment."""
+    steps = {name: {env: getattr(config, name)[env]} for name in ("agent_steps", "model_steps")}
+    own = replace(config, envs=(env,), memories=(), many=(), seeds=config.seeds_of(env), **steps)
+    return record_of(own)
+
+
+def files_of(config: KinshipConfig) -> dict[Part, str]:
+    """The stem of the file of each cell, which names all that decides it."""
+    stems = {}
+    for part in config.cells:
+        specs = [spec_of(config, *part, costume, config.rates[0]).id for costume in COSTUMES]
+        stems[part] = "-".join([*part, checksum({"specs": specs, **config_of(config, part[0])})])
+    return stems
 
 
 def shown_of(verdicts: dict[Part, Verdict], tables: dict[Part, Table], settings: Any) -> Shown:
@@ -186,8 +208,6 @@ def in_words(found: Any) -> str:
 
 
 def held_grid(verdicts: dict[Part, Verdict], tables: dict[Part, Table]) -> Grid:
-    from experiments.bridge.kinship.verdict import record
-
     rows = []
     for part, found in verdicts.items():
         held = record(found, tables[part], {})["held"]
@@ -209,6 +229,50 @@ def held_grid(verdicts: dict[Part, Verdict], tables: dict[Part, Table]) -> Grid:
     )
 
 
+def list_cells(config: KinshipConfig, console: Console) -> None:
+    """The cells, what each trains, and what that will take here."""
+    specs = []
+    for part in config.cells:
+        for costume in COSTUMES:
+            for rate in config.rates if len(config.rates) > 1 else ():
+                specs.append(spec_of(config, *part, costume, rate, tuning=True))
+            specs.append(spec_of(config, *part, costume, config.rates[0]))
+    for env, memory in config.cells:
+        seeds = config.seeds_of(env)
+        steps = config.agent_steps[env], config.model_steps[env]
+        console.print(
+            f"{env} {memory}: {seeds} seeds, {steps[0]:,} steps as an agent and {steps[1]:,} as a "
+            f"language model; {len(config.rates)} rates on {config.trials} tuning seeds",
+            markup=False,
+        )
+    print_plan(make_plan(Path("nowhere"), specs), console)
+
+
+def compare_again(part: Part, out: Path, name: str, console: Console) -> None:
+    """Trains a kept cell again by its record, and says whether what is found lies within the kept
+    intervals."""
+    kept_cells = {(env, memory): (table, spec) for env, memory, table, spec in kept.cells()}
+    if part not in kept_cells:
+        known = [" ".join(one) for one in kept_cells]
+        raise UserError(nearest(" ".join(part), known, "kept cell"))
+    table, spec = kept_cells[part]
+    fields = dict(spec["config"])
+    config = KinshipConfig(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        | {"memories": (part[1],)}
+    )
+    context = run(STUDY, config, out, name, console)
+    before, now = verdict(*part, table), verdict(*part, context.tables["cells"][part])
+    for way in ("to_agent", "to_model"):
+        old, new = getattr(before, way), getattr(now, way)
+        inside = old.low <= new.middle <= old.high
+        console.print(
+            f"recovery {way.replace('_', ' ')}: {new.middle:.3f}, kept {in_words(old)}: "
+            f"{'within' if inside else 'outside'} the kept interval"
+        )
+    console.print(f"verdict: {now.verdict}, kept {before.verdict}")
+
+
 def shown(context: Context, preset: str) -> Shown:
     tables = context.tables["cells"]
     verdicts = {part: verdict(*part, table) for part, table in tables.items()}
@@ -221,14 +285,14 @@ STUDY = Study(
     stages=[
         Stage(
             "cells",
-            conditions=lambda config: {part: "-".join(part) for part in config.cells},
+            conditions=files_of,
             title=" ".join,
             run=run_cell_of_table,
             about=lambda context, table: "",
         )
     ],
     shown=shown,
-    record=lambda config: record_of(replace(config, envs=(), memories=())),
+    record=lambda config: {},  # the names of its files say what decides them
     headline=lambda context, tables, finished: (
         f"{counted(tables, 'cell')} in {context.folder}: {finished} finished"
     ),
