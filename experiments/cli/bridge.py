@@ -512,6 +512,7 @@ BRIDGES = {
     "factorial": BridgeFactorial,
     "same-deck": BridgeSameDeck,
     "verdict": BridgeVerdict,
+    "flow": study_command("flow", "experiments.bridge.flow"),
     "loop": BridgeLoop,
     "forgetting": BridgeForgetting,
 }
