@@ -315,7 +315,8 @@ def draw(curves: dict, config: FlowConfig) -> Figure:
             own = [(suits, *r) for (suits, _, name), r in found.items() if name == learner]
             if own:
                 suits, middle, low, high = map(np.array, zip(*sorted(own), strict=True))
-                panel.errorbar(suits + 0.06 * (i - 1), middle, np.maximum([middle - low, high - middle], 0),
+                error = np.maximum([middle - low, high - middle], 0)
+                panel.errorbar(suits + 0.06 * (i - 1), middle, error,
                                color=COLOURS[learner], marker="o", markersize=4, linewidth=1.2,
                                label=learner)  # fmt: skip
         panel.set_yscale("log")

@@ -512,6 +512,7 @@ BRIDGES = {
     "factorial": BridgeFactorial,
     "same-deck": BridgeSameDeck,
     "verdict": BridgeVerdict,
+    "ruler": study_command("ruler", "experiments.bridge.ruler"),
     "flow": study_command("flow", "experiments.bridge.flow"),
     "loop": BridgeLoop,
     "forgetting": BridgeForgetting,
