@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Union
+from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 import tyro
 from rich.console import Console
@@ -278,6 +278,86 @@ class BridgeForgetting:
 
 
 @dataclass(frozen=True)
+class BridgeKinship:
+    """Is what an agent remembers the same kind of thing as what a language model does?
+
+    For each environment and architecture, agents and language models with one backbone are tuned
+    alike, trained, and measured on the same histories: what each holds, read through noise, and how
+    well each goes on with the other's states. Every cell gets a verdict by registered rules. Run it
+    again to resume. Finished cells of the full table come with the package: --show.
+
+    Example: popjax bridge kinship --show
+    """
+
+    preset: str = "mini"
+    """Size: mini (two cells, minutes on two cores), full (the whole table), or smoke, which only
+    checks that everything runs."""
+    envs: tuple[str, ...] = ()
+    """Environments instead of the preset's."""
+    memories: tuple[str, ...] = ()
+    """Memory models instead of the preset's."""
+    show: bool = False
+    """Show the cells that come with the package; nothing is trained."""
+    format: Literal["table", "json"] = "table"
+    """With --show: tables, picture and page, or the cells as a list of JSON records."""
+    cell: tuple[str, str] | None = None
+    """Train one cell that comes with the package again (environment and memory) and compare."""
+    keep: bool = False
+    """Keep the finished cells with the sources."""
+    dry_run: bool = False
+    """List the cells, their steps and what they will take, and train nothing."""
+    out: Path = DEFAULT_OUT
+    """Folder of all studies."""
+    study: str = "kinship"
+    """Name of the study: a folder in `out`."""
+
+    def run(self, console: Console) -> None:
+        from experiments.bridge.kinship import kept
+        from experiments.bridge.kinship.config import config_with
+        from experiments.bridge.kinship.study import STUDY, list_cells, provenance, trained
+        from experiments.bridge.page import show
+        from experiments.bridge.study import run
+
+        if self.show:
+            self.show_kept(console)
+            return
+        if self.cell:
+            self.run_again(console)
+            return
+        config = config_with(self.preset, self.envs, self.memories)
+        if self.dry_run:
+            list_cells(config, console)
+            return
+        context = run(STUDY, config, self.out, self.study, console)
+        if self.keep:
+            for part, table in context.tables["cells"].items():
+                spec, nets = provenance(context, part), trained(context, part)
+                kept.keep(*part, table, spec, nets)
+        show(STUDY.shown(context, self.preset), context.folder, console)
+
+    def show_kept(self, console: Console) -> None:
+        from experiments.bridge.kinship import kept
+        from experiments.bridge.kinship.study import shown_of
+        from experiments.bridge.page import show
+        from experiments.results.store import open_study
+
+        if self.format == "json":
+            print(json.dumps(kept.records(), indent=1))
+            return
+        found = {(env, memory): table for env, memory, table, _ in kept.cells()}
+        if not found:
+            raise UserError("no finished cell comes with this package")
+        folder = open_study(self.out, f"{self.study}-kept", {"kind": "kinship"})
+        show(shown_of(kept.verdicts(), found, {"cells": len(found)}), folder, console)
+
+    def run_again(self, console: Console) -> None:
+        from experiments.bridge.kinship.study import compare_again
+
+        part = env_name(self.cell[0]), memory_name(self.cell[1])
+        compare_again(part, self.out, f"{self.study}-again", console)
+
+
+@dataclass(frozen=True)
 class BridgeFloors:
     """The lowest loss that any predictor of the next token can have, in nats, for all environments.
 
@@ -427,10 +507,13 @@ BRIDGES = {
     "tokens": BridgeTokens,
     "overlap": BridgeOverlap,
     "compare": BridgeCompare,
+    "kinship": BridgeKinship,
     "copycat": BridgeCopycat,
     "factorial": BridgeFactorial,
     "same-deck": BridgeSameDeck,
     "verdict": BridgeVerdict,
+    "ruler": study_command("ruler", "experiments.bridge.ruler"),
+    "flow": study_command("flow", "experiments.bridge.flow"),
     "loop": BridgeLoop,
     "forgetting": BridgeForgetting,
 }

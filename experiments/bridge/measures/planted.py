@@ -31,3 +31,23 @@ def states(
         memory = np.eye(deck.each + 1)[known].reshape(len(known), -1)
     table = np.eye(deck.num_kinds)[cards[t]].reshape(len(known), -1)
     return np.concatenate([memory, table, np.full((len(known), 1), t + 1.0)], axis=1)
+
+
+def at_share(
+    words: Float[np.ndarray, "N m"], share: float, width: int, seed: int = 0
+) -> Float[np.ndarray, "N d"]:
+    """States of unit mean variance, in a random basis, of whose variance the words take this share;
+    the rest is independent Gaussian noise in the other directions.
+
+    >>> words = np.eye(4)[np.random.default_rng(0).integers(4, size=5000)]
+    >>> x = at_share(words, share=0.1, width=32)
+    >>> x.shape, round(float(x.var(axis=0).mean()), 1)
+    ((5000, 32), 1.0)
+    """
+    draw = np.random.default_rng(seed)
+    x = words - words.mean(axis=0)
+    x *= np.sqrt(share * width / x.var(axis=0).sum())
+    rest = width - words.shape[1]
+    other = draw.normal(size=(len(words), rest)) * np.sqrt((1 - share) * width / rest)
+    turn = np.linalg.qr(draw.normal(size=(width, width)))[0]
+    return np.concatenate([x, other], axis=1) @ turn

@@ -9,9 +9,11 @@ prior: the exact law p(z | clock, token), so that a probe that finds nothing say
 parts: `[K, F]` what values of z have in common, such as the kind of each card of a list; the unit
     matrix makes the law a multinomial logistic one.
 
-States are whitened first, so an answer does not depend on the basis or the scale of a state. The
-penalty is chosen for each state by cross-validation inside the rows that are fitted; episodes, not
-rows, are split (Alain and Bengio 2016, arXiv 1610.01644; Voita and Titov 2020, arXiv 2003.12298).
+States are whitened first, so an answer does not depend on the basis or the scale of a state; nor,
+without noise, on how much of a state's variance the statistic moves. With noise it does: a reading
+through `noisy` states finds what stands out from them. The penalty is chosen for each state by
+cross-validation inside the rows that are fitted; episodes, not rows, are split (Alain and Bengio
+2016, arXiv 1610.01644; Voita and Titov 2020, arXiv 2003.12298).
 """
 
 from __future__ import annotations
@@ -113,11 +115,12 @@ def probe(
     test_share: float = 1 / 3,
     steps: int = STEPS,
     seed: int = 0,
+    noise: float = 0.0,
 ) -> Answer:
     """Fits a probe to each of L states of the same n rows, and asks it on the episodes left out.
 
     episodes: the episode of each row; each its own if not given. folds: of the fitted episodes, on
-    which the penalty is chosen.
+    which the penalty is chosen. noise: through which states are read, see `noisy`.
 
     >>> card = np.random.default_rng(0).integers(4, size=600)
     >>> told = probe(np.eye(4)[card][None], ask(card, 4)).information
@@ -126,7 +129,7 @@ def probe(
     """
     n = len(question.target)
     part = parts_of_rows(n, episodes, folds, test_share, seed)
-    x = whitened(states, part >= 0)
+    x = whitened(noisy(states, noise, seed), part >= 0)
     masks = np.stack([(part >= 0) & (part != fold) for fold in range(folds)] + [part >= 0])
     found = _choose_and_fit(
         *(jnp.asarray(a, jnp.float32) for a in (x, *question, masks)),
@@ -143,6 +146,24 @@ def probe(
         penalty=np.asarray(penalties)[best.astype(int)],
         accuracy=right[:, left_out].mean(axis=1),
     )
+
+
+def noisy(
+    states: Float[np.ndarray, "... n d"], noise: float, seed: int = 0
+) -> Float[np.ndarray, "... n d"]:
+    """States plus independent Gaussian noise in every unit, of so many standard deviations of a
+    unit: the root of the mean variance of a state's units, the same for all of them, so that a
+    turned state is as noisy.
+
+    >>> x = np.random.default_rng(0).normal(size=(20_000, 2)) * [3.0, 1.0]  # mean variance 5
+    >>> (noisy(x, 0.3) - x).std(axis=0).round(1).tolist()  # 0.3 of the root of 5
+    [0.7, 0.7]
+    """
+    x = np.asarray(states, np.float64)
+    if not noise:
+        return x
+    size = np.sqrt(x.var(axis=-2).mean(axis=-1))[..., None, None]
+    return x + noise * size * np.random.default_rng(seed).normal(size=x.shape)
 
 
 def parts_of_rows(

@@ -23,9 +23,9 @@ from agents.objectives.histories import by_agent, histories
 from experiments.bridge.measures import beliefs, controls, edits, retention, similarity
 from experiments.bridge.measures.interventions import explained, ridge, through
 from experiments.bridge.measures.probes import probe
+from experiments.bridge.measures.questions import in_one
 from experiments.bridge.same_deck.config import UNTRAINED
 from experiments.bridge.same_deck.networks import HEAD, Networks, tokens_of
-from experiments.bridge.same_deck.questions import in_one
 from experiments.results.files import stack_tables
 from experiments.results.store import Table
 

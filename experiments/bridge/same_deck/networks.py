@@ -12,10 +12,10 @@ import numpy as np
 from agents.lm import episode_inputs, inputs_of
 from experiments.bridge.measures.overlap import CAUSAL, Deck, deck_of
 from experiments.bridge.measures.probes import Question
+from experiments.bridge.measures.questions import questions
 from experiments.bridge.measures.retention import features_along
 from experiments.bridge.same_deck.config import KINDS, SameDeckConfig
 from experiments.bridge.same_deck.exam import number, shared_histories
-from experiments.bridge.same_deck.questions import questions
 from experiments.bridge.same_deck.train import Cell
 from popjax.core import Environment
 from popjax.floors import log_probs_along, make_law

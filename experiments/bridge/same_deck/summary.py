@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 
 from experiments.bridge.measures.nulls import Comparison, Likeness, compare, over_networks
 from experiments.bridge.measures.overlap import CAUSAL, deck_of, exact
+from experiments.bridge.measures.questions import in_one, told_by_counts
 from experiments.bridge.same_deck.config import (
     KINDS,
     LEAST_COMPETENCE,
@@ -19,7 +20,6 @@ from experiments.bridge.same_deck.config import (
     SameDeckConfig,
 )
 from experiments.bridge.same_deck.measures import STATISTICS
-from experiments.bridge.same_deck.questions import in_one, told_by_counts
 from experiments.results.store import Table
 from popjax.core import Environment
 

@@ -20,10 +20,10 @@ from experiments.bridge.loop import config as loop_config
 from experiments.bridge.loop import copycat
 from experiments.bridge.loop.config import BOARD_WAYS, TUNED
 from experiments.bridge.loop.study import STUDY as LOOP
+from experiments.bridge.measures.questions import in_one
 from experiments.bridge.page import show
 from experiments.bridge.same_deck import config as same_deck_config
 from experiments.bridge.same_deck.config import KINDS, THREE
-from experiments.bridge.same_deck.questions import in_one
 from experiments.bridge.same_deck.study import STUDY as SAME_DECK
 from experiments.bridge.same_deck.study import measured_of, summary_of
 from experiments.bridge.study import config_of

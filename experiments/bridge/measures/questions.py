@@ -1,4 +1,4 @@
-"""What is asked of the states of the networks of `experiments.bridge.same_deck.config`.
+"""What is asked of states of the games in which what acting and predicting need is known.
 
 Where a statistic takes few values, a probe is asked for all of it at once
 (`experiments.bridge.measures.beliefs`). Where it takes too many it is asked for in parts, and what
@@ -67,12 +67,12 @@ def one_card(deck: Deck) -> Float[np.ndarray, "kinds kinds"]:
     return (deck.each - np.eye(deck.num_kinds)) / (deck.num_cards - 1)
 
 
-def counted(deck: Deck, cards: Int[np.ndarray, "T N 1"], t: int) -> list[Question]:
-    """How many of each kind are among the t earlier cards, kind by kind."""
+def counted(deck: Deck, cards: Int[np.ndarray, "T N decks"], t: int, of: int = 0) -> list[Question]:
+    """How many of each kind are among the t earlier cards of one of the decks, kind by kind."""
     values, found = np.arange(deck.each + 1), []
     for kind in range(deck.num_kinds):
-        count = np.sum(cards[:t, :, 0] == kind, axis=0)
-        others = deck.each - (cards[t, :, 0] == kind)
+        count = np.sum(cards[:t, :, of] == kind, axis=0)
+        others = deck.each - (cards[t, :, of] == kind)
         law = hypergeom.pmf(values, deck.num_cards - 1, others[:, None], t)
         prior = np.log(np.maximum(law, 1e-300))
         found.append(ask(count, deck.each + 1, np.maximum(prior, NEVER)))

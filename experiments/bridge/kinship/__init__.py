@@ -1,0 +1,1 @@
+"""Is the representation the same kind of thing? Families by architectures, each with a verdict."""
