@@ -12,6 +12,8 @@ as it is usually trained, one at a time:
     Adam       as sampled, with Adam
 
 The game is RepeatPrevious, in which actions change nothing that is seen.
+
+Example: popjax bridge flow
 """
 
 from __future__ import annotations

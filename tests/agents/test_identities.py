@@ -160,6 +160,7 @@ def test_the_optimum_near_a_reference_is_tilted():
     np.testing.assert_allclose(left["action"], 0, atol=1e-12)
 
 
+@pytest.mark.slow  # by default: the other identities
 @pytest.mark.by_default("grpo_step")
 @pytest.mark.parametrize("name", ["grpo", "grpo_step"])
 def test_the_mean_of_the_others_of_a_group_leaves_the_gradient_as_it_is(name):

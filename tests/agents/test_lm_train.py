@@ -147,6 +147,7 @@ def test_the_previous_action_is_read_where_tokens_need_it():
         assert inputs_of(env, LMConfig(previous_action="off")) == "obs"
 
 
+@pytest.mark.slow  # by default: the inputs that bins make
 def test_models_of_control_read_what_the_filter_reads():
     """The filter knows the tokens alone. So does the model: what it reads is the same for all
     observations of one token, unless it is asked to read the numbers."""

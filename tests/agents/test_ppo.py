@@ -30,6 +30,7 @@ from tests.support.probes import Recall, any_parameters, quick, small_network, t
 SMALL = PPOConfig(num_envs=8, num_steps=16, num_epochs=2, num_minibatches=2)
 
 
+@pytest.mark.slow  # by default: seeds train side by side, not that they equal single runs
 @pytest.mark.by_default("mlp")
 @pytest.mark.parametrize("memory", ["mlp", "gru"])
 def test_lanes_equal_single_runs(memory):

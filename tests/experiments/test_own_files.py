@@ -180,6 +180,7 @@ def trained(here, capsys):
     return cell
 
 
+@pytest.mark.slow  # by default: its names are read, and mistakes in it get one line
 def test_it_is_trained_resumed_reported_and_loaded_by_its_name(trained, here, capsys):
     code, out, _ = run(capsys, f"train {OWN} {TINY}")
     assert code == 0 and "mymaze:TMaze mymemory:Fading  finished before" in out

@@ -76,6 +76,7 @@ def test_a_key_is_overwritten_not_added_to(chunk):
     np.testing.assert_allclose(y.ravel(), value.ravel(), atol=1e-6)
 
 
+@pytest.mark.slow  # by default: gradients of the chunked form
 @pytest.mark.by_default("True")
 @pytest.mark.parametrize("same_key", [False, True])
 def test_gradients_of_the_modes_agree(same_key):

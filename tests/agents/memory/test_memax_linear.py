@@ -86,6 +86,7 @@ def output_unit(y, params):
     return value * jax.nn.sigmoid(gate)
 
 
+@pytest.mark.slow  # by default: their own loops
 @pytest.mark.by_default("s5-16-recurrent")
 @MODES
 @pytest.mark.parametrize("system, state", [(lru, 12), (s5, 16), (s4d, 6), (s4, 6)])

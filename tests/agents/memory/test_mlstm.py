@@ -42,6 +42,7 @@ def test_equals_the_loop(mode, scale):
     check_loop(memory, loop, length=150, scale=scale, tolerance=2e-4)
 
 
+@pytest.mark.slow  # by default: it equals the loop
 @pytest.mark.by_default("500.0-parallel")
 @pytest.mark.parametrize("mode", ["parallel", "recurrent"])
 @pytest.mark.parametrize("log_input", [-500.0, -80.0, 80.0, 500.0])

@@ -12,7 +12,7 @@ from experiments.bridge.criterion import slowdown
 from experiments.bridge.flow import Condition, FlowConfig, findings, game, log_right, orders, ratios
 from popjax.players import make_player, play
 
-SMALL = FlowConfig(seeds=2, decks=((2, 4),), features=8, batch=8, updates=8, num_looks=3)
+SMALL = FlowConfig("mlp", seeds=2, decks=((2, 4),), features=8, batch=8, updates=8, num_looks=3)
 
 
 def test_what_is_judged_is_what_the_game_asks_for():
@@ -22,8 +22,9 @@ def test_what_is_judged_is_what_the_game_asks_for():
     decks = jnp.concatenate([episodes.obs, episodes.next_obs[-1:]]).T
     network = SMALL.network(2)
     x = jnp.zeros((1, 1, 3))
-    params = network.init(jax.random.key(0), network.initial_carry(1), x, jnp.ones((1, 1), bool))
-    logs, right = log_right(network, params, decks, 2)
+    init = jax.jit(network.init)
+    params = init(jax.random.key(0), network.initial_carry(1), x, jnp.ones((1, 1), bool))
+    logs, right = jax.jit(lambda params: log_right(network, params, decks, 2))(params)
     np.testing.assert_array_equal(right, episodes.action[1:])
     assert logs.shape == (*right.shape, 2)
 
@@ -73,7 +74,7 @@ def test_a_ratio_of_invented_curves_is_judged():
 @pytest.mark.slow  # by default: the game, the ratio and the closed form by themselves
 @pytest.mark.parametrize("learner", flow.LEARNERS)
 def test_each_learner_learns(learner):
-    config = replace(SMALL, decks=((2, 4),), rate=0.3, adam_rate=1e-2)
+    config = replace(SMALL, memory="gru", rate=0.3, adam_rate=1e-2)
     program = flow.program_of(config, Condition(2, 4, learner, "label"))
     keys = jax.random.split(jax.random.key(0), 2)
     state = program.init(keys)

@@ -143,6 +143,7 @@ def test_half_life_above_an_untrained_network():
     np.testing.assert_allclose(retention.recoverable(kept), [3.0, 2.6])
 
 
+@pytest.mark.slow  # by default: curves of known memories
 def test_features_are_what_the_heads_read(small):
     network, params, x, start = small
     features = retention.features_along(network, params, x, start)

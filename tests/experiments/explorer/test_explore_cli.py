@@ -61,6 +61,7 @@ def test_a_study_shows_its_own_networks(capsys, tmp_path):
     assert '"study":{"name":"s"' in text and "nats a token, floor 2.20" in text
 
 
+@pytest.mark.slow  # by default: the page of what ships
 def test_recording_some_environments_keeps_the_others(capsys, tmp_path, monkeypatch):
     stored = tmp_path / "episodes.json"
     stored.write_text('{"RepeatFirstEasy": "kept", "HigherLowerHard": "old"}')

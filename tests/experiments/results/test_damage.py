@@ -169,6 +169,7 @@ def test_three_hundred_damaged_files(study, right, tmp_path):
     fuzz(study, right, tmp_path, number=300, seed=fuzz_seed())
 
 
+@pytest.mark.slow  # by default: damaged files are named one by one
 def test_a_run_whose_progress_is_gone_is_not_gone_on_with(study, tmp_path, program):
     """The checkpoint is whole, but the curves before it are nowhere else."""
     folder = tmp_path / "s"

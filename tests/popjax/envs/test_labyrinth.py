@@ -116,6 +116,7 @@ def test_the_wall_follower_gets_everywhere_without_memory(family, level):
     assert memoryless.returns.mean() < searcher.returns.mean()
 
 
+@pytest.mark.slow  # by default: play equals the reference
 @pytest.mark.parametrize("level", ["Easy", "Hard"])
 def test_nobody_beats_the_shortest_path(level):
     best = episodes_of("Escape", level, "map").returns

@@ -151,6 +151,7 @@ def test_flat_actions_name_the_same_cells():
     np.testing.assert_array_equal(two.reward, one.reward)
 
 
+@pytest.mark.slow  # by default: the law is the share of the boards that agree
 @pytest.mark.parametrize(("size", "num_mines"), [(4, 5), (5, 4)])
 def test_the_reference_player_knows_the_exact_chances(size, num_mines):
     """Against a list of all layouts, in positions of any kind."""

@@ -92,9 +92,9 @@ def test_walled_up_cells_are_rare():
 @pytest.mark.parametrize("name", CONTROL_EASY)
 def test_the_filter_is_a_law_and_beats_ignorance(name):
     env = popjax.ENVS[name]
-    law = control.law(env, num_bins=16, num_particles=256)
+    law = control.law(env, num_bins=16, num_particles=128)
     episodes = play(env, make_player(env, "random"), jax.random.key(0), 4)
-    episodes = jax.tree.map(lambda x: x[:40], episodes)
+    episodes = jax.tree.map(lambda x: x[:20], episodes)
     log_probs, tokens = log_probs_along(law, episodes)
     np.testing.assert_allclose(np.exp(log_probs).sum(-1), 1, atol=1e-4)
     assert (np.asarray(tokens) >= 0).all() and (np.asarray(tokens) < law.num_tokens).all()

@@ -91,6 +91,7 @@ def test_the_law_is_the_share_of_all_orders():
         assert found == pytest.approx(math.log(card * asked), abs=1e-6)
 
 
+@pytest.mark.slow  # by default: the law sums to one, its code length is the deck's
 def test_the_first_card_can_be_guessed_from_the_counts():
     """After t cards with c_s of suit s, the first was s with probability c_s / t, so who only
     counts guesses it with chance E[max c_s / t]: exchangeability of the deck."""
