@@ -44,6 +44,7 @@ from experiments.train.cell import cell
 from experiments.train.compile import lane_hyperparams
 from experiments.train.objectives import REGIMES
 from popjax import make
+from popjax.players import Episodes
 from popjax.tokens import target_of
 from popjax.tokens.corpora import corpus
 from popjax.words import nearest
@@ -134,10 +135,12 @@ def specs_of(preset: Preset, env: str, memory: str) -> dict[str, CellSpec]:
 class Histories:
     """What all networks of an environment read.
 
-    x, start: `[t + 1, N]` up to the step that is looked at. earlier: `[N, lags, m]`, the components
-    of the token that came so many steps before the newest, in at most `classes` groups.
+    episodes: up to the step that is looked at. x, start: `[t + 1, N]`, their inputs. earlier:
+    `[N, lags, m]`, the components of the token so many steps before the newest, in at most
+    `classes` groups.
     """
 
+    episodes: Episodes
     x: Float[np.ndarray, "t N d"]
     start: Bool[np.ndarray, "t N"]
     earlier: Int[np.ndarray, "N lags m"]
@@ -155,7 +158,8 @@ def histories_of(env_id: str, config: LMConfig, longest: int, rows: int) -> Hist
     x, start = episode_inputs(env, episodes, inputs_of(env, config))
     token, classes = coarse(np.asarray(target_of(env).tokens(episodes)), target_of(env).sizes)
     newest_first = token[t - 1 :: -1][:longest]
-    return Histories(np.asarray(x), np.asarray(start), newest_first.swapaxes(0, 1), classes)
+    read = np.asarray(x), np.asarray(start)
+    return Histories(episodes, *read, newest_first.swapaxes(0, 1), classes)
 
 
 def coarse(token: Int[np.ndarray, "T N m"], sizes: tuple[int, ...]) -> tuple[np.ndarray, int]:

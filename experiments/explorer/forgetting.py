@@ -12,10 +12,9 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from agents.lm import LMConfig
+from agents.lm import LMConfig, episode_inputs
 from experiments.bridge.forgetting import histories_of
 from experiments.bridge.measures.retention import (
     features_along,
@@ -57,14 +56,16 @@ def forgetting(env_id: str, pair: Pair, key: jax.Array) -> dict[str, Any] | None
 def _untrained(agent: TrainedModel, key: jax.Array, read: Any) -> TrainedModel:
     """The agent's network before it learned anything."""
     carry = agent.network.initial_carry(1)
-    params = agent.network.init(key, carry, read.x[:1, :1], jnp.asarray(read.start[:1, :1]))
+    x, start = episode_inputs(agent.env, read.episodes, agent.inputs)
+    params = agent.network.init(key, carry, x[:1, :1], start[:1, :1])
     return TrainedModel(agent.env, agent.network, params, agent.inputs, {})
 
 
 def _state(costume: TrainedModel, read: Any) -> np.ndarray:
-    """`[N, d]` what the heads read at the last step."""
+    """`[N, d]` what the heads read at the last step, each network by its own inputs."""
     along = jax.jit(partial(features_along, costume.network))
-    return np.asarray(along(costume.params, jnp.asarray(read.x), jnp.asarray(read.start)))[-1]
+    inputs = episode_inputs(costume.env, read.episodes, costume.inputs)
+    return np.asarray(along(costume.params, *inputs))[-1]
 
 
 def _rounded(row: np.ndarray) -> list[float]:
