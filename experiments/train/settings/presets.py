@@ -70,6 +70,7 @@ class Preset:
     memories: of every environment; empty for the best one of each.
     steps: environment -> `total_steps` in the place of those of its settings. Where it is given,
         its environments are those of the preset, from those that learn fastest on.
+    hyperparams: environment -> those that differ from its settings.
     changes: other fields of `Settings` that the preset sets.
     """
 
@@ -78,6 +79,7 @@ class Preset:
     memories: tuple[str, ...]
     settings: Settings | str
     steps: Mapping[str, int] = field(default_factory=dict)
+    hyperparams: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     changes: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -96,7 +98,8 @@ class Preset:
         changes = dict(self.changes)
         if env in self.steps:
             changes["total_steps"] = self.steps[env]
-        return dataclasses.replace(settings, **changes)
+        own = settings.hyperparams | dict(self.hyperparams.get(env, {}))
+        return dataclasses.replace(settings, **changes, hyperparams=own)
 
     def source_of(self, env: str, memory: str) -> tuple[str, str]:
         """Where these come from: see `source_of`."""
@@ -129,6 +132,7 @@ PRESETS = {
         memories=(),
         settings="fast",
         steps=QUICK_STEPS,
+        hyperparams={"CountRecallEasy": {"learning_rate": 0.002}},  # for so few steps
         changes={"seeds": 1, "num_segments": 10, "eval_episodes": 128},
     ),
     "easy": Preset(
