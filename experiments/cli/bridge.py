@@ -290,7 +290,7 @@ class BridgeKinship:
     """
 
     preset: str = "mini"
-    """Size: mini (two cells, minutes on two cores), full (the whole table), or smoke, which only
+    """Size: mini (one cell, minutes on two cores), full (the whole table), or smoke, which only
     checks that everything runs."""
     envs: tuple[str, ...] = ()
     """Environments instead of the preset's."""
@@ -326,7 +326,7 @@ class BridgeKinship:
             return
         config = config_with(self.preset, self.envs, self.memories)
         if self.dry_run:
-            list_cells(config, console)
+            list_cells(config, self.out / self.study, console)
             return
         context = run(STUDY, config, self.out, self.study, console)
         if self.keep:

@@ -229,7 +229,7 @@ def held_grid(verdicts: dict[Part, Verdict], tables: dict[Part, Table]) -> Grid:
     )
 
 
-def list_cells(config: KinshipConfig, console: Console) -> None:
+def list_cells(config: KinshipConfig, folder: Path, console: Console) -> None:
     """The cells, what each trains, and what that will take here."""
     specs = []
     for part in config.cells:
@@ -241,11 +241,12 @@ def list_cells(config: KinshipConfig, console: Console) -> None:
         seeds = config.seeds_of(env)
         steps = config.agent_steps[env], config.model_steps[env]
         console.print(
-            f"{env} {memory}: {seeds} seeds, {steps[0]:,} steps as an agent and {steps[1]:,} as a "
-            f"language model; {len(config.rates)} rates on {config.trials} tuning seeds",
+            f"{env} {memory}: {counted(seeds, 'seed')}, {steps[0]:,} steps as an agent and "
+            f"{steps[1]:,} as a language model; {counted(len(config.rates), 'rate')} on "
+            f"{counted(config.trials, 'tuning seed')}",
             markup=False,
         )
-    print_plan(make_plan(Path("nowhere"), specs), console)
+    print_plan(make_plan(folder, specs), console)
 
 
 def compare_again(part: Part, out: Path, name: str, console: Console) -> None:
