@@ -60,10 +60,11 @@ def strata_of(rows: Sequence[Row]) -> dict[str, Strata]:
 
 
 def aggregates(rows: Sequence[Row]) -> list[Aggregate]:
-    """One for each memory, the highest interquartile mean first; none unless there are two to be
-    compared: how far a single one came is said by environment."""
+    """One for each memory, the highest interquartile mean first; none unless two were run on one
+    environment: how far others came is said by environment."""
     by_who = strata_of(rows)
-    if len(by_who) < 2:
+    played = Counter(env for strata in by_who.values() for env in strata)
+    if max(played.values(), default=0) < 2:
         return []
     lost = Counter()
     for row, label in zip(rows, labels(rows), strict=True):

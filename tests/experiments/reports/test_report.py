@@ -153,6 +153,15 @@ def test_one_memory_alone_is_compared_with_none(rows, tmp_path):
     assert not (folder / "figures" / "profiles.svg").exists()
 
 
+def test_memories_that_never_met_are_not_compared(rows):
+    """As in the quick sweep, where each environment has the memory that plays it best: a mean of
+    one memory's tasks says nothing beside that of another's."""
+    agents = agents_of(rows)
+    apart = [r for r in agents if (r.spec.memory == "gru") == (r.spec.env == ENVS[0])]
+    assert len({r.spec.memory for r in apart}) == 2 and aggregates(apart) == []
+    assert len(aggregates(agents)) == 2
+
+
 def test_memory_gain_stands_where_memory_is_worth_something(rows):
     [row] = (r for r in agents_of(rows) if (r.spec.env, r.spec.memory) == ("BattleshipEasy", "gru"))
     maze = dataclasses.replace(row, spec=dataclasses.replace(row.spec, env="LabyrinthEscapeEasy"))
