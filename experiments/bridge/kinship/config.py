@@ -86,16 +86,16 @@ class KinshipConfig:
 
 FULL = KinshipConfig(
     agent_steps={
-        "RepeatFirstEasy": 600_000,
-        "RepeatPreviousEasy": 800_000,
+        "RepeatFirstEasy": 300_000,
+        "RepeatPreviousEasy": 400_000,
         "CountRecallEasy": 3_000_000,
-        "HigherLowerEasy": 2_000_000,
+        "HigherLowerEasy": 1_000_000,
     },
     model_steps={
-        "RepeatFirstEasy": 4_000_000,
-        "RepeatPreviousEasy": 4_000_000,
-        "CountRecallEasy": 6_000_000,
-        "HigherLowerEasy": 6_000_000,
+        "RepeatFirstEasy": 2_000_000,
+        "RepeatPreviousEasy": 2_000_000,
+        "CountRecallEasy": 4_000_000,
+        "HigherLowerEasy": 4_000_000,
     },
 )
 PRESETS = {
@@ -108,8 +108,8 @@ PRESETS = {
         many=(),
         rates=(2e-3,),
         trials=1,
-        agent_steps={**FULL.agent_steps, "RepeatFirstEasy": 300_000},
-        model_steps={**FULL.model_steps, "RepeatFirstEasy": 2_000_000},
+        agent_steps={**FULL.agent_steps, "RepeatFirstEasy": 150_000},
+        model_steps={**FULL.model_steps, "RepeatFirstEasy": 1_000_000},
         histories=768,
     ),
     "smoke": replace(
