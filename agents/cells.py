@@ -26,7 +26,7 @@ class EquivariantBackbone(nn.Module):
         u_j = W [own_j, acted_j]    x_j = u_j + V [others, mean_j relu(u_j), max_j relu(u_j)]
         then for each memory x_j + memory(norm(x_j)), and a last norm
 
-    With `rows`, cells that lie row by row are told apart as on a board: u_j also learns a code of
+    With `rows`, cells lie row by row as on a board: u_j also learns a code of
     where j lies, and one of where the cell acted upon last lies as seen from j.
 
     cells: how many, one for each action. own: width of what is seen of one cell, 0 if the

@@ -104,14 +104,14 @@ def ask(keys: Keys, words: Words, say: Callable[[str], None]):
 def rules(env: Environment, name: str) -> str:
     """The rules as the environment's own docstring tells them, and those of the family that it
     refers to."""
-    told = _told(env)
-    for family in dict.fromkeys(re.findall(r"as\s+in\s+`?(\w+)", told)):
+    rules = _rules(env)
+    for family in dict.fromkeys(re.findall(r"as\s+in\s+`?(\w+)", rules)):
         if family in FAMILIES:
-            told += f"\n\n{family}: {_told(FAMILIES[family]['Easy'])}"
-    return f"{name}\n\n{told}\n"
+            rules += f"\n\n{family}: {_rules(FAMILIES[family]['Easy'])}"
+    return f"{name}\n\n{rules}\n"
 
 
-def _told(env: Environment) -> str:
+def _rules(env: Environment) -> str:
     return (inspect.getdoc(type(env)) or "").partition("Differs from")[0].strip()
 
 

@@ -152,12 +152,12 @@ class Pair:
         same = np.array([[x.shape == y.shape and (x == y).all() for y in first] for x in first])
         return same & ~np.eye(len(first), dtype=bool)
 
-    def told(self) -> Grid:
-        """What the states of each kind tell."""
+    def held(self) -> Grid:
+        """What the states of each kind hold."""
         markov = jax.vmap(jax.vmap(self.env.markov_state))(self.episodes.state)
         hidden = np.float64(np.asarray(markov)[self.t, self.rows])
         hidden = similarity.residual(hidden, *self.given)
-        asked = {"hidden state": lambda states: [told_linearly(s, hidden) for s in self.at(states)]}
+        asked = {"hidden state": lambda states: [read_linearly(s, hidden) for s in self.at(states)]}
         for who, what in zip(("rl", "lm"), STATISTICS.get(self.env.name, ()), strict=False):
             if (question := self.question(who)) is not None:
                 t, q = question
@@ -167,7 +167,7 @@ class Pair:
             shares = [np.array(ask(states)) for states in self.kinds.values()]
             rows.append([name, *(f"{x.mean():.2f}" for x in shares)])
         return Grid(
-            "share that a linear reading tells, beyond the clock and what is seen",
+            "share that a linear reading finds, beyond the clock and what is seen",
             ["of", *self.kinds],
             rows,
             "of the variance of the hidden state; of the nats of what acting and predicting take.",
@@ -210,7 +210,7 @@ class Pair:
         )
 
 
-def told_linearly(states: np.ndarray, target: np.ndarray) -> float:
+def read_linearly(states: np.ndarray, target: np.ndarray) -> float:
     """Explained variance of the target, on the half of the rows that was not fitted."""
     half = len(states) // 2
     return explained(target[half:], through(ridge(states[:half], target[:half]), states[half:]))

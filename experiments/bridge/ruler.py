@@ -95,7 +95,7 @@ def beside(parts: list[Question]) -> Question:
 
 
 def channel(config: RulerConfig, share: float, noise: float) -> float:
-    """What the register can tell at most: nats of one of four cards through so much noise."""
+    """What the register can hold at most: nats of one of four cards through so much noise."""
     return gaussian_channel(4, share * config.width, max(noise, 1e-4) ** 2)
 
 
@@ -189,8 +189,8 @@ def draw(tables: dict[str, Table], config: RulerConfig) -> Figure:
             panel.plot(100 * shares, read, "o-", color=COLOURS[noise], markersize=4, linewidth=1.3,
                        label=f"noise {noise:g}")  # fmt: skip
             if name == "register":
-                told = [channel(config, share, noise) / np.log(4) for share in shares]
-                panel.plot(100 * shares, told, **DOTS)
+                held = [channel(config, share, noise) / np.log(4) for share in shares]
+                panel.plot(100 * shares, held, **DOTS)
         panel.set_xscale("log")
         panel.set_xlabel("share of the state's variance, %", fontsize=9, color=INK)
         panel.set_title(f"planted {name}", loc="left", fontsize=10, color=INK)

@@ -115,7 +115,7 @@ class BridgeCompare:
         for name, run in zip("AB", pair.runs, strict=True):
             seeds = counted(len(run.spec.seeds), "seed")
             console.print(f"{name}: {run.name} on {run.spec.env}, {seeds}")
-        for grid in (pair.likeness(), pair.told(), pair.translated()):
+        for grid in (pair.likeness(), pair.held(), pair.translated()):
             print_grid(grid, console)
 
 

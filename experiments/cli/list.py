@@ -36,7 +36,7 @@ class Envs:
     """
 
     env: tyro.conf.Positional[str] = ""
-    """Environment of which all is told, such as CountRecallEasy; a list of all if not given."""
+    """Environment to describe, such as CountRecallEasy; all are listed if not given."""
 
     def run(self, console: Console) -> None:
         from experiments.reports.terminal import print_sheet

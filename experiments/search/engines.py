@@ -36,23 +36,23 @@ class SobolEngine:
     """
 
     def __init__(self, dimensions: int, seed: int):
-        self._dimensions, self._seed, self._told = dimensions, seed, 0
+        self._dimensions, self._seed, self._reported = dimensions, seed, 0
 
     def propose(self, n: int) -> np.ndarray:
         sequence = scipy.stats.qmc.Sobol(
             self._dimensions, scramble=True, rng=np.random.default_rng(self._seed)
         )
-        power = (self._told + n - 1).bit_length()  # whole powers of two keep the balance
-        return sequence.random_base2(power)[self._told : self._told + n]
+        power = (self._reported + n - 1).bit_length()  # whole powers of two keep the balance
+        return sequence.random_base2(power)[self._reported : self._reported + n]
 
     def report(self, places: np.ndarray, scores: np.ndarray) -> None:
-        self._told += len(places)
+        self._reported += len(places)
 
 
 class OptunaEngine:
     """Optuna's tree-structured Parzen estimator, asked for whole batches.
 
-    What was reported is told to a new study at each batch: nothing is pending but the batch.
+    What was reported goes to a new study at each batch: nothing is pending but the batch.
     """
 
     def __init__(self, dimensions: int, seed: int):
@@ -61,15 +61,15 @@ class OptunaEngine:
         except ImportError:
             raise UserError("the engine optuna needs: pip install 'popjax[optuna]'") from None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._optuna, self._seed, self._told = optuna, seed, []
+        self._optuna, self._seed, self._reported = optuna, seed, []
         self._axes = {
             f"x{i}": optuna.distributions.FloatDistribution(0.0, 1.0) for i in range(dimensions)
         }
 
     def propose(self, n: int) -> np.ndarray:
-        sampler = self._optuna.samplers.TPESampler(seed=self._seed + len(self._told))
+        sampler = self._optuna.samplers.TPESampler(seed=self._seed + len(self._reported))
         study = self._optuna.create_study(direction="maximize", sampler=sampler)
-        study.add_trials(self._told)
+        study.add_trials(self._reported)
         asked = [study.ask(self._axes).params for _ in range(n)]
         return np.array([[params[axis] for axis in self._axes] for params in asked])
 
@@ -82,7 +82,7 @@ class OptunaEngine:
             trial = self._optuna.trial.create_trial(
                 params=params, distributions=self._axes, value=value
             )
-            self._told.append(trial)
+            self._reported.append(trial)
 
 
 ENGINES = {"sobol": SobolEngine, "optuna": OptunaEngine}

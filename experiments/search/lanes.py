@@ -93,7 +93,7 @@ def run_heat(
     `folder` if that was of this heat.
 
     Returns one line per point and seed: `point` (its place in `points`), `seed`, `score`,
-    `diverged`. `report` is told of the updates made and of the best point's score so far. `check`
+    `diverged`. `report` gets the updates made and of the best point's score so far. `check`
     is called before each checkpoint is written, and raises if it must not be.
     """
     heat = plan.heats[number]

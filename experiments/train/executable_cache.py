@@ -97,8 +97,8 @@ def _processor() -> str:
     """What machine code may use here."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    told = {line for line in lines if line.startswith(("model name", "flags", "Features"))}
-    return repr(sorted(told)) if told else platform.processor()
+    known = {line for line in lines if line.startswith(("model name", "flags", "Features"))}
+    return repr(sorted(known)) if known else platform.processor()
 
 
 def read(code: str | None, devices: Sequence[Sequence[Any]]) -> tuple[list[Any], Any] | None:

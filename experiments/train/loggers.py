@@ -1,6 +1,6 @@
 """Where a run tells its numbers beside its own `progress.jsonl`: TensorBoard, Weights & Biases.
 
-Both are extras and off by default (`--log tensorboard wandb`). A sink is told what the host has
+Both are extras and off by default (`--log tensorboard wandb`). A sink gets what the host has
 read between two compiled segments anyway, so nothing runs inside a compiled program. A run that
 was cut off and goes on may tell the last numbers again; they are the same.
 """

@@ -58,7 +58,7 @@ class Interrupt:
 
 @contextmanager
 def interruptible(say: Callable[[str], None]) -> Iterator[Interrupt]:
-    """While it lasts, Ctrl-C and SIGTERM wait for the end of a segment; `say` is told at once."""
+    """While it lasts, Ctrl-C and SIGTERM wait for the end of a segment; `say` is called at once."""
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():  # which alone hears signals
         yield interrupt

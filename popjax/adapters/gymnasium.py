@@ -87,9 +87,9 @@ class GymnasiumEnv(gymnasium.Env):
         self._key, self._hidden, self._timestep = _step(
             self.env, self._key, self._hidden, actions[0]
         )
-        told = jax.device_get(self._timestep)
-        flags = bool(told.terminated), bool(told.truncated)
-        return self._numpy(told.obs), float(told.reward), *flags, {}
+        timestep = jax.device_get(self._timestep)
+        flags = bool(timestep.terminated), bool(timestep.truncated)
+        return self._numpy(timestep.obs), float(timestep.reward), *flags, {}
 
     def render(self) -> Any:
         """The moment, as `render_mode` says."""
@@ -154,14 +154,14 @@ class GymnasiumVectorEnv(vector.VectorEnv):
         self._key, self._hidden, timesteps, final_obs = _step_all(
             self.env, self._key, self._hidden, actions
         )
-        told, final_obs = jax.device_get((timesteps, final_obs))
+        timestep, final_obs = jax.device_get((timesteps, final_obs))
         infos = {}
-        if (last := told.terminated | told.truncated).any():
+        if (last := timestep.terminated | timestep.truncated).any():
             infos = {"final_obs": np.full(self.num_envs, None, object), "_final_obs": last}
             for i in np.flatnonzero(last):
                 infos["final_obs"][i] = self._numpy(final_obs[i])
-        flags = np.array(told.terminated), np.array(told.truncated)
-        return self._numpy(told.obs), np.array(told.reward), *flags, infos
+        flags = np.array(timestep.terminated), np.array(timestep.truncated)
+        return self._numpy(timestep.obs), np.array(timestep.reward), *flags, infos
 
     def _numpy(self, obs: Any) -> Any:
         return np.array(obs, self.single_observation_space.dtype)[()]

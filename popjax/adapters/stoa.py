@@ -74,7 +74,7 @@ class StoaEnvironment(stoa.Environment):
         key_reset, key_next = jax.random.split(typed(rng_key))
         hidden, timestep = self.env.reset(key_reset)
         state = StoaState(hidden=hidden, rng_key=key_next)
-        return state, self._told(timestep, stoa.StepType.FIRST)
+        return state, self._timestep(timestep, stoa.StepType.FIRST)
 
     def step(self, state, action, env_params=None):
         """One action. An end that is natural and at the time limit both is TERMINATED: nothing
@@ -83,7 +83,7 @@ class StoaEnvironment(stoa.Environment):
         hidden, timestep = self.env.step(key_step, state.hidden, action)
         kind = jnp.where(timestep.truncated, stoa.StepType.TRUNCATED, stoa.StepType.MID)
         kind = jnp.where(timestep.terminated, stoa.StepType.TERMINATED, kind)
-        return StoaState(hidden=hidden, rng_key=key_next), self._told(timestep, kind)
+        return StoaState(hidden=hidden, rng_key=key_next), self._timestep(timestep, kind)
 
     def observation_space(self, env_params=None):
         return to_space(self.env.observation_space, "observation", self.flat_obs)
@@ -96,7 +96,7 @@ class StoaEnvironment(stoa.Environment):
             f"the state of {self.env.name} is a pytree of its own, which no Stoa space describes"
         )
 
-    def _told(self, timestep: TimeStep, kind: Array) -> Any:
+    def _timestep(self, timestep: TimeStep, kind: Array) -> Any:
         obs = timestep.obs
         return stoa.TimeStep(
             step_type=kind,

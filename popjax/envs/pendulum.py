@@ -122,7 +122,7 @@ class Pendulum(Environment):
 
 @dataclass(frozen=True)
 class PositionOnlyPendulum(Pendulum):
-    """Swing a rod up and hold it there, without being told its speed.
+    """Swing a rod up and hold it there, without seeing its speed.
 
     Observation: `[2]` float, cosine and sine of the angle, which is 0 upright.
     Action: `[1]` float, a torque within +-2.

@@ -30,8 +30,8 @@ from popjax.players.mine_chances import Classes, places, touching, ways_to_place
 BOUND = ""
 
 
-class Told(struct.PyTreeNode):
-    """opened: `[cells]` which were opened. counts: `[cells]` what they told."""
+class Evidence(struct.PyTreeNode):
+    """opened: `[cells]` which were opened. counts: `[cells]` the counts that they show."""
 
     opened: Bool[Array, " cells"]
     counts: Int[Array, " cells"]
@@ -55,7 +55,7 @@ class MineSweeperLaw(Law):
 
     def begin(self, obs):
         cells = self.env.num_cells
-        return Told(opened=jnp.zeros(cells, bool), counts=jnp.zeros(cells, jnp.int32))
+        return Evidence(opened=jnp.zeros(cells, bool), counts=jnp.zeros(cells, jnp.int32))
 
     def log_probs(self, belief, action):
         cell = to_cell(self.env, action)
@@ -72,21 +72,21 @@ class MineSweeperLaw(Law):
     def update(self, belief, action, token):
         count, mine = jnp.divmod(token, 2)
         here = (np.arange(self.env.num_cells) == to_cell(self.env, action)) & (mine == 0)
-        return Told(belief.opened | here, jnp.where(here, count, belief.counts))
+        return Evidence(belief.opened | here, jnp.where(here, count, belief.counts))
 
     def _layouts_by_answer(
-        self, told: Told, asked: Int[Array, ""]
+        self, evidence: Evidence, asked: Int[Array, ""]
     ) -> tuple[Float[Array, " tokens"], Bool[Array, ""]]:
         """How many layouts give each answer, up to a factor, and whether there were too many
         classes."""
         cells, mines, width = self.env.num_cells, self.env.num_mines, self.num_tokens
         touches = jnp.asarray(touching(self.env.size))
         salt = np.random.default_rng(0).integers(0, 2**32, (1, cells, 2), dtype=np.uint32)
-        counts = told.counts.astype(jnp.int8)
-        tells = touches & told.opened
+        counts = evidence.counts.astype(jnp.int8)
+        tells = touches & evidence.opened
         is_asked = np.arange(cells) == asked
-        border = ~told.opened & (jnp.any(tells, axis=1) | touches[asked] | is_asked)
-        far = jnp.sum(~told.opened & ~border)
+        border = ~evidence.opened & (jnp.any(tells, axis=1) | touches[asked] | is_asked)
+        far = jnp.sum(~evidence.opened & ~border)
         names = jnp.sum(jnp.where(tells[:, :, None], salt, 0), axis=1, dtype=jnp.uint32)
         # What a mine in each cell adds to 2 * count + mine of the cell asked for.
         adds = jnp.where(is_asked, 3, jnp.where(touches[asked], 2, 0))
@@ -148,9 +148,9 @@ def law(env: MineSweeper) -> Law:
     return MineSweeperLaw(env)
 
 
-def num_layouts(size: int, num_mines: int, told: dict[int, int], mines: frozenset[int]) -> int:
-    """How many layouts have mines in the cells `mines` and, around each cell of `told`, itself
-    included, as many mines as it told; the cells of `told` not in `mines` are clear.
+def num_layouts(size: int, num_mines: int, counts: dict[int, int], mines: frozenset[int]) -> int:
+    """How many layouts have mines in the cells `mines` and, around each cell of `counts`, itself
+    included, as many mines as it shows; the cells of `counts` not in `mines` are clear.
 
     Whole numbers and as many classes as there are, so it is exact for any board.
 
@@ -158,9 +158,9 @@ def num_layouts(size: int, num_mines: int, told: dict[int, int], mines: frozense
     (151473214816, 12)
     """
     near = touching(size)
-    hidden = [cell for cell in range(size**2) if cell not in told and cell not in mines]
-    cells = sorted(told)
-    missing = [told[c] - (c in mines) - sum(near[c, mine] for mine in mines) for c in cells]
+    hidden = [cell for cell in range(size**2) if cell not in counts and cell not in mines]
+    cells = sorted(counts)
+    missing = [counts[c] - (c in mines) - sum(near[c, mine] for mine in mines) for c in cells]
     tells = {cell: [i for i, c in enumerate(cells) if near[cell, c]] for cell in hidden}
     border = [cell for cell in hidden if tells[cell]]
     undecided = [sum(near[cell, c] for cell in border) for c in cells]
@@ -201,8 +201,8 @@ def code_lengths(env: MineSweeper, episodes) -> Float[np.ndarray, " N"]:
     nats = []
     for n in range(cell.shape[1]):
         now = valid[:, n]
-        told = dict(zip(cell[now, n].tolist(), obs[now, n].tolist(), strict=True))
+        counts = dict(zip(cell[now, n].tolist(), obs[now, n].tolist(), strict=True))
         mines = frozenset(cell[mine[:, n], n].tolist())
-        left = num_layouts(env.size, env.num_mines, told, mines)
+        left = num_layouts(env.size, env.num_mines, counts, mines)
         nats.append(math.log(math.comb(env.num_cells, env.num_mines) / left))
     return np.array(nats)

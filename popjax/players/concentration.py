@@ -64,7 +64,7 @@ def reference(env: Concentration) -> Player:
     and until then each of their cards may serve a card that is turned up.
 
     A turn begins with an unknown card. If the mate of that card is known it is taken; else, and
-    where luck is likely, an unknown card is tried. How likely is told by the excess of each kind,
+    where luck is likely, an unknown card is tried. How likely follows from the excess of each kind,
     its unknown cards less its known ones.
 
     Dynamic programming over the numbers of known and unknown cards of each kind says that nothing

@@ -57,7 +57,7 @@ def memoryless(env: Labyrinth) -> Player:
 
 
 def _inward(view: Int[Array, "3 3"]) -> Int[Array, ""]:
-    """From an entrance, the way into the maze, told by where the first view shows it."""
+    """From an entrance, the way into the maze, as shown by where the first view shows it."""
     return jnp.select(
         [view[0, 1] == START, view[1, 0] == START, view[0, 1] == FREE], [DOWN, RIGHT, UP], LEFT
     )

@@ -3,7 +3,7 @@
 The hidden cells that touch an opened one are decided one after the other, row by row: mine or not.
 Partial layouts with as many mines around each opened cell can be continued in the same ways, so
 they make one class and are counted together, by how many mines they hold. A class dies when an
-opened cell has more mines around it than it told, or too few cells left to get there. Cells that
+opened cell has more mines around it than it shows, or too few cells left to get there. Cells that
 touch no opened one share the other mines in any way.
 
 The classes are few. In 60,000 decisions the reference player met up to 6 of them at the Easy
@@ -47,11 +47,11 @@ def mine_chances(
     num_classes: int = 64,
 ) -> Float[Array, "size size"]:
     """The chance of a mine in each cell, all layouts being equally likely at first; 0 in the
-    opened ones, which have told `counts`.
+    opened ones, which show `counts`.
 
     >>> opened = jnp.zeros((4, 4), bool).at[0, 0].set(True)
-    >>> told = jnp.zeros((4, 4), jnp.int32)
-    >>> chances = jax.jit(mine_chances, static_argnums=2)(opened, told, 2)
+    >>> counts = jnp.zeros((4, 4), jnp.int32)
+    >>> chances = jax.jit(mine_chances, static_argnums=2)(opened, counts, 2)
     >>> (6 * chances[0]).round(3).tolist()
     [0.0, 0.0, 1.0, 1.0]
     """

@@ -12,7 +12,7 @@ from popjax.players.mine_chances import mine_chances, touching
 
 NONE = -1
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
-NEXT_CELL = {  # (size, mines): a line for each count told, a digit for each cell opened last
+NEXT_CELL = {  # (size, mines): a line for each count, a digit for each cell opened last
     (4, 2): (
         "523784A696BFD8DE",
         "336A14AF91BD19CE",
@@ -43,7 +43,7 @@ NEXT_CELL = {  # (size, mines): a line for each count told, a digit for each cel
 
 
 def memoryless(env: MineSweeper) -> Player:
-    """Looks the next cell up by the cell opened last and what it told; the first is the corner.
+    """Looks the next cell up by the cell opened last and its count; the first is the corner.
 
     Such a table is all that a player without memory or dice can be, if it sees its own last
     action. These were searched for by coordinate ascent from many starts, on all layouts (Easy)

@@ -1,4 +1,4 @@
-"""Scenes of the cart and of the pendulum: drawn where the agent is told they are."""
+"""Scenes of the cart and of the pendulum: drawn where the agent sees them."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def cartpole(env: CartPole, state, timestep: TimeStep) -> Scene:
     if blind:
         body += _blind(timestep, int(state.time))
         body += _cart(x, angle, look.SECRET, look.SECRET, hidden=True)
-        words = "velocities are told, place and angle are not"
+        words = "velocities are shown, place and angle are hidden"
     elif noisy:
         body += _cart(_clip(seen_x), seen_angle, look.INK, look.GOLD)
         body += _cart(x, angle, look.SECRET, look.SECRET, hidden=True)
-        words = "seen through noise; velocities are not told"
+        words = "seen through noise; velocities are hidden"
     else:
         body += _cart(x, angle, look.INK, look.GOLD)
-        words = "place and angle are told, velocities are not"
+        words = "place and angle are shown, velocities are hidden"
     if not blind:
         body += _speeds(x, angle, x_dot, angle_dot)
     body += _numbers(timestep, blind)
@@ -101,7 +101,7 @@ def _speeds(x: float, angle: float, x_dot: float, angle_dot: float) -> list[Shap
 
 
 def _blind(timestep: TimeStep, steps: int) -> list[Shape]:
-    """A cart that may be anywhere, and arrows for what is told of it."""
+    """A cart that may be anywhere, and arrows for what is shown of it."""
     hinge, tip = _hinge(0), _tip(0, 0)
     ghost: list[Shape] = [
         Rect(hinge[0] - 5, TRACK_Y - 5, 10, 5, look.SHADE, look.LINE, 0.3, 0.9),
@@ -153,8 +153,8 @@ def pendulum(env: Pendulum, state, timestep: TimeStep) -> Scene:
         Text(3, look.HEAD + 33.5, f"cos {cos:+.2f}", look.MUTED, 1.7, "start"),
         Text(look.WIDTH - 3, look.HEAD + 33.5, f"sin {sin:+.2f}", look.MUTED, 1.7, "end"),
     ]
-    words = "seen through noise; " if noisy else "the angle is told, "
-    return look.frame(env, timestep, int(state.time), f"{words}the speed is not told", body)
+    words = "seen through noise; " if noisy else "the angle is shown, "
+    return look.frame(env, timestep, int(state.time), f"{words}the speed is hidden", body)
 
 
 def _turn(angle: float, speed: float, y: float, radius: float) -> list[Shape]:

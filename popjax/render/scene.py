@@ -13,7 +13,7 @@ FONT = "'DejaVu Sans', Verdana, 'Segoe UI', system-ui, sans-serif"
 
 @dataclass(frozen=True)
 class Scene:
-    """Shapes on a canvas. Those that show what the agent is not told are marked `hidden`.
+    """Shapes on a canvas. Those that show what the agent does not see are marked `hidden`.
 
     >>> scene = Scene(8, 2, "two", (Text(1, 1, "seen", "#000"), Text(5, 1, "not", "#000",
     ...     hidden=True)))

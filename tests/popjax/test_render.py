@@ -121,7 +121,7 @@ def test_the_picture_does_not_depend_on_what_is_hidden(name):
 
 @pytest.mark.parametrize("name", ["MineSweeperHard", "LabyrinthEscapeEasy", "LabyrinthExploreEasy"])
 def test_unopened_ground_looks_alike(name):
-    """Two layouts that nothing was told of yet; in a labyrinth, beyond the first view."""
+    """Two layouts of which nothing was shown yet; in a labyrinth, beyond the first view."""
     env = popjax.make(name)
     state, timestep = moment(name, "start")
     if name.startswith("Mine"):

@@ -151,7 +151,7 @@ def run_cell(
     setup: FactorialConfig, target: str, feedback: str, watch: Callable[..., Iterable]
 ) -> Table:
     """Trains all seeds of a cell side by side: one line a look and seed, what the learner had read
-    and been told by then, its competence, and the seconds since the beginning."""
+    and had as feedback by then, its competence, and the seconds since the beginning."""
     clock = time.perf_counter()
     env, network, test = setup.env, setup.network, exam(setup, target)
     constant = {"lm_schedule": "constant", "lm_warmup": 0.0}
@@ -160,28 +160,28 @@ def run_cell(
     hyperparams = Hyperparams(learning_rate=setup.learning_rate, max_grad_norm=1.0)
 
     def one_update(_, run):
-        state, told = run
+        state, sums = run
         state, metrics = segment(state, hyperparams, 1)
-        return state, {name: told[name] + metrics[name][0] for name in SUPERVISION_METRICS}
+        return state, {name: sums[name] + metrics[name][0] for name in SUPERVISION_METRICS}
 
     @partial(jax.jit, donate_argnums=0)
     @partial(jax.vmap, in_axes=(0, None))
     def advance(state: Any, num_updates: int):
         nothing = dict.fromkeys(SUPERVISION_METRICS, 0.0)
-        state, told = jax.lax.fori_loop(0, num_updates, one_update, (state, nothing))
+        state, sums = jax.lax.fori_loop(0, num_updates, one_update, (state, nothing))
         carry = network.initial_carry(setup.num_decks)
         _, logits, policy = network.apply(state.params, carry, test.x, test.start)
         outputs = logits if target == "next observation" else policy
-        return state, told | {"competence": competence(test, outputs)}
+        return state, sums | {"competence": competence(test, outputs)}
 
     seeds = np.arange(setup.seeds)
     begin = jax.jit(jax.vmap(partial(init, hyperparams=hyperparams, num_updates=setup.num_updates)))
     state = begin(lane_keys(tuple(range(setup.seeds)))[0])
-    told, rows = dict.fromkeys(SUPERVISION_METRICS, 0.0), []
+    sums, rows = dict.fromkeys(SUPERVISION_METRICS, 0.0), []
     for before, update in watch(list(pairwise([0, *setup.looks]))):
         state, news = advance(state, update - before)
-        told = {name: told[name] + np.float64(news[name]) for name in SUPERVISION_METRICS}
+        sums = {name: sums[name] + np.float64(news[name]) for name in SUPERVISION_METRICS}
         seconds = np.full(setup.seeds, time.perf_counter() - clock)
         measured = {"competence": np.float64(news["competence"]), "seconds": seconds}
-        rows.append({"seed": seeds, "update": np.full(setup.seeds, update), **told, **measured})
+        rows.append({"seed": seeds, "update": np.full(setup.seeds, update), **sums, **measured})
     return stack_tables(rows)

@@ -103,11 +103,11 @@ def edge_rows(curves: dict[Cell, Curves], setup: FactorialConfig) -> list[tuple[
     """One line per edge of the square, and its diagonal."""
     half = LEVELS[0]
     tokens, nats = reached(curves, TOKENS, half), reached(curves, NATS, half)
-    told = {target: feedback_at_first(n) for target, n in judged_steps(setup).items()}
+    nats = {target: feedback_at_first(n) for target, n in judged_steps(setup).items()}
     rows = []
     for under, over in EDGES:
         share = [n / setup.env.max_steps for n in map(judged_steps(setup).get, (under[0], over[0]))]
-        by_nats = told[under[0]][under[1]] * share[0] / (told[over[0]][over[1]] * share[1])
+        by_nats = nats[under[0]][under[1]] * share[0] / (nats[over[0]][over[1]] * share[1])
         rows.append((
             " by ".join(under),
             " by ".join(over),
@@ -118,7 +118,7 @@ def edge_rows(curves: dict[Cell, Curves], setup: FactorialConfig) -> list[tuple[
 
 
 def edges() -> list[tuple[Cell, Cell]]:
-    """From the cell that is told more to that which is told less, or from the next observation to
+    """From the cell with more feedback to that with less, or from the next observation to
     the action; the diagonal last."""
     (look, act), (label, verdict, total) = TARGETS, FEEDBACK
     steps = ((label, verdict), (verdict, total), (label, total))

@@ -87,8 +87,8 @@ def held(nets: Networks) -> Iterator[Row]:
         asked = [(t, part) for t in nets.times for part in questions(nets, who, t)]
         yield Row("known", who, "", -1, sum(part.known.mean() for _, part in asked))
         for noise in NOISES:
-            told = sum(probe(nets.at(t), part, noise=noise).information for t, part in asked)
-            for (kind, seed), nats in zip(each(nets), told, strict=True):
+            held = sum(probe(nets.at(t), part, noise=noise).information for t, part in asked)
+            for (kind, seed), nats in zip(each(nets), held, strict=True):
                 yield Row(f"held {noise:g}", who, kind, seed, float(nats))
         middle = nets.times[len(nets.times) // 2]
         parts = questions(nets, who, middle)
@@ -228,7 +228,7 @@ def forgetting(nets: Networks) -> Iterator[Row]:
         yield Row("retained", str(lag), "known", -1, float(known))
 
 
-def told_apart(nets: Networks) -> Iterator[Row]:
+def distinction(nets: Networks) -> Iterator[Row]:
     """Compression and distinction (after Vafa et al. 2024, arXiv 2406.03689): of pairs of
     histories with one token on the table, how many of those with an equal statistic get equal
     outputs, and how many of those with another statistic different ones.
@@ -292,5 +292,5 @@ MEASURES: dict[str, Callable[[Networks], Iterator[Row]]] = {
     "alike": alike,
     "cause": cause,
     "forgetting": forgetting,
-    "told apart": told_apart,
+    "distinction": distinction,
 }

@@ -305,7 +305,7 @@ def record(found: Verdict, table: Table, spec: dict[str, Any]) -> dict[str, Any]
         },
         "alike": [round(float(x), 3) for x in likeness.likeness[:3]],
         "forgetting": {kind: round(forgotten(table, kind), 4) for kind in KINDS},
-        "told_apart": {
+        "distinction": {
             name: {
                 who: [
                     round(float(value.mean()), 3) if len(value) else None

@@ -88,7 +88,7 @@ def judge_board(
     choosers["closed"] = by_agent(agent, params, num_episodes)
     found: dict[str, Array] = {}
     for name, chooser in choosers.items():
-        episodes, log_right, counts = foretold(agent, params, chooser, key, num_episodes)
+        episodes, log_right, counts = acted_and_judged(agent, params, chooser, key, num_episodes)
         found[f"{name}_mean"] = jnp.mean(jnp.exp(log_right), where=counts)
         if name == "strayed":
             continue
@@ -100,7 +100,7 @@ def judge_board(
     return found
 
 
-def foretold(
+def acted_and_judged(
     agent: LanguageAgent,
     params: Any,
     chooser: Chooser,

@@ -1,12 +1,14 @@
 """The parts of `popjax bridge loop`: each trains all seeds side by side and gives one long table.
 
-what: the name of a number. stop: when, or at which price, it was measured. seed, t: of which seed,
+what: the name of a number. stop: when, or at which price, it was measured, and on which level if
+not on that of the training. seed, t: of which seed,
 and at which step of an episode or update of a run. value: the number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise
 from typing import Any
@@ -22,14 +24,13 @@ from agents.lm import episode_inputs
 from agents.objectives import OBJECTIVES
 from agents.objectives.oracles import oracle_of
 from experiments.bridge.loop.boards import on_board
-from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
-from experiments.bridge.loop.copycat import CRITERION, STOPS
+from experiments.bridge.loop.config import BANDIT_WAYS, CRITERION, DECK_WAYS, STOPS, LoopConfig
 from experiments.bridge.loop.train import Tuning, programs_of
 from experiments.bridge.measures.closed_loop import against_deck, best_arm, habits, hallucination
-from experiments.bridge.measures.exposure_bias import open_right
+from experiments.bridge.measures.exposure_bias import judge, open_right
 from experiments.results.files import stack_tables
 from experiments.results.store import Table
-from popjax.core import Environment
+from popjax import make
 from popjax.players import make_player, play
 from popjax.players.follow import slipping
 from popjax.players.multiarmed_bandit import thompson
@@ -71,32 +72,38 @@ def long(found: dict[str, Any], stop: str, t: Any = None) -> Table:
 
 
 @cache
-def right_of(setup: LoopConfig, env: Environment, inputs: str) -> Callable:
+def right_of(agent: LanguageAgent) -> Callable:
     """`(params, keys) -> [seeds]` how right a policy is in the expert's loop."""
-    agent = LanguageAgent.of(env, setup.network(env), inputs)
     return jax.jit(jax.vmap(partial(open_right, agent, 64)))
 
 
 def on_deck(setup: LoopConfig, deck: str, what: str) -> Table:
-    """Both loops when a seed first foretells 99 % of the expert's actions, and at the end."""
+    """Both loops when a seed first predicts 99 % of the expert's actions, and at the end; on the
+    level of the training and on the other `levels`."""
     env, way, updates = setup.deck(deck), DECK_WAYS[what], setup.updates[0]
-    programs = programs_of(setup, env, updates, way.previous_action, way.sees_best)
-    look, kept = right_of(setup, env, "obs+action"), None
-    told, share = ("label", "rewards").index(way.told), float(way.teacher_acts)
+    programs = programs_of(setup, env, updates, way.previous_action, way.sees_best, way.memory)
+    look, kept = right_of(programs.agent), None
+    objective, share = ("label", "rewards").index(way.feedback), float(way.teacher_acts)
     keys, held_out = lane_keys(tuple(range(setup.seeds)))
     state, stopped = programs.begin(keys), np.full(setup.seeds, np.nan)
     looks = np.unique(np.linspace(0, updates, setup.looks + 1).round().astype(int))
     for before, now in pairwise(looks):
-        state, _ = programs.advance(state, told, share, now - before)
+        state, _ = programs.advance(state, objective, share, now - before)
         here = np.isnan(stopped) & (np.asarray(look(state.params, held_out)) >= CRITERION)
         kept = state.params if kept is None else kept
         kept = jax.tree.map(partial(chosen, here), state.params, kept)  # new: not given away
         stopped[here] = now
+    judges = {"": programs.judge}
+    for level in setup.levels:
+        agent = replace(programs.agent, env=make(level))
+        judges[f", {level}"] = jax.jit(jax.vmap(partial(judge, agent, setup.judged)))
     tables = []
     for stop, params, when in zip(
         STOPS, (kept, state.params), (stopped, np.full(setup.seeds, updates)), strict=True
     ):
-        tables.append(long({"updates": when, **programs.judge(params, held_out)}, stop))
+        for level, judged in judges.items():
+            found = judged(params, held_out)
+            tables.append(long({"updates": when, **found}, stop + level))
     return stack_tables(tables)
 
 
@@ -110,8 +117,8 @@ def on_bandit(setup: LoopConfig, what: str) -> Table:
     env, way, updates = setup.bandit, BANDIT_WAYS[what], setup.updates[1]
     programs = programs_of(setup, env, updates, way.previous_action, way.sees_best)
     keys, held_out = lane_keys(tuple(range(setup.seeds)))
-    told, share = ("label", "rewards").index(way.told), float(way.teacher_acts)
-    state, _ = programs.advance(programs.begin(keys), told, share, updates)
+    objective, share = ("label", "rewards").index(way.feedback), float(way.teacher_acts)
+    state, _ = programs.advance(programs.begin(keys), objective, share, updates)
     return long(programs.judge(state.params, held_out), "end")
 
 

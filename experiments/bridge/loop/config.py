@@ -61,23 +61,33 @@ BOARD_PARTS = ("players", *BOARD_WAYS, TUNED)
 class Condition:
     """One way to train.
 
-    told: the right action ("label") or the rewards. teacher_acts: the histories are the expert's,
-    else the learner's own. previous_action: whether the learner reads its own. sees_best: the
-    expert sees which arm is best.
+    feedback: the right action ("label") or the rewards. teacher_acts: the expert's histories, else
+    the learner's own. previous_action: whether the learner reads its own. sees_best: the expert
+    sees which arm is best. memory: instead of the requested one.
     """
 
     title: str
-    told: str = "label"
+    feedback: str = "label"
     teacher_acts: bool = False
     previous_action: str = "on"
     sees_best: bool = False
+    memory: str | None = None
 
 
 DECK_WAYS = {
     "clone": Condition("clone (R1)", teacher_acts=True),
+    "memoryless": Condition("clone, no memory", teacher_acts=True, memory="mlp"),
     "dagger": Condition("DAgger (R2)"),
-    "rewards": Condition("rewards (R4)", told="rewards"),
+    "blind": Condition("clone, own actions hidden", teacher_acts=True, previous_action="off"),
+    "rewards": Condition("rewards (R4)", feedback="rewards"),
 }
+"""The first could copy or remember, the second can only copy, the third is corrected in
+histories of its own, the fourth can only remember."""
+CRITERION = 0.99
+STOPS = ("99 %", "end")
+"""When a network on a deck is judged: when it first predicts so many of the expert's actions on new
+decks, as far as one looks every few updates, and at the end."""
+GAMES = ("decks", "bandit", "dreams", "frontier")
 BANDIT_WAYS = {
     "privileged": Condition("clone of who sees (R1)", teacher_acts=True, sees_best=True),
     "masked": Condition(
@@ -85,13 +95,13 @@ BANDIT_WAYS = {
     ),
     "history": Condition("clone of who remembers (R1)", teacher_acts=True),
     "dagger": Condition("labels of who sees (R2)", sees_best=True),
-    "rewards": Condition("rewards (R4)", told="rewards", sees_best=True),
+    "rewards": Condition("rewards (R4)", feedback="rewards", sees_best=True),
 }
 """The expert of the last is not asked; it is named so that one program trains three of them."""
 
 
 def rungs(gamma: float, num_episodes: int) -> dict[str, Objective]:
-    """What may be told: the label, or the environment's rewards, beside the mean of the batch at
+    """The kinds of feedback: the label, or the environment's rewards less the mean of the batch at
     the same step. The latter is PPO with one pass over each batch, which never leaves its own
     gradient, so that no ratio is clipped."""
     rewards = replace(OBJECTIVES["grpo_step"], rung="R4", group=num_episodes, gamma=gamma)
@@ -104,7 +114,9 @@ class LoopConfig:
 
     updates: of each game, in the order decks, bandit, dreams, frontier (before and after).
     looks: how often a deck is looked at on the way. judged: episodes of each judgement.
-    boards: names of environments. board_updates: on each, of one way, and before and after tuning.
+    games: which of `GAMES` are played. deck_ways: how a deck is learned. levels: on which its
+    networks are judged besides. boards: names of environments. board_updates: on each, of one way,
+    and before and after tuning.
     """
 
     memory: str = "gru"
@@ -120,6 +132,9 @@ class LoopConfig:
     pulls: int = 30
     betas: tuple[float, ...] = (0.0, 0.01, 0.03, 0.1)
     decks: tuple[str, ...] = ("tiny", "RepeatFirstEasy")
+    games: tuple[str, ...] = GAMES
+    deck_ways: tuple[str, ...] = ("clone", "dagger", "rewards")
+    levels: tuple[str, ...] = ()
     boards: tuple[str, ...] = ()
     board_updates: tuple[int, ...] = ()
 
@@ -130,20 +145,27 @@ class LoopConfig:
     def deck(self, name: str) -> Environment:
         return TINY["RepeatFirst"] if name == "tiny" else make_env(name)
 
-    def network(self, env: Environment) -> LanguageModel:
-        backbone = Backbone((memory_class(self.memory)(features=self.features),))
+    @property
+    def ways(self) -> dict[str, Condition]:
+        """How a deck is learned; nothing is trained twice."""
+        chosen = {name: DECK_WAYS[name] for name in self.deck_ways}
+        return {name: way for name, way in chosen.items() if way.memory != self.memory}
+
+    def network(self, env: Environment, memory: str | None = None) -> LanguageModel:
+        backbone = Backbone((memory_class(memory or self.memory)(features=self.features),))
         return LanguageModel(backbone, target_of(env).sizes, sum(sizes_of(env)), self.head_features)
 
     @property
     def parts(self) -> list[tuple[str, str]]:
         """(game, what in it)."""
-        return (
-            [(f"deck {deck}", way) for deck in self.decks for way in DECK_WAYS]
-            + [("bandit", way) for way in ("players", *BANDIT_WAYS)]
-            + [("dreams", deck) for deck in self.decks]
-            + [("frontier", "tuning")]
-            + [(f"board {board}", what) for board in self.boards for what in BOARD_PARTS]
-        )
+        of = {
+            "decks": [(f"deck {deck}", way) for deck in self.decks for way in self.ways],
+            "bandit": [("bandit", way) for way in ("players", *BANDIT_WAYS)],
+            "dreams": [("dreams", deck) for deck in self.decks],
+            "frontier": [("frontier", "tuning")],
+        }
+        boards = [(f"board {board}", what) for board in self.boards for what in BOARD_PARTS]
+        return [part for game in self.games for part in of[game]] + boards
 
 
 MEMORIES_OF = {"gpu": ("gru", "s5", "transformer")}

@@ -7,8 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
-from experiments.bridge.loop.copycat import STOPS
+from experiments.bridge.loop.config import BANDIT_WAYS, STOPS, LoopConfig
 from experiments.bridge.loop.panels import OWN, plot_loops
 from experiments.bridge.loop.report import Deck, Tables, pick, stops
 from experiments.reports.statistics import iqm
@@ -51,12 +50,12 @@ def draw(tables: Tables, setup: LoopConfig) -> Figure:
     return figure
 
 
-def draw_deck(panel: Axes, it: Deck, title: str) -> None:
-    """One way on one deck at one stop."""
+def draw_deck(panel: Axes, it: Deck, title: str, alone: str = ": earns {:.2f} alone") -> None:
+    """One way on one deck at one stop. alone: what is said of the return."""
     panel.axhline(0.25, **DOTS)
     if it.came:
         plot_loops(panel, it.open_right, it.closed_right, it.copier)
-        title = f"{title}: earns {iqm(it.returns):.2f} alone"
+        title += alone.format(iqm(it.returns))
     panel.set_ylim(0.1, 1.03)
     panel.set_yticks([0.25, 0.5, 0.75, 1], ["chance", "0.5", "0.75", "1"])
     panel.set_title(title, loc="left", fontsize=10, color=INK)
@@ -143,9 +142,9 @@ def draw_decks(tables: Tables, setup: LoopConfig) -> Figure:
     """Every way, deck and stop."""
     rows = [(deck, stop) for deck in setup.decks for stop in STOPS]
     figure = Figure(figsize=(10, 2.6 * len(rows)), layout="constrained")
-    panels = figure.subplots(len(rows), len(DECK_WAYS), sharey=True, squeeze=False)
+    panels = figure.subplots(len(rows), len(setup.ways), sharey=True, squeeze=False)
     for line, (deck, stop) in zip(panels, rows, strict=True):
-        for panel, (name, way) in zip(line, DECK_WAYS.items(), strict=True):
+        for panel, (name, way) in zip(line, setup.ways.items(), strict=True):
             it = Deck(tables[f"deck {deck}", name], stop)
             draw_deck(panel, it, f"{deck}, {way.title}, {stop}")
             panel.title.set_fontsize(8)

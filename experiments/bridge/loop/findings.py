@@ -6,8 +6,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from experiments.bridge.findings import Finding, all_of, outcome_of
-from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
-from experiments.bridge.loop.copycat import STOPS
+from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, STOPS, LoopConfig
 from experiments.bridge.loop.report import (
     NEAR,
     SLIGHT,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.bridge.loop.config import BANDIT_WAYS, DECK_WAYS, LoopConfig
-from experiments.bridge.loop.copycat import STOPS
+from experiments.bridge.loop.config import BANDIT_WAYS, STOPS, LoopConfig
 from experiments.bridge.measures.closed_loop import InBothLoops
 from experiments.bridge.page import Grid
 from experiments.reports.statistics import format_iqm, iqm
@@ -40,9 +39,11 @@ def words_of(three: tuple[float, float, float]) -> str:
 
 
 class Deck(InBothLoops):
-    """One way on one deck at one stop, of the seeds that came so far."""
+    """One way on one deck at one stop, of the seeds that came so far; judged on another level where
+    one is given."""
 
-    def __init__(self, table: Table, stop: str):
+    def __init__(self, table: Table, stop: str, level: str = ""):
+        stop = f"{stop}, {level}" if level else stop
         came = np.isfinite(pick(table, "updates", stop)[:, 0])
         self.asked, self.came = len(came), int(came.sum())
         for name in ("open_right", "closed_right", "open_nats", "closed_nats"):
@@ -55,7 +56,7 @@ def deck_table(tables: Tables, setup: LoopConfig) -> Grid:
     """Both loops, one line per way, deck and stop."""
     rows = []
     for deck in setup.decks:
-        for way, one in DECK_WAYS.items():
+        for way, one in setup.ways.items():
             for stop in STOPS:
                 it = Deck(tables[f"deck {deck}", way], stop)
                 head = f"{deck}, {one.title}, {stop}"

@@ -26,22 +26,29 @@ from popjax.players import Player
 class Programs(NamedTuple):
     """What is compiled once for all ways to train in one game with one kind of input and expert.
     begin: `keys -> states`. advance: see `make_advance`. judge: `(params, keys) ->` what
-    `exposure_bias.judge` tells of all seeds."""
+    `exposure_bias.judge` measures of all seeds. agent: that acts."""
 
     begin: Callable[..., Any]
     advance: Callable[..., Any]
     judge: Callable[..., Any]
+    agent: LanguageAgent
 
 
 @cache
 def programs_of(
-    setup: LoopConfig, env: Environment, num_updates: int, previous_action: str, sees_best: bool
+    setup: LoopConfig,
+    env: Environment,
+    num_updates: int,
+    previous_action: str,
+    sees_best: bool,
+    memory: str | None = None,
 ) -> Programs:
     bandit = env.name == "MultiarmedBandit"
-    network, expert = setup.network(env), best_arm(env) if sees_best else None
+    network, expert = setup.network(env, memory), best_arm(env) if sees_best else None
     config = LMConfig(setup.num_episodes, previous_action=previous_action, lm_warmup=0.0)
-    told = rungs(1.0 if bandit else 0.0, setup.num_episodes)  # else no action changes what comes
-    init, step = make_objective_step(env, network, config, told, expert)
+    gamma = 1.0 if bandit else 0.0  # elsewhere no action changes what comes
+    objectives = rungs(gamma, setup.num_episodes)
+    init, step = make_objective_step(env, network, config, objectives, expert)
     hyperparams = Hyperparams(learning_rate=setup.learning_rate, max_grad_norm=1.0)
     more = partial(habits, num_arms=setup.arms) if bandit else None
     agent = LanguageAgent.of(env, network, inputs_of(env, config))
@@ -50,6 +57,7 @@ def programs_of(
         jax.jit(jax.vmap(lambda key: init(key, hyperparams, num_updates))),
         make_advance(step, hyperparams),
         jax.jit(jax.vmap(one)),
+        agent,
     )
 
 

@@ -34,12 +34,6 @@ def copied(error: np.ndarray, choices: int = 4) -> np.ndarray:
     return np.stack(right, axis=-1)
 
 
-def steady(error: np.ndarray) -> np.ndarray:
-    """The same errors with one rate of slips, their mean, at all steps after the first."""
-    slip = error[..., 1:].mean(axis=-1, keepdims=True)
-    return np.concatenate([error[..., :1], np.broadcast_to(slip, error[..., 1:].shape)], axis=-1)
-
-
 def expected_return(right: np.ndarray) -> np.ndarray:
     """`[...]` return of an episode that pays 1 / T for a right action and -1 / T for another, from
     the probability of being right `[..., T]`.
@@ -84,11 +78,6 @@ class InBothLoops:
     def as_copier(self) -> Float[np.ndarray, " seeds"]:
         """What such a copier would earn."""
         return expected_return(self.copier)
-
-    @property
-    def as_steady_copier(self) -> Float[np.ndarray, " seeds"]:
-        """What a copier would earn whose slips have the same mean, spread evenly."""
-        return expected_return(copied(steady(1 - self.open_right)))
 
     @property
     def as_rememberer(self) -> Float[np.ndarray, " seeds"]:
@@ -145,16 +134,16 @@ def hallucination(
         the exact one in dreams that are not broken yet; it is what a loss would show.
     """
     player = random_player(env)
-    told = dream(LanguageAgent.of(env, network, "obs"), params, key, num_dreams, player)
-    first = told.obs[:1]
-    cards = jnp.concatenate([first, told.next_obs])
+    dreamt = dream(LanguageAgent.of(env, network, "obs"), params, key, num_dreams, player)
+    first = dreamt.obs[:1]
+    cards = jnp.concatenate([first, dreamt.next_obs])
     return against_deck(env, network, params, cards, each)
 
 
 def against_deck(
     env: Environment, network: LanguageModel, params: Any, cards: Int[Array, "T1 N"], each: int
 ) -> dict[str, Float[Array, "..."]]:
-    """What `hallucination` tells, of given decks, dreamt or dealt."""
+    """What `hallucination` measures, of given decks, dreamt or dealt."""
     kinds = network.sizes[0]
     shown = jnp.cumsum(jax.nn.one_hot(cards, kinds), axis=0)
     left = each - shown[:-1]  # before each card to come

@@ -8,7 +8,7 @@ hashed: the same number of labels, each drawn once and for all for each value of
 shuffled: labels of other rows with the same token on the table; only overfitting is left.
 
 An untrained network answers many probes right if a probe has rows enough. The length of the labels'
-description, told block by block by probes of the blocks before, counts the rows as well (Voita and
+description, coded block by block by probes of the blocks before, counts the rows as well (Voita and
 Titov 2020, arXiv 2003.12298).
 """
 
@@ -82,9 +82,9 @@ def description(
     ends = [round(share * n) for share in blocks]
     target, prior = question.target[order], question.prior[order]
     x = whitened(np.asarray(states)[:, order])
-    told = question.known[order][: ends[0]].sum()
+    nats_first = question.known[order][: ends[0]].sum()
     given = [jnp.asarray(a, jnp.float32) for a in (target, prior, question.parts)]
-    nats = np.full(len(x), told)
+    nats = np.full(len(x), nats_first)
     for begin, end in pairwise(ends):
         mask = jnp.asarray(np.arange(n) < begin, jnp.float32)
         rows = _coded(jnp.asarray(x, jnp.float32), *given, mask, jnp.float32(penalty), steps=steps)

@@ -1,8 +1,8 @@
 """Two exact changes of a history of cards: is a memory a list or a multiset?
 
 A swap of two cards leaves all counts as they were, so a predictor of the next card must not move;
-one card replaced by another changes the counts. How far outputs move is told in total variation,
-beside how far the exact rule moves on the very same histories (Bayes).
+one card replaced by another changes the counts. How far outputs move is measured in total
+variation, beside how far the exact rule moves on the very same histories (Bayes).
 
 An `Answer` is any function from histories `[T, N]` of cards to probabilities `[N, K]` at their
 last step: a trained network, the exact rule, or one made by hand.

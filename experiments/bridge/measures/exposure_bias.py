@@ -1,6 +1,6 @@
 """How right a policy is in the expert's loop and in its own, on the same new episodes.
 
-In the open loop the expert acts and the policy only foretells; in the closed loop it acts itself,
+In the open loop the expert acts and the policy only predicts; in the closed loop it acts itself,
 and the expert says at each step what would have been right. Chances are the policy's own numbers,
 so nothing but the histories is sampled.
 """
@@ -46,7 +46,7 @@ def judge(
     """Means over new episodes, all of T steps. The key is consumed.
 
     oracle: the expert, with the memory of the family's reference player; that player if not given.
-    more: what else is to be told of the policy's own episodes.
+    more: what else is measured of the policy's own episodes.
 
     open_right, closed_right: `[T]` probability of the right action, in the expert's loop and in
         the policy's own. open_nats, closed_nats: `[T]` divergence of the policy from the expert.
@@ -55,11 +55,11 @@ def judge(
         one, at one random step of each episode.
     """
     key_episodes, key_slip = jax.random.split(key)
-    env, foretold = agent.env, partial(label_log_probs, agent, params)
+    env, log_right = agent.env, partial(label_log_probs, agent, params)
     chooser = by_agent(agent, params, num_episodes)
     own, own_label = labelled(env, chooser, key_episodes, num_episodes, oracle)
     experts, label = experts_own(env, key_episodes, num_episodes, oracle)
-    closed, opened = foretold(own, own_label), foretold(experts, label)
+    closed, opened = log_right(own, own_label), log_right(experts, label)
     slipped, after = one_slip(env, experts, label, key_slip)
     return {
         "open_right": jnp.mean(jnp.exp(opened), axis=1),
@@ -67,7 +67,7 @@ def judge(
         "open_nats": -jnp.mean(opened, axis=1),
         "closed_nats": -jnp.mean(closed, axis=1),
         "return": jnp.mean(own.returns),
-        "undone": jnp.sum(jnp.exp(foretold(slipped, label)), where=after) / num_episodes,
+        "undone": jnp.sum(jnp.exp(log_right(slipped, label)), where=after) / num_episodes,
         **(more(own) if more else {}),
     }
 

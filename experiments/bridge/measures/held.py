@@ -147,5 +147,5 @@ def gaussian_channel(
     seen = height * np.eye(values)[z] + np.sqrt(noise) * draw.normal(size=(draws, values))
     logits = height * seen / noise
     logits -= logits.max(axis=1, keepdims=True)
-    told = logits[np.arange(draws), z] - np.log(np.exp(logits).sum(axis=1))
-    return float(np.log(values) + told.mean())
+    log_probs = logits[np.arange(draws), z] - np.log(np.exp(logits).sum(axis=1))
+    return float(np.log(values) + log_probs.mean())

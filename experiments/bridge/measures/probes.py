@@ -1,11 +1,11 @@
-"""How many nats a network's state tells of an exact belief: linear probes.
+"""How many nats a network's state holds of an exact belief: linear probes.
 
 A probe is a log-linear law of a statistic z, given a state x, on top of what is known without it:
 
     p(z | x) ~ p(z | clock, token) exp(sum_f parts[z, f] (W x + b)[f])
 
 prior: the exact law p(z | clock, token), so that a probe that finds nothing says 0 nats and none is
-    paid for what the clock and the token on the table tell for free.
+    paid for what the clock and the token on the table give for free.
 parts: `[K, F]` what values of z have in common, such as the kind of each card of a list; the unit
     matrix makes the law a multinomial logistic one.
 
@@ -72,12 +72,12 @@ class Answer(NamedTuple):
 
     @property
     def information(self) -> Float[np.ndarray, " L"]:
-        """`[L]` nats that the states tell: a lower bound, and below 0 where a probe overfitted."""
+        """`[L]` nats that the states hold: a lower bound, and below 0 where a probe overfitted."""
         return self.entropy - self.nats
 
     @property
     def share(self) -> Float[np.ndarray, " L"]:
-        """`[L]` Uhat: the share told of what there is to know."""
+        """`[L]` Uhat: the share held of what there is to know."""
         return self.information / (self.entropy - self.floor)
 
     @property
@@ -123,8 +123,8 @@ def probe(
     which the penalty is chosen. noise: through which states are read, see `noisy`.
 
     >>> card = np.random.default_rng(0).integers(4, size=600)
-    >>> told = probe(np.eye(4)[card][None], ask(card, 4)).information
-    >>> bool(told[0] > 1.3)  # of ln 4 = 1.386
+    >>> held = probe(np.eye(4)[card][None], ask(card, 4)).information
+    >>> bool(held[0] > 1.3)  # of ln 4 = 1.386
     True
     """
     n = len(question.target)

@@ -2,7 +2,7 @@
 
 Where a statistic takes few values, a probe is asked for all of it at once
 (`experiments.bridge.measures.beliefs`). Where it takes too many it is asked for in parts, and what
-is told and what there is to tell are summed over these:
+is held and what there is to know are summed over these:
 
     Autoencode         each of some earlier cards, for the ordered list
     HigherLower        each rank's count, for the counts
@@ -113,21 +113,21 @@ def often(values: Int[np.ndarray, " n"], num_values: int, given: Int[np.ndarray,
     return ask(values, num_values, np.log(shares)[given])
 
 
-def told_by_counts(env: Environment, times: tuple[int, ...]) -> float:
+def held_by_counts(env: Environment, times: tuple[int, ...]) -> float:
     """The share of the ordered list of Autoencode that its counts tell, card by card: what a
     language model that remembers no more than it must tells of these questions.
 
     >>> import popjax
-    >>> round(told_by_counts(popjax.make("AutoencodeEasy"), (1, 10, 40)), 2)
+    >>> round(held_by_counts(popjax.make("AutoencodeEasy"), (1, 10, 40)), 2)
     0.11
     """
     deck = deck_of(env)
     of_card = float(np.mean(entr(one_card(deck)).sum(axis=-1)))
-    told, known = 0.0, 0.0
+    held, known = 0.0, 0.0
     for t in times:
         number = len(places(t))
         c = np.arange(min(deck.each, t) + 1)
         left = deck.num_kinds * hypergeom.pmf(c, deck.num_cards, deck.each, t) @ entr(c / t)
-        told += number * (of_card - left)
+        held += number * (of_card - left)
         known += number * of_card
-    return float(told / known)
+    return float(held / known)

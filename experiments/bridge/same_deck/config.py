@@ -1,6 +1,6 @@
 """Same deck, different memory: is what an agent remembers what a language model remembers?
 
-Networks of one shape, from the same seeds, on the same cards, differ in what they are told alone:
+Networks of one shape, from the same seeds, on the same cards, differ in their feedback alone:
 
     LM       R0     cross-entropy on the next card
     label    R1     cross-entropy on the right answer
@@ -82,9 +82,9 @@ class SameDeckConfig:
     decks: the tasks are played with. num_tokens: that each seed reads. num_looks: how often
     competence is measured, at equal ratios of updates. num_decks: that no network learns from, for
     every measurement. num_steps: of the episode at which states are probed. rows: of states
-    compared. edits: histories that are changed. kinds: what networks are told. layers: memories on
-    top of one another. longer: times as many tokens are read by who is told sums. judged: decks on
-    which competence is measured. rates: learning rates, each tried with `trials` tuning seeds, for
+    compared. edits: histories that are changed. kinds: of feedback. layers: memories on top of one
+    another. longer: times as many tokens for those that learn from sums. judged: decks on which
+    competence is measured. rates: learning rates, each tried with `trials` tuning seeds, for
     every cell; none: all learn with `learning_rate`.
     """
 
@@ -110,7 +110,7 @@ class SameDeckConfig:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """The kinds, and networks that were told nothing."""
+        """The kinds, and networks that were never trained."""
         return (*self.kinds, UNTRAINED)
 
     @property
@@ -173,7 +173,7 @@ def steps_of(env: Environment) -> tuple[int, int]:
 MEMORIES_OF = {"gpu": ("gru", "s5", "mamba", "transformer")}
 """What a preset is run with if no memory is named, each a study of its own."""
 PRESETS = {
-    "mini": SameDeckConfig(seeds=8, rates=FEW),  # some of those told verdicts stay on plateaus
+    "mini": SameDeckConfig(seeds=8, rates=FEW),  # some of those with verdicts stay on plateaus
     "gpu": SameDeckConfig(
         seeds=10,
         tasks=(*TASKS, *MORE),

@@ -132,7 +132,7 @@ def judged(
             raw = jnp.mean(histories(env, chooser, exam.key, N)[0].returns)
         found = {"competence": (raw - exam.without) / (exam.best - exam.without), "raw": raw}
     if "token" in says:
-        told = token_log_probs(network.sizes, logits, exam.token)[0]
-        excess = -jnp.mean(told, where=exam.valid) - exam.floor
+        log_probs = token_log_probs(network.sizes, logits, exam.token)[0]
+        excess = -jnp.mean(log_probs, where=exam.valid) - exam.floor
         found = {"competence": 1 - excess / exam.worth} | found | {"raw": excess}
     return found

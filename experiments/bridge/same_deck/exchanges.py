@@ -58,12 +58,12 @@ def transplanted(nets: Networks) -> Table:
         def run(params, carry, own):
             logits, policy = nets.outputs(params, carry, cut)
             if says == "token":
-                told = token_log_probs(network.sizes, logits, nets.token[cut:])[0]
-                return jnp.mean(told, axis=0, where=nets.episodes.valid[cut:])
+                log_probs = token_log_probs(network.sizes, logits, nets.token[cut:])[0]
+                return jnp.mean(log_probs, axis=0, where=nets.episodes.valid[cut:])
             right = nets.answer[cut:] if nets.dealt else own
             said = jax.nn.log_softmax(policy)
-            told = jnp.take_along_axis(said, right[..., None], -1)[..., 0]
-            return jnp.mean(told, axis=0, where=labelled[cut:])
+            log_probs = jnp.take_along_axis(said, right[..., None], -1)[..., 0]
+            return jnp.mean(log_probs, axis=0, where=labelled[cut:])
 
         return run
 

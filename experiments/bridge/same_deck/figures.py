@@ -59,7 +59,7 @@ def draw_overlap(panel: Axes, summary: Summary) -> None:
         panel.plot([], [], marker, color=GREY, markersize=5, label=task)
     panel.legend(fontsize=7.5, frameon=False, loc="lower right", handletextpad=0.1)
     names(panel, 0.62, 0.5, summary.setup.all)
-    title(panel, "share of each statistic that is told")
+    title(panel, "share of each statistic that is held")
     panel.set_xlabel("predicted by the rules", fontsize=9, color=INK)
     panel.set_ylabel("measured (filled: of acting's)", fontsize=9, color=INK)
     panel.set_xlim(-0.05, 1.06)
@@ -217,7 +217,7 @@ def draw(summary: Summary) -> Figure | None:
 TITLES = {
     "tokens": "tokens read",
     SUPERVISION_METRICS[0]: "tokens that made a gradient",
-    SUPERVISION_METRICS[1]: "nats told, as the learner expects",
+    SUPERVISION_METRICS[1]: "nats of feedback, as the learner expects",
 }
 
 
@@ -239,7 +239,7 @@ def draw_learning(summary: Summary) -> Figure:
             for kind in summary.setup.kinds:
                 curve = summary.curves[summary.setup.cell(task, kind)]
                 x, y = (curve[name].reshape(-1, seeds)[1:] for name in (axis, "competence"))
-                if not (x > 0).all():  # what rewards tell is not known everywhere
+                if not (x > 0).all():  # what rewards say is not known everywhere
                     continue
                 panel.plot(x, y, color=COLOURS[kind], linewidth=0.5, alpha=0.4)
                 panel.plot(x.mean(1), y.mean(1), color=COLOURS[kind], linewidth=1.8)

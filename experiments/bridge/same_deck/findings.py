@@ -46,7 +46,7 @@ def strong(summary: Summary) -> Finding:
         outcome = "holds"
     elif verdicts == {"different"} and max(p) < 0.05:
         outcome = "fails"
-    told = "; ".join(
+    words = "; ".join(
         f"{task} {in_words(one)}, p {value:.3f}"
         for (task, one), value in zip(found.items(), p, strict=True)
     )
@@ -56,7 +56,7 @@ def strong(summary: Summary) -> Finding:
         "acting and predicting require different information, agent and language model are still "
         f"as similar as two seeds of one objective (NS within {MARGIN} of 1, where the ceiling is "
         f"over {APART} above the null)",
-        f"verdict and LM: {told} (Holm)",
+        f"verdict and LM: {words} (Holm)",
         outcome,
         primary=True,
     )
@@ -102,7 +102,7 @@ def moderate(summary: Summary) -> Finding:
 
 def dissociation(summary: Summary) -> Finding:
     """H1b."""
-    told, outcomes = [], []
+    words, outcomes = [], []
     for task in disjoint(summary):
         if not summary.matched(task, "verdict", "LM"):
             outcomes.append("inconclusive")
@@ -112,25 +112,25 @@ def dissociation(summary: Summary) -> Finding:
                 summary.share(task, holder, who), summary.share(task, other, who), average
             )
             outcomes.append(outcome_of(*gap[1:], 0.0, 1.0))
-            told.append(f"{task} Z_{who.upper()} {gap[0]:+.2f} [{gap[1]:.2f}, {gap[2]:.2f}]")
+            words.append(f"{task} Z_{who.upper()} {gap[0]:+.2f} [{gap[1]:.2f}, {gap[2]:.2f}]")
     return Finding(
         "H1b",
         "the dissociation is double: the agent holds more of Z_RL than the language model, and the "
         "language model more of Z_LM than the agent",
-        "; ".join(told) + but(summary, "verdict", "LM"),
+        "; ".join(words) + but(summary, "verdict", "LM"),
         together(outcomes),
     )
 
 
 def order(summary: Summary) -> Finding:
     """H1c."""
-    told, outcomes = [], []
+    words, outcomes = [], []
     for task in summary.suits:
         if not summary.matched(task, *THREE):
             outcomes.append("inconclusive")
             continue
         index = {kind: summary.by_seed(task, "ordered", "order_index", kind=kind) for kind in THREE}
-        told.append(
+        words.append(
             f"{task} " + ", ".join(f"{kind} {format_interval(v)}" for kind, v in index.items())
         )
         _, low, high = over_networks(index["LM"])
@@ -142,7 +142,7 @@ def order(summary: Summary) -> Finding:
         "H1c",
         f"order separates the two: the language model is a multiset (order index under "
         f"{COUNTER_AT_MOST}), the agent a list (above {LIST_AT_LEAST}; an exact register has 0.67)",
-        "; ".join(told) or "too few competent networks",
+        "; ".join(words) or "too few competent networks",
         together(outcomes),
     )
 
@@ -167,19 +167,19 @@ def feedback(summary: Summary) -> Finding:
         outcome = "holds"
     elif any(one.verdict == "different" for one in found.values()):
         outcome = "fails"
-    told = "; ".join(f"{task} {in_words(one)}" for task, one in found.items())
+    words = "; ".join(f"{task} {in_words(one)}" for task, one in found.items())
     return Finding(
         "H1d",
         "verdict or label leaves no trace if the target is the same: NS(verdict, label) is "
         "equivalent to two seeds of one objective in every task",
-        f"{told}; largest p of non-equivalence {max(p):.3f} (Holm)",
+        f"{words}; largest p of non-equivalence {max(p):.3f} (Holm)",
         outcome,
     )
 
 
 def weak(summary: Summary) -> Finding:
     """W, as far as learning speed goes."""
-    told, outcomes = [], []
+    words, outcomes = [], []
     for task in summary.suits:
         at = {}
         for kind in THREE[1:]:
@@ -189,20 +189,20 @@ def weak(summary: Summary) -> Finding:
             )
             at[kind] = np.log(first_reached(np.float64(axis), competence, HALF))
         if not all(np.isfinite(v).all() for v in at.values()):
-            told.append(f"{task}: half of the competence was not reached by all")
+            words.append(f"{task}: half of the competence was not reached by all")
             outcomes.append("inconclusive")
             continue
         mean, low, high = np.exp(difference(at["verdict"], at["label"], average))
         kinds = summary.setup.env(task).action_space.num_values
         theory = slowdown(kinds, 1 / kinds + HALF * (1 - 1 / kinds))
-        told.append(f"{task} {mean:.2f} [{low:.2f}, {high:.2f}] beside {theory:.1f}")
+        words.append(f"{task} {mean:.2f} [{low:.2f}, {high:.2f}] beside {theory:.1f}")
         outcomes.append(outcome_of(low, high, theory / 1.5, theory * 1.5))
     return Finding(
         "W",
         "an RL step is an LM step with another weight: so verdicts take as many times the tokens "
         "of labels, to half of what memory is worth, as gradient flow without noise predicts "
         "(within a factor of 1.5; the identity of gradients is itself a test, by enumeration)",
-        "; ".join(told),
+        "; ".join(words),
         together(outcomes),
     )
 

@@ -1,4 +1,4 @@
-"""Histories after which the same is to be expected next, but not later: are they told apart?
+"""Histories after which the same is to be expected next, but not later: are they kept apart?
 
 After some histories the law of the next token is the same and what follows is not: in Autoencode
 the same cards came in another order, in Concentration they lie in other places. Whoever only
@@ -40,7 +40,7 @@ def apart(
     other futures, over that between states of the same token and other laws.
 
     0 where the law is all that is held; 1 where histories are as far apart whether or not the
-    next token tells them apart. Not a number if there are no such pairs.
+    next token distinguishes them. Not a number if there are no such pairs.
 
     >>> law, future, token = np.array([0, 0, 1]), np.array([0, 1, 2]), np.zeros(3, int)
     >>> apart(np.array([[0.0], [0.0], [1.0]]), law, future, token)
@@ -72,7 +72,7 @@ def future_of(nets: Networks, t: int) -> Int[np.ndarray, " N"]:
     return classes(np.max(np.where(obs < nets.env.num_kinds, obs + 1, 0), axis=0))
 
 
-def told_apart(nets: Networks) -> Table:
+def distinction(nets: Networks) -> Table:
     """`apart` of each network at each step that is probed, with how many pairs it is of."""
     rows = []
     for t in nets.times:

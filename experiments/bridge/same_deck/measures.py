@@ -39,7 +39,7 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
 
 
 def probed(nets: Networks) -> Table:
-    """Nats that each network tells of each statistic, step by step."""
+    """Nats that each network holds of each statistic, step by step."""
     tables = []
     for who in STATISTICS:
         whole = in_one(nets.env, who)
@@ -51,22 +51,22 @@ def probed(nets: Networks) -> Table:
                 nets.names
                 | {"who": np.full(n, who), "t": np.full(n, t)}
                 | {"entropy": np.full(n, sum(one.entropy for one in found))}
-                | {"told": sum(one.information for one in found)}
+                | {"held": sum(one.information for one in found)}
             )
     return stack_tables(tables)
 
 
 def controlled(nets: Networks) -> Table:
-    """In the middle of the episode: what is told by the last cards alone, of a control task, of
+    """In the middle of the episode: what is held by the last cards alone, of a control task, of
     shuffled labels, and the length of the description; nats a row."""
     t, rows = nets.middle, []
     kept = np.stack([nets.tokens[0], np.full(nets.number, t % 7)], axis=1)
 
-    def note(control, who, told, known):
-        for kind, seed, nats in zip(*nets.names.values(), told, strict=True):
+    def note(control, who, held, known):
+        for kind, seed, nats in zip(*nets.names.values(), held, strict=True):
             rows.append(
                 {"control": control, "who": who, "kind": kind, "seed": seed}
-                | {"told": float(nats), "entropy": float(known)}
+                | {"held": float(nats), "entropy": float(known)}
             )
 
     states = nets.every(t)
@@ -81,9 +81,9 @@ def controlled(nets: Networks) -> Table:
         note("control task", who, probe(states, by_rote).information, by_rote.known.mean())
         for m in (1, 2, 4, 8):
             words = last_inputs(nets, t, m)
-            told = sum(probe(words[None], part).information[0] for part in asked)
+            held = sum(probe(words[None], part).information[0] for part in asked)
             row = {"control": f"last {m}", "who": who, "kind": "no network", "seed": 0}
-            rows.append(row | {"told": float(told), "entropy": float(known)})
+            rows.append(row | {"held": float(held), "entropy": float(known)})
     return table_of(rows)
 
 
@@ -135,7 +135,7 @@ def alike(nets: Networks) -> Table:
 
 
 def retained(nets: Networks) -> Table:
-    """Nats that each network's state late in the episode tells of each earlier card."""
+    """Nats that each network's state late in the episode holds of each earlier card."""
     t = nets.times[-2]
     earlier = nets.cards[t::-1, :, 0].T
     kept = retention.retention(nets.every(t), earlier, nets.deck.num_kinds)
@@ -143,7 +143,7 @@ def retained(nets: Networks) -> Table:
     return {name: np.repeat(column, len(lags)) for name, column in nets.names.items()} | {
         "t": np.full(kept.size, t),
         "lag": np.tile(lags, len(kept)),
-        "told": kept.reshape(-1),
+        "held": kept.reshape(-1),
     }
 
 

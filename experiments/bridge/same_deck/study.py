@@ -28,14 +28,14 @@ MEASUREMENTS = {
     "backwards": measures.backwards,
     "shaped": measures.shaped,
     "own-play": measures.own_play,
-    "told-apart": futures.told_apart,
+    "distinction": futures.distinction,
 }
 NOT_OF = {
     "retained": ("CountRecall", *CAUSAL),
     "ordered": ("CountRecall", "Autoencode", *CAUSAL),
     "exchanged": ("Autoencode", *CAUSAL),
     "own-play": tuple(STATISTICS),
-    "told-apart": tuple({**STATISTICS, **CAUSAL}.keys() - set(futures.TASKS)),
+    "distinction": tuple({**STATISTICS, **CAUSAL}.keys() - set(futures.TASKS)),
 }
 """Measurements that a task has no room for. Single cards are asked for in games of one deck; cards
 are exchanged where all of them are there to act upon; statistics, where they are counts or short
@@ -123,7 +123,7 @@ SECTIONS = (
      "knows what the dashed curve says.", "retention", ()),
     ("The shape of beliefs",
      "What may come next, as it is known exactly, and as a linear map finds it in states.",
-     "beliefs", ("shapes", "told-apart")),
+     "beliefs", ("shapes", "distinction")),
     ("Likeness", "Debiased linear CKA of what clock and card leave, beside its null (an untrained "
      "network) and its ceiling (two seeds of one objective).", "matrix",
      ("likeness", "others", "backwards", "own")),

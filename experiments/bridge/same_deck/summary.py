@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 from experiments.bridge.measures.nulls import Comparison, Likeness, compare, over_networks
 from experiments.bridge.measures.overlap import CAUSAL, deck_of, exact
-from experiments.bridge.measures.questions import in_one, told_by_counts
+from experiments.bridge.measures.questions import held_by_counts, in_one
 from experiments.bridge.same_deck.config import (
     KINDS,
     LEAST_COMPETENCE,
@@ -89,12 +89,12 @@ class Summary:
         return [task for task in self.setup.tasks if not self.matched(task, *kinds)]
 
     def predicted(self, task: str, kind: str, who: str) -> float:
-        """What a network that remembers no more than it must tells of a statistic."""
+        """What a network that remembers no more than it must holds of a statistic."""
         env = self.setup.env(task)
         if who in KINDS[kind].needs or overlap_of(env) == "equal":
             return 1.0
         if not in_one(env, who):
-            return told_by_counts(env, self.setup.times(task))
+            return held_by_counts(env, self.setup.times(task))
         found, deck = exact(env), deck_of(env)
         at = [t + 1 - deck.steps[0] for t in self.setup.times(task)]
         at = [i for i in at if 0 <= i < len(found.shared)]
@@ -107,7 +107,7 @@ class Summary:
         table = self.tables[task, "probed"]
         rows = (table["kind"] == kind) & (table["who"] == who)
         seeds = [rows & (table["seed"] == seed) for seed in self.kept(task, kind)]
-        return np.array([table["told"][s].sum() / table["entropy"][s].sum() for s in seeds])
+        return np.array([table["held"][s].sum() / table["entropy"][s].sum() for s in seeds])
 
     def points(self) -> list[tuple[str, str, str, float, np.ndarray]]:
         """Task, kind, statistic, predicted overlap, and each seed's measured one, where enough
@@ -163,8 +163,8 @@ class Summary:
     def retention(self, task: str, kind: str) -> tuple[int, Float[np.ndarray, "seeds lags"]]:
         """At which step, and nats by lag."""
         table = self.tables[task, "retained"]
-        told = table["told"][table["kind"] == kind].reshape(self.setup.seeds, -1)
-        return int(table["t"][0]), told[self.kept(task, kind)]
+        held = table["held"][table["kind"] == kind].reshape(self.setup.seeds, -1)
+        return int(table["t"][0]), held[self.kept(task, kind)]
 
 
 def overlap_of(env: Environment) -> str:

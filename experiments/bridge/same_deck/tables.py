@@ -29,7 +29,7 @@ def competences(summary: Summary) -> Grid:
             rows.append([task, kind, competence, which_is, compared])
     return Grid(
         "competence at the end",
-        ["task", "told", "competence [95 %]", "which is", "may be compared"],
+        ["task", "feedback", "competence [95 %]", "which is", "may be compared"],
         rows,
         f"0: best without memory, 1: best there is. Compared are agents with at "
         f"least {LEAST_COMPETENCE} and language models at most {MOST_EXCESS} nats above the floor.",
@@ -52,8 +52,8 @@ def overlaps(summary: Summary) -> Grid:
             rows.append(row)
     return Grid(
         "share of each statistic that a linear probe finds",
-        ["task", "told", "Z_RL predicted", "Z_RL measured [95 %]", "Z_RL gain", "Z_LM predicted",
-         "Z_LM measured [95 %]", "Z_LM gain"],
+        ["task", "feedback", "Z_RL predicted", "Z_RL measured [95 %]", "Z_RL gain",
+         "Z_LM predicted", "Z_LM measured [95 %]", "Z_LM gain"],
         rows,
         "gain: of what untrained networks of the same seeds left, if that is not next to nothing; "
         "below 0 where training erased.",
@@ -110,8 +110,8 @@ def controls(summary: Summary) -> Grid:
                     at = (
                         (table["control"] == name) & (table["who"] == who) & (table["kind"] == kind)
                     )
-                    told = table["told"][at] / table["entropy"][at]
-                    row.append(f"{told.mean():.2f}" if at.any() else "")
+                    held = table["held"][at] / table["entropy"][at]
+                    row.append(f"{held.mean():.2f}" if at.any() else "")
                 rows.append(row)
     return Grid(
         "controls of the probes, in the middle of an episode: share of what there is to tell",
@@ -194,7 +194,7 @@ def backwards(summary: Summary) -> Grid:
         "the same history backwards: residual CKA with the states after it forwards",
         ["task", *summary.setup.all],
         rows,
-        "Another null: a memory of counts alone does not tell them apart but by the token on the "
+        "Another null: a memory of counts alone does not distinguish them but by the token on the "
         "table, which is left out; one of the last few in order does.",
     )
 
@@ -217,10 +217,10 @@ def shapes(summary: Summary) -> Grid:
     )
 
 
-def told_apart(summary: Summary) -> Grid:
+def distinction(summary: Summary) -> Grid:
     rows = []
-    for task in summary.having("told-apart"):
-        table, row = summary.tables[task, "told-apart"], [task]
+    for task in summary.having("distinction"):
+        table, row = summary.tables[task, "distinction"], [task]
         there = np.isfinite(table["value"])
         for kind in summary.setup.all:
             here = there & (table["kind"] == kind)
@@ -287,7 +287,7 @@ def learning_tables(summary: Summary) -> dict[str, Grid]:
         "rates": rates.grid(summary.rates, titles, "competence", "middle"),
         "backwards": backwards(summary),
         "shapes": shapes(summary),
-        "told-apart": told_apart(summary),
+        "distinction": distinction(summary),
         "own": own_histories(summary),
         "orders": orders(summary),
     }

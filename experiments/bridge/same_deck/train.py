@@ -26,7 +26,7 @@ from experiments.results.errors import UserError
 from experiments.results.store import Table, read_parquet
 
 SUPERVISION_METRICS = ("gradient_tokens", "supervision_nats")
-"""What a learner is told, summed over its updates, beside the tokens it reads."""
+"""The feedback a learner gets, summed over its updates, beside the tokens it reads."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Cell:
     def rung(self):
         """`init` and `segment` of the kind's rung of the ladder."""
         env, network = self.setup.env(self.task), self.setup.network(self.task)
-        told = KINDS["LM" if self.kind == UNTRAINED else self.kind]
-        return make_train(env, network, self.setup.config(self.task), told.rung)
+        trained = KINDS["LM" if self.kind == UNTRAINED else self.kind]
+        return make_train(env, network, self.setup.config(self.task), trained.rung)
 
     @property
     def rates_file(self) -> Path:
@@ -111,15 +111,15 @@ class Cell:
             hyperparams = Hyperparams(learning_rate=rate, max_grad_norm=1.0)
 
             def one(_, run):
-                state, told = run
+                state, sums = run
                 state, news = self.rung[1](state, hyperparams, 1)
-                return state, told + jnp.array(
+                return state, sums + jnp.array(
                     [jnp.sum(news[name]) for name in SUPERVISION_METRICS]
                 )
 
-            state, told = jax.lax.fori_loop(0, num_updates, one, (state, jnp.zeros(2)))
+            state, sums = jax.lax.fori_loop(0, num_updates, one, (state, jnp.zeros(2)))
             seen = judged(env, network, self.kind, test, state.params, inputs)
-            return state, jnp.stack([seen["competence"], seen["raw"]]), told
+            return state, jnp.stack([seen["competence"], seen["raw"]]), sums
 
         return advance
 

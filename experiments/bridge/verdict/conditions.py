@@ -117,10 +117,10 @@ def run_part(
     rows = []
     for update, state, right, sums in looked_at(setup, part, seeds, [rate] * len(seeds), watch):
         found = dict.fromkeys(NAMES, np.full(len(seeds), np.nan))
-        if part.told not in BESIDE:
+        if part.feedback not in BESIDE:
             keys = jax.vmap(jax.random.fold_in)(state.key, -1 - state.update)
-            measure, told = measure_of(setup, part.suits, part.game), list(ALL).index(part.told)
-            found = measure(state.params, keys, told)
+            measure = measure_of(setup, part.suits, part.game)
+            found = measure(state.params, keys, list(ALL).index(part.feedback))
         rows.append(
             {
                 "seed": np.array(seeds),
@@ -151,13 +151,13 @@ def looked_at(
 ) -> Iterator[tuple[int, Any, np.ndarray, dict[str, np.ndarray]]]:
     """Trains runs of those seeds and learning rates side by side until all are done or time is
     over; at each look the update, the states, who is right `[lanes]`, and the sums of the axes."""
-    beside = part.told if part.told in BESIDE else ""
+    beside = part.feedback if part.feedback in BESIDE else ""
     plan = replace(setup, learning_rate=0.0, rates=(), seeds=1)  # one program for all of them
     programs = programs_of(plan, part.suits, part.batch, part.game, beside)
-    told = 0 if beside else list(ALL).index(part.told)
+    objective = 0 if beside else list(ALL).index(part.feedback)
     state, sums = programs.begin(lane_keys(seeds)[0]), dict.fromkeys(SUPERVISION_METRICS, 0.0)
     for before, update in watch(list(pairwise([0, *setup.looks(part.batch)]))):
-        state, news = programs.advance(state, told, 0.0, update - before, jnp.float32(rate))
+        state, news = programs.advance(state, objective, 0.0, update - before, jnp.float32(rate))
         sums = {name: sums[name] + np.float64(news[name]) for name in SUPERVISION_METRICS}
         right = np.float64(programs.examine(state.params))
         yield update, state, right, sums
@@ -176,11 +176,11 @@ def name_of(part: Condition) -> str:
     >>> name_of(Condition(4, "verdict", 64)), name_of(Condition(4, "sum, critic", 64, "8 cards"))
     ('4-bandit-64', '4-sum-critic-64-8-cards')
     """
-    told = RUNGS.get(part.told) or part.told.replace(", ", "-")
+    feedback = RUNGS.get(part.feedback) or part.feedback.replace(", ", "-")
     game = f"-{part.game.replace(' ', '-')}" if part.game else ""
-    return f"{part.suits}-{told}-{part.batch}{game}"
+    return f"{part.suits}-{feedback}-{part.batch}{game}"
 
 
 def title_of(part: Condition) -> str:
     game = f" ({part.game})" if part.game else ""
-    return f"{part.suits} suits{game} by {part.told}, {part.batch} episodes a batch"
+    return f"{part.suits} suits{game} by {part.feedback}, {part.batch} episodes a batch"

@@ -1,9 +1,9 @@
 """The price of a verdict: how far does supervision alone explain the gap between the costumes?
 
-The same network plays the same histories, its own, on decks of 16 cards with K suits, and is told
-of each step the right action (R2), or whether its own was right, weighted so that the expected
-gradient is the label's (R3a), or plainly (R3b), or at the end of the episode how often it was (R5).
-At two sizes of the batch: a small one, where noise may rule, and a large one.
+The same network plays the same histories, its own, on decks of 16 cards with K suits. The
+feedback is the right action at each step (R2), or whether its own was right, weighted so that the
+expected gradient is the label's (R3a), or plainly (R3b), or at the end of the episode how often it
+was (R5). At two sizes of the batch: a small one, where noise may rule, and a large one.
 
 The presets on a GPU and the one of sums add other games, sums beside a critic or beside others on
 the same deck, PPO, and longer episodes; the former also the six cells of two targets by three kinds
@@ -34,21 +34,21 @@ RUNGS = {
     "sum": "sum_to_end",
 }
 BESIDE = {"sum, critic": "sum_to_end", "sum, group": "grpo", "PPO": "ppo"}
-"""More ways to be told: the sum beside a critic's value, or beside the mean of others on the same
+"""More kinds of feedback: the sum beside a critic's value, or beside the mean of others on the same
 deck; and PPO on the rewards, several passes a batch. No part of the first studies."""
 ENOUGH = 0.97  # of the probability of the right action: a part whose seeds all have it is over
 Curves = dict[str, np.ndarray]  # [seeds, looks] each
 
 
 class Condition(NamedTuple):
-    """One way to be told, of so many suits, in batches of so many episodes.
+    """One kind of feedback, of so many suits, in batches of so many episodes.
 
     game: "" for RepeatPrevious as the setup has it, or with another "k 2", or of "64 cards"; else
     the id of an environment, whose actions are counted as suits.
     """
 
     suits: int
-    told: str
+    feedback: str
     batch: int
     game: str = ""
 
@@ -60,12 +60,11 @@ class VerdictConfig:
     batches: episodes of an update. updates: how many at most, for each of them.
     suits_of_all_batches: other batches than the largest are made with these.
     num_looks: how often the learner is examined, at equal ratios of updates, on `num_decks` decks
-    that it does not read, and its gradients on `num_gradients` episodes. beside: more ways to be
-    told. games, lengths: more games and numbers of cards, in the largest batches. factorial: the
-    preset of `experiments.bridge.factorial.conditions` whose six cells belong to it as well, if
-    any. rates:
-    learning rates, each tried with `trials` tuning seeds, for every part; none: all learn with
-    `learning_rate`.
+    that it does not read, and its gradients on `num_gradients` episodes. beside: more kinds of
+    feedback. games, lengths: more games and numbers of cards, in the largest batches. factorial:
+    the preset of `experiments.bridge.factorial.conditions` whose six cells belong to it as well, if
+    any. rates: learning rates, each tried with `trials` tuning seeds, for every part; none: all
+    learn with `learning_rate`.
     """
 
     memory: str = "gru"
@@ -123,16 +122,16 @@ class VerdictConfig:
     def parts(self) -> list[Condition]:
         large = max(self.batches)
         first = [
-            Condition(k, told, b)
+            Condition(k, feedback, b)
             for b in self.batches
             for k in (self.suits if b == large else self.suits_of_all_batches)
-            for told in RUNGS
+            for feedback in RUNGS
         ]
-        more = [Condition(k, told, large) for k in self.suits for told in self.beside]
+        more = [Condition(k, feedback, large) for k in self.suits for feedback in self.beside]
         apart = [
-            Condition(k, told, large, game)
+            Condition(k, feedback, large, game)
             for k, game in [*self.longer, *self.others]
-            for told in ("label", "verdict", "sum", *self.beside)
+            for feedback in ("label", "verdict", "sum", *self.beside)
         ]
         return [*first, *more, *apart]
 
@@ -194,10 +193,10 @@ PRESETS = {
 }
 
 
-def rung(told: str) -> Objective:
+def rung(feedback: str) -> Objective:
     """Of the ladder, without a critic, which would partly share a sum out among the steps."""
-    regime = OBJECTIVES[RUNGS[told]]
+    regime = OBJECTIVES[RUNGS[feedback]]
     return replace(regime, baseline="constant") if regime.baseline == "value" else regime
 
 
-ALL = {told: rung(told) for told in RUNGS}
+ALL = {feedback: rung(feedback) for feedback in RUNGS}

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from experiments.bridge.batched_objectives import SUPERVISION_METRICS
 from experiments.bridge.criterion import slowdown
 from experiments.bridge.verdict.config import RUNGS, Condition, Curves, VerdictConfig
-from experiments.bridge.verdict.report import HALF, MOST, foretold, game_words, reached
+from experiments.bridge.verdict.report import HALF, MOST, game_words, predicted_slowdown, reached
 from experiments.reports.style import DOTS, GREY, INK, few_powers, furnish
 
 COLOURS = dict(zip(RUNGS, ("#1d4ed8", "#7c3aed", "#0f766e", "#c2410c"), strict=True))
@@ -37,7 +37,7 @@ def draw(curves: dict[Condition, Curves], setup: VerdictConfig) -> Figure:
     for panel, axis, title in zip(
         (tokens, nats),
         (SUPERVISION_METRICS[0], SUPERVISION_METRICS[2]),
-        ("tokens seen", "nats told"),
+        ("tokens seen", "nats of feedback"),
         strict=True,
     ):
         draw_curves(panel, curves, suits, max(setup.batches), axis)
@@ -56,10 +56,10 @@ def draw_price(panel: Axes, curves: dict[Condition, Curves], setup: VerdictConfi
         panel.plot(at, [slowdown(k, level) for k in at], color=GREY, linewidth=1.4)
         panel.text(at[-1], slowdown(at[-1], level), f" to {level}", fontsize=8.5, color=GREY)
         when = reached(curves, SUPERVISION_METRICS[0], level)
-        for told in ("verdict", "unbiased verdict"):
+        for feedback in ("verdict", "unbiased verdict"):
             for suits in setup.suits:
-                over, under = Condition(suits, told, batch), Condition(suits, "label", batch)
-                known = over in curves and under in curves and foretold(suits, level)
+                over, under = Condition(suits, feedback, batch), Condition(suits, "label", batch)
+                known = over in curves and under in curves and predicted_slowdown(suits, level)
                 if not known or not when.everywhere(under):
                     continue
                 ratio, low, high = when.ratio(over, under)
@@ -69,7 +69,7 @@ def draw_price(panel: Axes, curves: dict[Condition, Curves], setup: VerdictConfi
                     ratio,
                     [[ratio - low], [high - ratio]],
                     fmt=shape,
-                    color=COLOURS[told],
+                    color=COLOURS[feedback],
                     fillstyle="full" if when.everywhere(over) else "none",
                     markersize=5,
                     linewidth=1.2,
@@ -90,8 +90,8 @@ def draw_curves(
     panel: Axes, curves: dict[Condition, Curves], suits: int, batch: int, axis: str, game: str = ""
 ) -> None:
     """Seeds thin, their mean thick."""
-    for told, colour in (COLOURS | BESIDE).items():
-        curve = curves.get(Condition(suits, told, batch, game))
+    for feedback, colour in (COLOURS | BESIDE).items():
+        curve = curves.get(Condition(suits, feedback, batch, game))
         if curve is None:
             continue
         x, y = curve[axis][:, 1:], curve["right"][:, 1:]  # the first look is at zero
@@ -107,8 +107,8 @@ def draw_curves(
 
 
 def name_lines(panel: Axes, top: float = 0.94, names: tuple[str, ...] = tuple(COLOURS)) -> None:
-    for i, told in enumerate(names):
-        panel.text(0.02, top - 0.075 * i, NAMES[told], color=(COLOURS | BESIDE)[told],
+    for i, feedback in enumerate(names):
+        panel.text(0.02, top - 0.075 * i, NAMES[feedback], color=(COLOURS | BESIDE)[feedback],
                    fontsize=8.5, transform=panel.transAxes)  # fmt: skip
 
 
@@ -132,8 +132,8 @@ def draw_gradients(curves: dict[Condition, Curves], setup: VerdictConfig) -> Fig
     suits, batch = setup.suits[len(setup.suits) // 2], max(setup.batches)
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     ratio, towards, apart = figure.subplots(1, 3)
-    for told, colour in COLOURS.items():
-        curve = curves.get(Condition(suits, told, batch))
+    for feedback, colour in COLOURS.items():
+        curve = curves.get(Condition(suits, feedback, batch))
         if curve is None:
             continue
         update = np.maximum(curve["update"][0], 0.5)
@@ -143,7 +143,7 @@ def draw_gradients(curves: dict[Condition, Curves], setup: VerdictConfig) -> Fig
         ratio.plot(update[known], signal[known] / noise[known], color=colour, linewidth=1.5)
         towards.plot(update, curve["cos_expected"].mean(axis=0), color=colour, linewidth=1.5)
         apart.plot(update, curve["cos_labels"].mean(axis=0), color=colour, linewidth=1.5)
-        if told == "verdict" and "cos_ppo" in curve:
+        if feedback == "verdict" and "cos_ppo" in curve:
             mean = curve["cos_ppo"].mean(axis=0)
             apart.plot(update, mean, color=BESIDE["PPO"], linewidth=1.5, linestyle=(0, (4, 2)))
             apart.text(0.98, 0.03, "dashed: PPO's first pass", color=BESIDE["PPO"], fontsize=8,

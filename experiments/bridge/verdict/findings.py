@@ -12,10 +12,10 @@ from experiments.bridge.verdict.config import BESIDE, Condition, Curves, Verdict
 from experiments.bridge.verdict.report import (
     HALF,
     MOST,
-    TELLS,
-    foretold,
+    SAYS,
     game_words,
     noise_scale,
+    predicted_slowdown,
     ratio_words,
     reached,
 )
@@ -41,7 +41,7 @@ def closed_form(curves: dict[Condition, Curves], setup: VerdictConfig, batch: in
     """H2a: the price of a verdict is that of a noise-free softmax, within a factor."""
     when, words, outcomes, claims = reached(curves, TOKENS, HALF), [], [], []
     for suits in setup.suits:
-        theory = foretold(suits, HALF)
+        theory = predicted_slowdown(suits, HALF)
         over, under = Condition(suits, "verdict", batch), Condition(suits, "label", batch)
         if theory is None or over not in curves or under not in curves:
             continue
@@ -88,7 +88,7 @@ def noise(curves: dict[Condition, Curves], setup: VerdictConfig) -> list[Finding
 
 
 def sums(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding:
-    """H2c: what it costs to be told once an episode is the ratio of what is told."""
+    """H2c: the cost of feedback once an episode is the ratio of the nats it gives."""
     words, outcomes = [], []
     for suits in setup.suits:
         level = HALF if suits > 2 else MOST
@@ -96,7 +96,7 @@ def sums(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> F
         over, under = Condition(suits, "sum", batch), Condition(suits, "verdict", batch)
         if over not in curves or under not in curves:
             continue
-        theory = told_ratio(suits, setup.cards - setup.k)
+        theory = feedback_ratio(suits, setup.cards - setup.k)
         words.append(
             f"{ratio_words(when, over, under)} with {suits} suits, for {theory:.1f} times "
             "fewer nats"
@@ -111,10 +111,10 @@ def sums(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> F
     return Finding("H2c", claim, "; ".join(words), all_of(outcomes))
 
 
-def told_ratio(suits: int, judged: int) -> float:
+def feedback_ratio(suits: int, judged: int) -> float:
     """Nats per judged step of a verdict over those of a sum, to a learner whose belief is uniform.
 
-    >>> round(told_ratio(4, 13), 1)
+    >>> round(feedback_ratio(4, 13), 1)
     3.9
     """
     n, p = np.arange(judged + 1), 1 / suits
@@ -147,11 +147,11 @@ def direction(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int)
 
 
 def one_axis(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding:
-    """Counted in nats all kinds of feedback learn alike: being told less is all there is."""
+    """Counted in nats all kinds of feedback learn alike: less feedback is all there is."""
     words, outcomes = [], []
     for suits in setup.suits:
         level = HALF if suits > 2 else MOST
-        parts = [Condition(suits, told, batch) for told in ("label", "verdict", "sum")]
+        parts = [Condition(suits, feedback, batch) for feedback in ("label", "verdict", "sum")]
         if not all(part in curves for part in parts):
             continue
         spread = {}
@@ -214,8 +214,8 @@ def elsewhere(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int)
     """H2a in other games."""
     when, words, outcomes = reached(curves, TOKENS, HALF), [], []
     for suits, game in setup.others:
-        over, under = (Condition(suits, told, batch, game) for told in ("verdict", "label"))
-        theory = foretold(suits, HALF)
+        over, under = (Condition(suits, kind, batch, game) for kind in ("verdict", "label"))
+        theory = predicted_slowdown(suits, HALF)
         if over not in curves or under not in curves or theory is None:
             continue
         words.append(f"{game} {ratio_words(when, over, under)} where {theory:.1f} is predicted")
@@ -253,10 +253,10 @@ def growth(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) ->
     level = level_of(steps[0][1])
     when, words, prices = reached(curves, TOKENS, level), [], []
     for judged, suits, game in steps:
-        over, under = (Condition(suits, told, batch, game) for told in ("sum", "verdict"))
+        over, under = (Condition(suits, feedback, batch, game) for feedback in ("sum", "verdict"))
         words.append(
             f"{judged} judged steps: {ratio_words(when, over, under)}, nats "
-            f"{told_ratio(suits, judged):.1f}"
+            f"{feedback_ratio(suits, judged):.1f}"
         )
         if when.everywhere(over) and when.everywhere(under):
             prices.append((judged, suits, game))
@@ -268,7 +268,7 @@ def growth(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) ->
         found = "; ".join(words) + f"; too few reached {level}"
         return Finding("H2c'", claim, found, "inconclusive")
     short, long = prices[0], prices[-1]
-    theory = told_ratio(long[1], long[0]) / told_ratio(short[1], short[0])
+    theory = feedback_ratio(long[1], long[0]) / feedback_ratio(short[1], short[0])
     logs = {
         end: np.log(when.at[Condition(end[1], "sum", batch, end[2])])
         - np.log(when.at[Condition(end[1], "verdict", batch, end[2])])
@@ -288,9 +288,9 @@ def helped(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) ->
     words, outcomes = [], []
     for judged, suits, game in lengths(setup):
         when = reached(curves, TOKENS, level_of(suits))
-        plain, cheap = (Condition(suits, told, batch, game) for told in ("sum", "verdict"))
-        for told in HELPED:
-            part = Condition(suits, told, batch, game)
+        plain, cheap = (Condition(suits, feedback, batch, game) for feedback in ("sum", "verdict"))
+        for feedback in HELPED:
+            part = Condition(suits, feedback, batch, game)
             if not {part, plain, cheap} <= set(curves):
                 continue
             _, low, high = when.ratio(part, plain)
@@ -300,7 +300,7 @@ def helped(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) ->
                 price = np.log(when.mean(plain) / when.mean(cheap))
                 back = np.log(when.mean(plain) / when.mean(part)) / price
             words.append(
-                f"{told}, {judged} steps: {ratio_words(when, part, plain)} times a plain sum's"
+                f"{feedback}, {judged} steps: {ratio_words(when, part, plain)} times a plain sum's"
                 + (f", {100 * back:.0f} % of the way to a verdict's" if known else "")
             )
             outcomes.append(outcome_of(low, high, 0, 1) if known else "inconclusive")
@@ -350,21 +350,21 @@ def beside_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid 
     batch = max(setup.batches)
     for suits, game in [*((k, "") for k in setup.suits), *setup.longer, *setup.others]:
         under = Condition(suits, "label", batch, game)
-        for told in ("verdict", "sum", *setup.beside):
-            over = Condition(suits, told, batch, game)
+        for feedback in ("verdict", "sum", *setup.beside):
+            over = Condition(suits, feedback, batch, game)
             if over not in curves or under not in curves:
                 continue
             level = level_of(suits)
-            row = [f"{game_words(suits, game)}, {told} ({TELLS[told]}), to {level}"]
+            row = [f"{game_words(suits, game)}, {feedback} ({SAYS[feedback]}), to {level}"]
             row += [
                 ratio_words(reached(curves, axis, level), over, under)
                 for axis in SUPERVISION_METRICS
             ]
             rows.append(row)
-    if not set(BESIDE) & {part.told for part in curves}:
+    if not set(BESIDE) & {part.feedback for part in curves}:
         return None
     return Grid(
-        "all ways of being told, over labels",
+        "all kinds of feedback, over labels",
         ["", *(axis.replace("_", " ") for axis in SUPERVISION_METRICS)],
         rows,
         "PPO makes several gradients of each token; all others one.",

@@ -13,13 +13,13 @@ from experiments.bridge.verdict.config import RUNGS, Condition, Curves, VerdictC
 TOKENS, _, NATS = SUPERVISION_METRICS
 HALF, MOST = 0.5, 0.9
 WHAT = (
-    "One network plays the same tiny decks, RepeatPrevious with 16 cards of K suits, on histories "
-    "of its own, and is told the right action (label), whether its own was right (verdict), the "
-    "same weighted so that the expected gradient is the label's, or once an episode how often it "
-    "was right (sum). Without noise, gradient flow on one softmax predicts the price of a verdict "
-    "in closed form."
+    "One network plays the same tiny decks, RepeatPrevious with 16 cards of K suits, on "
+    "histories of its own. The feedback is the right action (label), whether its own was right "
+    "(verdict), the same weighted so that the expected gradient is the label's, or once an "
+    "episode how often it was right (sum). Without noise, gradient flow on one softmax predicts "
+    "the price of a verdict in closed form."
 )
-TELLS = {
+SAYS = {
     "label": "R2", "unbiased verdict": "R3a", "verdict": "R3b", "sum": "R5",
     "sum, critic": "R5", "sum, group": "R7", "PPO": "R4",
 }  # fmt: skip
@@ -30,7 +30,7 @@ def reached(curves: dict[Condition, Curves], axis: str, level: float) -> Reached
     return criterion.reached(curves, axis, level, of="right")
 
 
-def foretold(suits: int, level: float) -> float | None:
+def predicted_slowdown(suits: int, level: float) -> float | None:
     """Verdicts over labels without noise; nothing where learning begins at the level."""
     return slowdown(suits, level) if level > 1 / suits + 1e-9 else None
 
@@ -53,7 +53,7 @@ def ratio_words(when: Reached, over: Condition, under: Condition) -> str:
 
 def named(part: Condition) -> str:
     """A part in words."""
-    how = f"{part.told} ({TELLS[part.told]}), {part.batch} a batch"
+    how = f"{part.feedback} ({SAYS[part.feedback]}), {part.batch} a batch"
     return f"{game_words(part.suits, part.game)}, {how}"
 
 
@@ -75,7 +75,7 @@ def parts_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid:
     for part, curve in curves.items():
         reach = []
         for (_, level), r in when.items():
-            if foretold(part.suits, level) is None:  # learning begins there
+            if predicted_slowdown(part.suits, level) is None:  # learning begins there
                 reach.append("-")
             else:
                 reach.append(("" if r.everywhere(part) else "> ") + short(r.mean(part)))
@@ -103,20 +103,23 @@ def curve_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid:
     rows = []
     for batch in setup.batches:
         for suits in setup.suits:
-            parts = {told: Condition(suits, told, batch) for told in RUNGS}
+            parts = {feedback: Condition(suits, feedback, batch) for feedback in RUNGS}
             if not all(part in curves for part in parts.values()):
                 continue
             for level in (HALF, MOST):
-                theory = foretold(suits, level)
+                theory = predicted_slowdown(suits, level)
                 if theory is None:
                     continue
                 when = reached(curves, TOKENS, level)
-                over = [ratio_words(when, parts[told], parts["label"]) for told in list(RUNGS)[1:]]
+                over = [
+                    ratio_words(when, parts[feedback], parts["label"])
+                    for feedback in list(RUNGS)[1:]
+                ]
                 rows.append((f"{suits} suits, {batch} a batch, to {level}", f"{theory:.2f}", *over))
     headings = (
         "",
         "closed form, verdict",
-        *(f"{told} ({TELLS[told]})" for told in list(RUNGS)[1:]),
+        *(f"{feedback} ({SAYS[feedback]})" for feedback in list(RUNGS)[1:]),
     )
     note = "Tokens over those of labels (R2), with 95 % intervals over seeds."
     return Grid("the price in tokens", headings, rows, note)

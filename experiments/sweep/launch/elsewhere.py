@@ -47,11 +47,11 @@ def run_elsewhere(
     left = [spec for spec in specs if spec.id not in outcomes]
     for spec in left:  # what an earlier attempt said is over
         (Cell(study, spec).folder / "failure.txt").unlink(missing_ok=True)
-    began, told = time.perf_counter(), set()
+    began, announced = time.perf_counter(), set()
     if left:
         for _ in STARTERS[how.launcher](study, left, how, tuple(log), console):
-            _tell(study, left, told, began, console)
-    _tell(study, left, told, began, console)
+            _announce(study, left, announced, began, console)
+    _announce(study, left, announced, began, console)
     for spec in left:
         cell = Cell(study, spec)
         outcomes[spec.id] = "finished" if cell.finished else "failed"
@@ -60,13 +60,16 @@ def run_elsewhere(
     return outcomes
 
 
-def _tell(study: Path, specs: Sequence[CellSpec], told: set[str], began: float, console) -> None:
+def _announce(
+    study: Path, specs: Sequence[CellSpec], announced: set[str], began: float, console
+) -> None:
     """One line for each cell that was not finished before."""
     for spec in specs:
-        if spec.id not in told and Cell(study, spec).finished:
-            told.add(spec.id)
+        if spec.id not in announced and Cell(study, spec).finished:
+            announced.add(spec.id)
             took = time.perf_counter() - began
             console.print(
-                f"[{len(told)}/{len(specs)}] {spec.env} {spec.memory}  finished after {took:.0f} s",
+                f"[{len(announced)}/{len(specs)}] {spec.env} {spec.memory}  "
+                f"finished after {took:.0f} s",
                 markup=False,
             )

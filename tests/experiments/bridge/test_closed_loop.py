@@ -105,7 +105,7 @@ class Deluded:
 
 @pytest.mark.slow
 def test_a_clone_of_who_sees_stays_with_its_first_guess():
-    """It foretells the expert perfectly after the first step, and alone earns what an arm at random
+    """It predicts the expert perfectly after the first step, and alone earns what an arm at random
     does: nothing, where the expert earns one half."""
     one = partial(judge, LanguageAgent.of(BANDIT, Deluded()), 3000, oracle=best_arm(BANDIT))
     found = jax.jit(partial(one, more=partial(habits, num_arms=3)))((), KEY)

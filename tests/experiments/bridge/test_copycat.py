@@ -9,13 +9,16 @@ import pytest
 from PIL import Image
 
 from agents.language_agent import LanguageAgent
-from experiments.bridge.loop import copycat
-from experiments.bridge.loop.copycat import outcomes_of, reading
-from experiments.bridge.measures.closed_loop import copied, excess_error, expected_return, steady
+from experiments.bridge.loop import conditions
+from experiments.bridge.loop.conditions import long
+from experiments.bridge.loop.config import STOPS
+from experiments.bridge.loop.copycat import reading
+from experiments.bridge.loop.report import Deck, pick
+from experiments.bridge.measures.closed_loop import copied, excess_error, expected_return
 from experiments.bridge.measures.exposure_bias import judge
 from experiments.cli.app import main
 from experiments.reports.statistics import iqm
-from experiments.results.store import read_parquet
+from experiments.results.files import read_parquet, stack_tables
 from popjax import make
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -38,12 +41,6 @@ def test_one_slip_in_a_hundred():
         assert expected_return(1 - error).round(2) == 0.98
         decay = (1 - 0.04 / 3) ** np.arange(length)  # the recursion, solved
         np.testing.assert_allclose(copied(error), 0.25 + 0.75 * decay)
-        np.testing.assert_allclose(steady(error), error)
-
-
-def test_only_the_mean_of_the_slips_is_kept_in_the_steady_form():
-    error = np.array([[0.3, 0.0, 0.2], [0.0, 0.1, 0.1]])
-    np.testing.assert_allclose(steady(error), [[0.3, 0.1, 0.1], [0.0, 0.1, 0.1]])
 
 
 def test_error_in_excess_is_none_where_both_loops_are_alike():
@@ -93,30 +90,32 @@ def test_a_copier_made_by_hand_earns_what_the_formula_says():
     )
 
 
-def invented(spec, levels, watch):
-    """What `judged` would tell of runs that copy, or remember if they are DAgger's or blind."""
-    remembers = spec.regime == "dagger" or spec.settings.lm.previous_action == "off"
+def invented(setup, deck, what):
+    """What would be measured of ways that copy, or remember if they are DAgger's or blind."""
+    remembers = what in ("dagger", "blind")
     tables = []
-    for level in levels:
-        error = one_percent(LENGTHS[level])
+    for level in ("", *setup.levels):
+        error = one_percent(LENGTHS[level or deck])
         right = 1 - error if remembers else copied(error)
-        for stop in copycat.STOPS:
-            for seed in spec.seeds:
-                columns = {
-                    "level": level,
-                    "stop": stop,
-                    "seed": seed,
-                    "t": np.arange(len(error)),
-                    "tokens": 51.0 if seed or remembers else np.nan,
-                    "return": expected_return(right),
-                    "undone": 0.99 if remembers else 0.0033,
-                    "open_right": 1 - error,
-                    "closed_right": right,
-                    "open_nats": -np.log(1 - error + 1e-9),
-                    "closed_nats": -np.log(right + 1e-9),
-                }
-                tables.append({k: np.broadcast_to(v, error.shape) for k, v in columns.items()})
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+        for stop in STOPS:
+            came = np.arange(setup.seeds) > 0 if stop == STOPS[0] and not remembers else True
+            numbers = {
+                "updates": np.where(came, 60.0, np.nan),
+                "return": expected_return(right),
+                "undone": 0.99 if remembers else 0.0033,
+                "open_right": 1 - error,
+                "closed_right": right,
+                "open_nats": -np.log(1 - error + 1e-9),
+                "closed_nats": -np.log(right + 1e-9),
+            }
+            each = {
+                name: np.broadcast_to(value, setup.seeds)
+                if name == "updates"
+                else np.tile(np.atleast_1d(value), (setup.seeds, 1))
+                for name, value in numbers.items()
+            }
+            tables.append(long(each, f"{stop}, {level}" if level else stop))
+    return stack_tables(tables)
 
 
 def command(out, words=""):
@@ -127,23 +126,23 @@ def test_a_run_that_was_stopped_goes_on(tmp_path, monkeypatch, capsys):
     """Finished runs are not trained again, and the table tells copying from remembering."""
     trained = []
 
-    def stopped_at_the_third(spec, *rest):
-        trained.append(spec.regime)
+    def stopped_at_the_third(setup, deck, what):
+        trained.append(what)
         if len(trained) == 3:
             raise KeyboardInterrupt
-        return invented(spec, *rest)
+        return invented(setup, deck, what)
 
-    monkeypatch.setattr(copycat, "judged", stopped_at_the_third)
+    monkeypatch.setattr(conditions, "on_deck", stopped_at_the_third)
     assert command(tmp_path, "--seeds 3") == 130
     assert "the same command goes on" in capsys.readouterr().out
     assert command(tmp_path, "--seeds 3") == 0
-    assert trained == ["clone", "clone", "dagger", "dagger", "clone"]
+    assert trained == ["clone", "memoryless", "dagger", "dagger", "blind"]
     out = capsys.readouterr().out
     assert "2 finished" in out and out.count("finished before") == 2
     for word in ("2 of 3", "0.59 [0.59, 0.59]", "-0.23 / -0.23 / 0.98", "-0.36 / -0.36 / 0.98"):
         assert word in out
     out = " ".join(out.split())
-    assert "it copies. As far in the open loop" in out and "DAgger 0.98" in out
+    assert "it copies. As far in the open loop" in out and "DAgger (R2) 0.98" in out
     assert command(tmp_path, "--seeds 2") == 2
     assert "seeds" in capsys.readouterr().err
     with Image.open(tmp_path / "copycat" / "copycat.png") as image:
@@ -171,14 +170,15 @@ def test_a_small_network_learns_to_copy(tmp_path, capsys):
     """One without memory: what it earns is a copier's, and a second call only reads."""
     assert command(tmp_path, "--preset smoke --memory mlp --seeds 2") == 0
     out = capsys.readouterr().out
-    assert "[1/1] clone" in out and "it copies" in out
-    [file] = (tmp_path / "copycat").glob("clone-RepeatFirstEasy-mlp-clone-*.parquet")
-    first, last = outcomes_of({"clone": read_parquet(file)})
-    assert len(first.tokens) == 2 and (first.tokens < last.tokens).all()
+    assert "[1/1] deck RepeatFirstEasy, clone" in out and "it copies" in out
+    table = read_parquet(tmp_path / "copycat" / "deck-RepeatFirstEasy-clone.parquet")
+    first = Deck(table, STOPS[0])
+    updates = [pick(table, "updates", stop)[:, 0] for stop in STOPS]
+    assert first.came == 2 and (updates[0] < updates[1]).all()
     assert (first.open_right.mean(axis=1) > 0.98).all()
     np.testing.assert_allclose(first.returns, first.as_copier, atol=0.2)
     assert iqm(first.as_rememberer) > iqm(first.returns) + 0.1
     assert (first.undone < 0.05).all()
-    assert reading([first]) in " ".join(out.split())
+    assert reading({("clone", STOPS[0]): first}) in " ".join(out.split())
     assert command(tmp_path, "--preset smoke --memory mlp --seeds 2") == 0
     assert "finished before" in capsys.readouterr().out

@@ -100,7 +100,7 @@ def test_two_boards_of_one_law_and_other_futures():
 
 
 def test_where_it_is_measured():
-    assert "told-apart" in MEASUREMENTS
+    assert "distinction" in MEASUREMENTS
     for task in ("RepeatFirst", "RepeatPrevious", "CountRecall", "HigherLower", "MultiarmedBandit"):
-        assert "told-apart" not in measured_of(task)
-    assert all("told-apart" in measured_of(task) for task in TASKS)
+        assert "distinction" not in measured_of(task)
+    assert all("distinction" in measured_of(task) for task in TASKS)

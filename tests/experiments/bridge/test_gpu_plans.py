@@ -141,8 +141,8 @@ def test_every_other_new_task_and_rung(task, kinds, tmp_path, monkeypatch, quick
     if task != "Autoencode":
         assert summary.tables[task, "own-play"]["version"].size
     if task != "MultiarmedBandit":
-        told = summary.tables[task, "told-apart"]
-        assert told["pairs"].max() > 0 and np.nanmin(told["value"]) > 0
+        apart = summary.tables[task, "distinction"]
+        assert apart["pairs"].max() > 0 and np.nanmin(apart["value"]) > 0
         assert "different futures" in page.read_text()
 
 
@@ -158,7 +158,7 @@ def test_the_verdict_plan_holds_what_was_asked():
         assert env.action_space.num_values == part.suits and oracle.sees == "history"
         assert setup.network(part.suits, part.game).num_actions == part.suits
     assert len({verdict_conditions.name_of(part) for part in parts}) == len(parts)
-    assert {part.told for part in parts} >= set(BESIDE)
+    assert {part.feedback for part in parts} >= set(BESIDE)
     six = factorial_conditions.PRESETS[setup.factorial]
     rungs = {cell: factorial_conditions.rung(*cell).rung for cell in factorial_conditions.CELLS}
     assert rungs == {
@@ -184,7 +184,7 @@ def test_sums_beside_others_and_ppo_run(quickly_compiled):
     )  # fmt: skip
     curves = {}
     for part in setup.parts:
-        if part.told == "unbiased verdict" or (part.game and part.told in BESIDE):
+        if part.feedback == "unbiased verdict" or (part.game and part.feedback in BESIDE):
             continue
         table = verdict_conditions.run_part(setup, part, 1e-3, list)
         curves[part] = {name: column.reshape(-1, 2).T for name, column in table.items()}

@@ -1,4 +1,4 @@
-"""The positive control: memories made by hand land on the overlap that the rules foretell."""
+"""The positive control: memories made by hand land on the overlap that the rules predict."""
 
 from functools import cache
 

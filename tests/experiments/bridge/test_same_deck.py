@@ -55,7 +55,7 @@ def world(shares, alike, index, speed=2.0, competence=0.99):
             for who in STATISTICS
             for t in SETUP.times(task)
         ]
-        names = ("kind", "seed", "who", "t", "entropy", "told")
+        names = ("kind", "seed", "who", "t", "entropy", "held")
         columns = map(np.array, zip(*rows, strict=True))
         tables[task, "probed"] = dict(zip(names, columns, strict=True))
         i, j = (a.reshape(-1) for a in np.indices((len(networks),) * 2))
@@ -83,7 +83,7 @@ def world(shares, alike, index, speed=2.0, competence=0.99):
             "kind": np.repeat(ALL, seeds * lags),
             "seed": np.tile(np.repeat(range(seeds), lags), len(ALL)),
             "t": np.full(len(networks) * lags, 10),
-            "told": np.full(len(networks) * lags, 0.5),
+            "held": np.full(len(networks) * lags, 0.5),
         }
         pairs = [(h, d, s) for h in KINDS for d in ALL for s in range(seeds)]
         host, donor, seed = map(np.array, zip(*pairs, strict=True))
@@ -102,7 +102,7 @@ def world(shares, alike, index, speed=2.0, competence=0.99):
             "control": np.array(["description"] * 2),
             "who": np.array(STATISTICS),
             "kind": np.array(["LM"] * 2),
-            "told": np.ones(2),
+            "held": np.ones(2),
             "entropy": np.full(2, 2.0),
         }
     return summary

@@ -11,9 +11,9 @@ from experiments.bridge.criterion import slowdown
 from experiments.bridge.factorial import conditions as factorial_conditions
 from experiments.bridge.verdict import conditions as study
 from experiments.bridge.verdict.config import PRESETS, RUNGS, Condition, VerdictConfig
-from experiments.bridge.verdict.findings import findings, told_ratio
+from experiments.bridge.verdict.findings import feedback_ratio, findings
 from experiments.bridge.verdict.gradients import NAMES
-from experiments.bridge.verdict.report import foretold, noise_scale
+from experiments.bridge.verdict.report import noise_scale, predicted_slowdown
 from tests.support.command import assert_one_line, run
 
 SETUP = PRESETS["mini"]
@@ -47,18 +47,18 @@ def test_the_price_of_a_verdict_without_noise(choices, half, most):
     assert [round(slowdown(choices, level), 1) for level in levels] == [half, most]
 
 
-def test_nothing_is_foretold_where_learning_begins():
-    assert foretold(2, 0.5) is None
-    assert foretold(4, 0.5) == slowdown(4, 0.5)
+def test_nothing_is_predicted_where_learning_begins():
+    assert predicted_slowdown(2, 0.5) is None
+    assert predicted_slowdown(4, 0.5) == slowdown(4, 0.5)
     assert slowdown(2, 0.5001) == pytest.approx(2, abs=0.01), "a half of the label's speed"
 
 
 def test_what_sums_tell():
-    assert told_ratio(4, 51) == pytest.approx(11, abs=0.4), "28 : 11 : 1 in RepeatFirst"
+    assert feedback_ratio(4, 51) == pytest.approx(11, abs=0.4), "28 : 11 : 1 in RepeatFirst"
 
 
 def invented(setup, part, price, scale=4.0):
-    """Seeds that come to 0.5 after 1,000 tokens and to 0.9 after 3,000, times a price; all told
+    """Seeds that come to 0.5 after 1,000 tokens and to 0.9 after 3,000, times a price; all feedback
     alike, and so many nats a token that sums and verdicts make as much of each."""
     tokens = np.geomspace(1, 1e5, 60)
     begin = np.array([1 / part.suits, max(0.5, 1.2 / part.suits), 0.9, 0.99])
@@ -82,9 +82,9 @@ def invented(setup, part, price, scale=4.0):
 
 def prices(part):
     """As the closed form has it."""
-    theory = foretold(part.suits, 0.5) or 2.0
+    theory = predicted_slowdown(part.suits, 0.5) or 2.0
     return {"label": 1.0, "unbiased verdict": 1.0, "verdict": theory,
-            "sum": theory * told_ratio(part.suits, 13)}[part.told]  # fmt: skip
+            "sum": theory * feedback_ratio(part.suits, 13)}[part.feedback]  # fmt: skip
 
 
 def found_with(price):
@@ -101,9 +101,9 @@ def test_findings_follow_from_the_numbers():
         ("H2a", "H2b", "H2c", "H2d", "H2e"), "holds"
     )
     assert found["H2a"].primary and "2.8 with 4" in found["H2a"].claim
-    found = found_with(lambda part: prices(part) * (3 if part.told == "verdict" else 1))
+    found = found_with(lambda part: prices(part) * (3 if part.feedback == "verdict" else 1))
     assert found["H2a"].outcome == "fails"
-    never = found_with(lambda part: 1e6 if part.told == "verdict" else 1.0)
+    never = found_with(lambda part: 1e6 if part.feedback == "verdict" else 1.0)
     assert never["H2a"].outcome == "fails" and "> " in never["H2a"].found
 
 
@@ -122,14 +122,14 @@ def test_parts_are_run_once_and_make_a_page(capsys, tmp_path, monkeypatch):
     made = []
 
     def borrowed(setup, part, rate, watch):
-        assert rate == setup.rates[part.told == "verdict"]
+        assert rate == setup.rates[part.feedback == "verdict"]
         made.append(part)
         if len(made) == 3:
             raise KeyboardInterrupt
         return invented(setup, part, prices(part))
 
     def tried(setup, part, watch):
-        best = setup.rates[part.told == "verdict"]
+        best = setup.rates[part.feedback == "verdict"]
         rate = np.repeat(np.float64(setup.rates), 2)
         right = np.where(rate == best, 0.9, 0.8)
         return {"rate": rate, "update": np.tile([1, 8], 2), "right": right}
@@ -187,10 +187,10 @@ def test_every_way_of_being_told_learns():
     setup = VerdictConfig(seeds=2, suits=(2,), features=16, head_features=16, batches=(16,),
                         updates=(300,), num_looks=6, num_decks=64, num_gradients=8)  # fmt: skip
     right = {}
-    for told in RUNGS:
-        table = study.run_part(setup, Condition(2, told, 16), 1e-3, list)
+    for feedback in RUNGS:
+        table = study.run_part(setup, Condition(2, feedback, 16), 1e-3, list)
         assert set(table) >= {*SUPERVISION_METRICS, *NAMES, "right"}
-        right[told] = table["right"].reshape(-1, 2)
+        right[feedback] = table["right"].reshape(-1, 2)
     assert right["label"][-1].min() > 0.9
     assert right["label"][0].max() < 0.6
     assert right["verdict"][-1].mean() > right["sum"][-1].mean()

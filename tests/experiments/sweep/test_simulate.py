@@ -65,7 +65,7 @@ def test_costs_of_unknown_cells_come_from_their_memory_and_their_environment():
 
 
 @pytest.mark.slow  # by default: queues computed by hand
-def test_the_model_foretells_a_sweep(tmp_path):
+def test_the_model_predicts_a_sweep(tmp_path):
     """From what each cell took, compiling and training side by side, the time of the whole
     within 25 %: the order of events is right. Before, a measurement gives the order of cells."""
     (tmp_path / "study.json").write_text("{}")
