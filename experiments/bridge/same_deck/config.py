@@ -28,6 +28,7 @@ from agents.networks import Backbone, LanguageModel
 from agents.objectives import OBJECTIVES, Objective
 from agents.own_memory import memory_class
 from experiments.bridge.decks import TINY
+from experiments.bridge.measures.held import NOISES
 from experiments.bridge.measures.overlap import CAUSAL, deck_of
 from experiments.bridge.rates import FEW, MANY
 from popjax import make
@@ -85,7 +86,8 @@ class SameDeckConfig:
     compared. edits: histories that are changed. kinds: of feedback. layers: memories on top of one
     another. longer: times as many tokens for those that learn from sums. judged: decks on which
     competence is measured. rates: learning rates, each tried with `trials` tuning seeds, for
-    every cell; none: all learn with `learning_rate`.
+    every cell; none: all learn with `learning_rate`. noises: through which states are probed, in
+    standard deviations of a unit; the first is 0.
     """
 
     memory: str = "gru"
@@ -107,6 +109,7 @@ class SameDeckConfig:
     judged: int = 512
     rates: tuple[float, ...] = ()
     trials: int = 2
+    noises: tuple[float, ...] = NOISES
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -172,8 +175,13 @@ def steps_of(env: Environment) -> tuple[int, int]:
 
 MEMORIES_OF = {"gpu": ("gru", "s5", "mamba", "transformer")}
 """What a preset is run with if no memory is named, each a study of its own."""
+REAL = SameDeckConfig(
+    seeds=8, tasks=(*TASKS, "HigherLower"), decks="easy", num_tokens=2_000_000, rates=FEW[1:3]
+)
+"""The ids themselves instead of tiny decks."""
 PRESETS = {
     "mini": SameDeckConfig(seeds=8, rates=FEW),  # some of those with verdicts stay on plateaus
+    **{f"real-{width}": replace(REAL, features=width) for width in (8, 16, 48)},
     "gpu": SameDeckConfig(
         seeds=10,
         tasks=(*TASKS, *MORE),

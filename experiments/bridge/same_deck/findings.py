@@ -20,6 +20,8 @@ from experiments.bridge.same_deck.summary import (
 from experiments.reports.statistics import average, difference
 
 HALF = 0.5
+INSIDE, TOO_FLAT = (0.7, 1.3), 0.5
+"""Slopes of measured over predicted overlap that are as large as predicted, or too flat."""
 COUNTER_AT_MOST, LIST_AT_LEAST = 0.1, 0.3
 """Order indices of a memory that is a multiset, and of one that is a list (which has 2/3)."""
 
@@ -76,7 +78,7 @@ def moderate(summary: Summary) -> Finding:
     if not {"LM"} < {p[1] for p in points} or len(free(points)) < ENOUGH:
         return Finding(name, claim, "too few competent networks", "inconclusive")
     found = followed(points)
-    miss = np.mean([abs(p[3] - p[4].mean()) for p in free(points)])
+    miss = distance(points)
     above = np.mean([p[4].mean() - p[3] for p in free(points)])
     lacking = [f"{t} {k}" for k in summary.setup.kinds for t in summary.unmatched(k)]
     outcome, why = "fails", "; neither by rank nor in size"
@@ -98,6 +100,38 @@ def moderate(summary: Summary) -> Finding:
         + (f"; unmatched: {', '.join(lacking)}" if lacking else ""),
         outcome,
     )
+
+
+def in_size(summary: Summary) -> Finding:
+    """M read through noise, as registered before any network was read so."""
+    name, claim = (
+        "M in size",
+        "read through noise of 0.1 or 0.3 of a unit's standard deviation, measured overlap is as "
+        "large as the predicted one: over the points with a predicted overlap below 1 the slope's "
+        f"interval lies inside [{INSIDE[0]}, {INSIDE[1]}] and the permutation p is below 0.05 "
+        f"(fails if the interval lies below {TOO_FLAT} through every noise)",
+    )
+    points = {noise: summary.points(noise) for noise in summary.setup.noises}
+    if len(free(points[0.0])) < ENOUGH:
+        return Finding(name, claim, "too few competent networks", "inconclusive")
+    fits = {noise: followed(those) for noise, those in points.items()}
+    outcome = "inconclusive"
+    if any(fit.p < 0.05 and INSIDE[0] <= fit.slope[1] and fit.slope[2] <= INSIDE[1]
+           for noise, fit in fits.items() if noise):  # fmt: skip
+        outcome = "holds"
+    elif all(fit.slope[2] < TOO_FLAT for fit in fits.values()):
+        outcome = "fails"
+    words = "; ".join(
+        f"noise {noise:g}: slope {fit.slope[0]:.2f} [{fit.slope[1]:.2f}, {fit.slope[2]:.2f}], "
+        f"p {fit.p:.3f}, mean distance {distance(points[noise]):.2f}"
+        for noise, fit in fits.items()
+    )
+    return Finding(name, claim, words, outcome)
+
+
+def distance(points: list[tuple]) -> float:
+    """Of measured from predicted overlap, over the points with a predicted one below 1."""
+    return float(np.mean([abs(p[3] - p[4].mean()) for p in free(points)]))
 
 
 def dissociation(summary: Summary) -> Finding:
@@ -234,6 +268,7 @@ def findings_of(summary: Summary) -> list[Finding]:
     found = [one(summary) for one in (strong, moderate, dissociation, order, feedback, weak)]
     if any(overlap_of(summary.setup.env(task)) == "equal" for task in summary.setup.tasks):
         found.insert(3, united(summary))
+    found.insert(2, in_size(summary))
     return found
 
 

@@ -2,13 +2,14 @@
 measurement.
 
 All networks of a task see the same histories, which none has learned from. Tables have one row a
-number: who was measured, and what came out. Exchanges between networks have a file of their own,
-and so has what came later (`same_deck_more`).
+number: who was measured, and the result. Exchanges between networks are in `exchanges`, histories
+with equal next observations and different later ones in `futures`.
 """
 
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from typing import Any
 
 import jax
@@ -39,19 +40,19 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
 
 
 def probed(nets: Networks) -> Table:
-    """Nats that each network holds of each statistic, step by step."""
+    """Nats that each network holds of each statistic, step by step, read through each noise."""
     tables = []
     for who in STATISTICS:
         whole = in_one(nets.env, who)
         size = beliefs.most_values(nets.env, who, nets.times) if whole else 0
-        for t in nets.times:
-            found = [probe(nets.every(t), part) for part in nets.ask(who, t, size)]
-            n = len(found[0].nats)
+        for t, noise in product(nets.times, nets.setup.noises):
+            answers = [probe(nets.every(t), part, noise=noise) for part in nets.ask(who, t, size)]
+            n = len(answers[0].nats)
             tables.append(
                 nets.names
-                | {"who": np.full(n, who), "t": np.full(n, t)}
-                | {"entropy": np.full(n, sum(one.entropy for one in found))}
-                | {"held": sum(one.information for one in found)}
+                | {"who": np.full(n, who), "t": np.full(n, t), "noise": np.full(n, noise)}
+                | {"entropy": np.full(n, sum(one.entropy for one in answers))}
+                | {"held": sum(one.information for one in answers)}
             )
     return stack_tables(tables)
 

@@ -118,7 +118,7 @@ SECTIONS = (
     ("What is held, and what had to be",
      "For every statistic the share that a linear probe finds beyond the clock and the card on the "
      "table, beside the share that a network which keeps no more than it must would tell.",
-     "overlap", ("overlap", "controls")),
+     "overlap", ("overlap", "noise", "controls")),
     ("Forgetting", "Nats of each earlier card in the state. One who keeps the counts alone still "
      "knows what the dashed curve says.", "retention", ()),
     ("The shape of beliefs",

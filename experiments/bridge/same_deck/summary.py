@@ -101,19 +101,21 @@ class Summary:
         of = found.of_rl if who == "rl" else found.of_lm
         return float(found.shared[at].sum() / of[at].sum())
 
-    def share(self, task: str, kind: str, who: str) -> Float[np.ndarray, " seeds"]:
-        """Uhat: the share of a statistic that a linear probe finds, over all steps probed, of the
-        networks that are compared."""
+    def share(
+        self, task: str, kind: str, who: str, noise: float = 0.0
+    ) -> Float[np.ndarray, " seeds"]:
+        """Uhat: the share of a statistic that a linear probe finds through so much noise, over all
+        steps probed, of the networks that are compared."""
         table = self.tables[task, "probed"]
-        rows = (table["kind"] == kind) & (table["who"] == who)
+        rows = (table["kind"] == kind) & (table["who"] == who) & (table["noise"] == noise)
         seeds = [rows & (table["seed"] == seed) for seed in self.kept(task, kind)]
         return np.array([table["held"][s].sum() / table["entropy"][s].sum() for s in seeds])
 
-    def points(self) -> list[tuple[str, str, str, float, np.ndarray]]:
+    def points(self, noise: float = 0.0) -> list[tuple[str, str, str, float, np.ndarray]]:
         """Task, kind, statistic, predicted overlap, and each seed's measured one, where enough
         networks are competent."""
         return [
-            (task, kind, who, self.predicted(task, kind, who), self.share(task, kind, who))
+            (task, kind, who, self.predicted(task, kind, who), self.share(task, kind, who, noise))
             for task in self.setup.tasks
             for kind in self.setup.kinds
             if self.matched(task, kind)

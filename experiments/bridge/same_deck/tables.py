@@ -60,6 +60,29 @@ def overlaps(summary: Summary) -> Grid:
     )  # fmt: skip
 
 
+def through_noise(summary: Summary) -> Grid:
+    """The same shares, read through noise."""
+    rows = []
+    for task in summary.setup.tasks:
+        for kind in summary.setup.all:
+            shares = [
+                format_interval(summary.share(task, kind, who, noise))
+                for who in STATISTICS
+                for noise in summary.setup.noises
+            ]
+            rows.append([task, kind, *shares])
+    headings = [
+        f"Z_{who.upper()}, noise {noise:g}" for who in STATISTICS for noise in summary.setup.noises
+    ]
+    return Grid(
+        "share of each statistic that a linear probe finds through noise",
+        ["task", "feedback", *headings],
+        rows,
+        "noise: in standard deviations of a unit, added before the probe is fitted and when it is "
+        "tested.",
+    )
+
+
 def likenesses(summary: Summary) -> Grid:
     rows = []
     for task in summary.setup.tasks:
@@ -172,6 +195,7 @@ def all_of(summary: Summary) -> dict[str, Grid]:
     return {
         "competence": competences(summary),
         "overlap": overlaps(summary),
+        "noise": through_noise(summary),
         "controls": controls(summary),
         "likeness": likenesses(summary),
         "others": other_measures(summary),

@@ -50,12 +50,13 @@ def world(shares, alike, index, speed=2.0, competence=0.99):
     networks = [(kind, seed) for kind in ALL for seed in range(seeds)]
     for task in SETUP.tasks:
         rows = [
-            (kind, seed, who, t, 2.0, 2.0 * (shares(summary, task, kind, who) + noise()))
+            (kind, seed, who, t, sd, 2.0, 2.0 * (shares(summary, task, kind, who) + noise()))
             for kind, seed in networks
             for who in STATISTICS
             for t in SETUP.times(task)
+            for sd in SETUP.noises
         ]
-        names = ("kind", "seed", "who", "t", "entropy", "held")
+        names = ("kind", "seed", "who", "t", "noise", "entropy", "held")
         columns = map(np.array, zip(*rows, strict=True))
         tables[task, "probed"] = dict(zip(names, columns, strict=True))
         i, j = (a.reshape(-1) for a in np.indices((len(networks),) * 2))
@@ -160,6 +161,29 @@ def test_points_that_competence_forces_say_nothing_of_need():
     exact = [(*p[:4], p[3] + 0.01 * draw.normal(size=8)) for p in points]
     assert followed(exact).in_size and followed(exact).by_rank and followed(exact).p < 0.01
     assert followed([(*p[:4], 0.6 + 0.2 * p[4]) for p in exact]).by_rank
+
+
+@pytest.mark.parametrize(
+    "shrink, outcome",
+    [
+        ({0.0: 0.4, 0.1: 0.9, 0.3: 1.0}, "holds"),
+        ({0.0: 0.4, 0.1: 0.4, 0.3: 0.4}, "fails"),
+        ({0.0: 1.0, 0.1: 0.6, 0.3: 0.6}, "inconclusive"),
+    ],
+)
+def test_the_moderate_reading_in_size_is_judged_through_noise(monkeypatch, shrink, outcome):
+    """By the slope over points that competence does not force; how steep it is by noise."""
+    predicted = [0.20, 0.31, 0.33, 0.40, 0.41, 0.50, 0.52]
+    draw = np.random.default_rng(0)
+
+    def points(summary, noise=0.0):
+        return [
+            ("RepeatFirst", f"kind {i}", "rl", x, shrink[noise] * x + 0.005 * draw.normal(size=8))
+            for i, x in enumerate(predicted)
+        ] + [("CountRecall", "LM", "lm", 1.0, np.full(8, 0.98))]
+
+    monkeypatch.setattr(Summary, "points", points)
+    assert same_deck_findings.in_size(Summary(SETUP, {}, {})).outcome == outcome
 
 
 @pytest.mark.slow  # by default: a world where it does
