@@ -3,11 +3,10 @@
 A test's program runs for a moment, so compiling it is what takes time. XLA compiles here at its
 level 1, which computes nearly as fast as the usual one, and at level 0, in two thirds of the time,
 for tests that compute little (on loops of many scalars, such as the laws of `popjax.floors`, level
-0 is thirty times slower); there so do the programs that train, which choose level 1 by themselves. XLA's older emitters compile
-in two thirds of the time of the newer ones.
-Every program, however small, is kept in one cache, for the workers and for the processes that tests
-start: those inherit the environment that is set here. The caller's own `XLA_FLAGS` come last and
-win.
+0 is thirty times slower); there so do the programs that train, which choose level 1 by themselves.
+XLA's older emitters compile in two thirds of the time that the newer ones take. Every program,
+however small, is kept in one cache, for the workers and for the processes that tests start: those
+inherit the environment that is set here. The caller's own `XLA_FLAGS` come last and override these.
 """
 
 import gc

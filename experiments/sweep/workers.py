@@ -71,11 +71,13 @@ def run_side_by_side(
     """Runs the cells in their order, `workers` at a time; what became of each by its id, as
     `experiments.sweep.run.run_cells` says it. `say` is called with lines for the caller.
     both_ends: every second worker takes the last cell that is left, so that of cells in the order
-    of what they cost the first end soon, and no long one is left over for the end. hire: starts
+    of what they cost the first end soon, and no long one is left over for the end; and they wait
+    until the first one has compiled its program, so that its result is there sooner. hire: starts
     one of the workers."""
     queue, later, outcomes, attempts = deque(specs), deque(), {}, Counter()
     hire = hire or Worker
     team = [hire(study, log, workers) for _ in range(workers)]
+    alone = both_ends  # until the first cell trains
     try:
         with interruptible(say) as interrupt:
             interrupt.running = True  # from here on, Ctrl-C is passed on to the workers
@@ -83,6 +85,8 @@ def run_side_by_side(
                 for place, worker in enumerate(team):
                     if not queue:
                         queue, later = later, queue
+                    if alone and place:
+                        break
                     if worker.spec is None and queue and not interrupt.asked:
                         last = both_ends and place % 2
                         worker.give(queue.pop() if last else queue.popleft())
@@ -94,8 +98,9 @@ def run_side_by_side(
                     kind, what = worker.listen()
                     if kind == "news":
                         display.news(spec, what)
+                        alone = alone and what["stage"] == "compiling"
                         continue
-                    worker.spec = None
+                    worker.spec, alone = None, False
                     if kind == "stop":
                         raise UserError(what)
                     if kind == "died":

@@ -74,6 +74,13 @@ def test_every_second_worker_begins_with_what_takes_longest(tmp_path):
     assert outcomes == ["finished"] * 3 and given == [0, 2, 1, 0]
 
 
+def test_the_others_wait_until_the_first_cell_has_its_program(tmp_path, monkeypatch):
+    """Two compilers at once would keep its result back."""
+    monkeypatch.setitem(NEWS[1], "stage", "compiling")  # all that is heard before the first ends
+    outcomes, given, _ = sweep(tmp_path, *[["finished"]] * 3, both_ends=True)
+    assert outcomes == ["finished"] * 3 and given == [0, 1, 2]
+
+
 def test_a_cell_that_fails_is_tried_once_more_after_the_others(tmp_path):
     script = (["failed", "failed"], ["failed", "finished"], ["finished"])
     outcomes, given, out = sweep(tmp_path, *script)
