@@ -61,22 +61,21 @@ def workers_for(how: Launch | None, specs: Sequence[CellSpec]) -> int:
 def run_side_by_side(
     study: Path,
     specs: Sequence[CellSpec],
-    workers: int,
+    team: list[Worker],
     display: Display,
     say: Callable[[str], None],
     log: Sequence[str] = (),
     both_ends: bool = False,
     hire: Callable[[Path, Sequence[str], int], Worker] | None = None,
 ) -> dict[str, str]:
-    """Runs the cells in their order, `workers` at a time; what became of each by its id, as
-    `experiments.sweep.run.run_cells` says it. `say` is called with lines for the caller.
+    """Runs the cells in their order, each by a worker of the team; what became of each by its id,
+    as `experiments.sweep.run.run_cells` says it. `say` is called with lines for the caller.
     both_ends: every second worker takes the last cell that is left, so that of cells in the order
     of what they cost the first end soon, and no long one is left over for the end; and they wait
-    until the first one has compiled its program, so that its result is there sooner. hire: starts
-    one of the workers."""
+    until the first one has compiled its program, so that its result is there sooner. hire: starts a
+    worker in the place of one that died."""
     queue, later, outcomes, attempts = deque(specs), deque(), {}, Counter()
     hire = hire or Worker
-    team = [hire(study, log, workers) for _ in range(workers)]
     alone = both_ends  # until the first cell trains
     try:
         with interruptible(say) as interrupt:
@@ -105,7 +104,7 @@ def run_side_by_side(
                         raise UserError(what)
                     if kind == "died":
                         Cell(study, spec).fail(UserError(what))
-                        team[team.index(worker)] = hire(study, log, workers)
+                        team[team.index(worker)] = hire(study, log, len(team))
                         kind = "failed"
                     attempts[spec.id] += kind == "failed"
                     again = kind == "failed" and attempts[spec.id] < ATTEMPTS

@@ -107,8 +107,8 @@ class Preset:
 
 
 QUICK_STEPS = {  # what takes least time first: the fewest steps known to reach the goal
-    "RepeatPreviousEasy": 65_536,
     "RepeatFirstEasy": 65_536,
+    "RepeatPreviousEasy": 65_536,
     "PositionOnlyCartPoleEasy": 300_000,
     "VelocityOnlyCartPoleEasy": 120_000,
     "HigherLowerEasy": 130_000,
