@@ -49,18 +49,18 @@ def run_cells(
     """
     inline = how is None or how.launcher == "inline"
     measured = how is not None and inline
-    began, outcomes, team = time.perf_counter(), {}, []
+    began, outcomes, first = time.perf_counter(), {}, None
     with whole(study):
         restore_records(study, specs)
         try:
             left = [spec for spec in specs if not Cell(study, spec).finished]
             workers = workers_for(how, left) if inline else 1
-            if workers > 1:  # they import JAX while the plan is made
-                team = [Worker(study, log, workers) for _ in range(workers)]
+            if workers > 1:  # it imports JAX while the plan is made
+                first = Worker(study, log, workers)
             plan = make_plan(study, specs, measured=measured, in_order=in_order, workers=workers)
             print_plan(plan, console)
             if inline:
-                outcomes = _run_here(plan, team, console, log, in_order)
+                outcomes = _run_here(plan, workers, first, console, log, in_order)
             else:
                 outcomes = run_elsewhere(study, plan.specs, how, log, console)
         except KeyboardInterrupt:
@@ -71,8 +71,8 @@ def run_cells(
             )
             raise Stopped from None
         finally:
-            for worker in team:
-                worker.end()
+            if first:
+                first.end()
     summarise(plan, outcomes, time.perf_counter() - began, console)
     return [outcomes[spec.id] for spec in specs]
 
@@ -87,21 +87,27 @@ def restore_records(study: Path, specs: Sequence[CellSpec]) -> None:
 
 
 def _run_here(
-    plan: Plan, team: list[Worker], console: Console, log: Sequence[str], in_order: bool
+    plan: Plan,
+    workers: int,
+    first: Worker | None,
+    console: Console,
+    log: Sequence[str],
+    in_order: bool,
 ) -> dict[str, str]:
-    """The cells on this machine: in this process, or by a team of workers."""
+    """The cells on this machine: in this process, or in one for each worker. first: a worker that
+    was started before."""
 
     def say(line: str) -> None:
         console.print(line, markup=False)
 
     with Display(plan.study, plan.specs, console) as display:
-        if not team:
+        if workers < 2:
             return _run_all(plan, display, say, log)
         before = dict.fromkeys((spec.id for spec in plan.specs[: plan.finished]), "skipped")
         for spec in plan.specs[: plan.finished]:
             display.ended(spec, "skipped")
         return before | run_side_by_side(
-            plan.study, plan.left, team, display, say, log, both_ends=in_order
+            *(plan.study, plan.left, workers, display, say, log), both_ends=in_order, first=first
         )
 
 

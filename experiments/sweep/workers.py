@@ -61,31 +61,35 @@ def workers_for(how: Launch | None, specs: Sequence[CellSpec]) -> int:
 def run_side_by_side(
     study: Path,
     specs: Sequence[CellSpec],
-    team: list[Worker],
+    workers: int,
     display: Display,
     say: Callable[[str], None],
     log: Sequence[str] = (),
     both_ends: bool = False,
     hire: Callable[[Path, Sequence[str], int], Worker] | None = None,
+    first: Worker | None = None,
 ) -> dict[str, str]:
-    """Runs the cells in their order, each by a worker of the team; what became of each by its id,
-    as `experiments.sweep.run.run_cells` says it. `say` is called with lines for the caller.
-    both_ends: every second worker takes the last cell that is left, so that of cells in the order
-    of what they cost the first end soon, and no long one is left over for the end; and they wait
-    until the first one has compiled its program, so that its result is there sooner. hire: starts a
-    worker in the place of one that died."""
+    """Runs the cells in their order, `workers` at a time. Returns the outcome of each by its id,
+    see `experiments.sweep.run.run_cells`. `say` is called with lines for the caller.
+
+    both_ends: every second worker takes the last remaining cell, so that of cells sorted by cost
+    the cheap ones end early and no expensive one is left for the end; and the first cell compiles
+    alone, so that its result is there sooner. hire: starts a worker. first: one that was started
+    before.
+    """
     queue, later, outcomes, attempts = deque(specs), deque(), {}, Counter()
     hire = hire or Worker
+    team = [first or hire(study, log, workers)]
     alone = both_ends  # until the first cell trains
     try:
         with interruptible(say) as interrupt:
             interrupt.running = True  # from here on, Ctrl-C is passed on to the workers
             while queue or later or any(worker.spec for worker in team):
+                while not alone and len(team) < workers:
+                    team.append(hire(study, log, workers))
                 for place, worker in enumerate(team):
                     if not queue:
                         queue, later = later, queue
-                    if alone and place:
-                        break
                     if worker.spec is None and queue and not interrupt.asked:
                         last = both_ends and place % 2
                         worker.give(queue.pop() if last else queue.popleft())
@@ -104,7 +108,7 @@ def run_side_by_side(
                         raise UserError(what)
                     if kind == "died":
                         Cell(study, spec).fail(UserError(what))
-                        team[team.index(worker)] = hire(study, log, len(team))
+                        team[team.index(worker)] = hire(study, log, workers)
                         kind = "failed"
                     attempts[spec.id] += kind == "failed"
                     again = kind == "failed" and attempts[spec.id] < ATTEMPTS

@@ -54,7 +54,7 @@ def sweep(study, *script, **more):
     script = [list(answers) for answers in script]
     with Display(study, SPECS, console) as display:
         outcomes = run_side_by_side(
-            *(study, SPECS, [Scripted(script, given) for _ in range(2)], display, console.print),
+            *(study, SPECS, 2, display, console.print),
             hire=lambda *_: Scripted(script, given),
             **more,
         )
