@@ -18,6 +18,7 @@ import numpy as np
 
 from agents.lm import episode_inputs
 from experiments.bridge.measures import beliefs, similarity
+from experiments.bridge.measures.competence import Skill, skill_of_agent, skill_of_model
 from experiments.bridge.measures.interventions import explained, ridge, rotation, through
 from experiments.bridge.measures.nulls import compare, ns_in_words
 from experiments.bridge.measures.overlap import STATISTICS
@@ -25,6 +26,7 @@ from experiments.bridge.measures.probes import probe
 from experiments.bridge.measures.retention import features_along
 from experiments.bridge.page import Grid
 from experiments.results.errors import UserError
+from experiments.results.store import Cell
 from experiments.results.study import read_spec
 from experiments.train.objectives import REGIMES
 from experiments.train.restore import initial_states, inputs_read, trained_states
@@ -32,6 +34,7 @@ from popjax.players import Episodes, play
 from popjax.tokens.corpora import in_parts, players_of
 
 MOST_TOKENS, MOST_VALUES = 64, 800
+STYLES = ("residual", "cells")
 TOO_MANY = ("Autoencode", "HigherLower")
 """Lists of all cards, and counts of 13 ranks, are no table."""
 
@@ -68,7 +71,18 @@ class Run:
         """`[seeds, T, N, d]` what the heads read of the histories."""
         x, start = episode_inputs(self.trainer.env, episodes, inputs_read(self.spec, self.trainer))
         along = partial(features_along, self.trainer.network, x=x, start=start)
-        return np.asarray(jax.jit(jax.vmap(lambda params: along(params)))(params))
+        states = np.asarray(jax.jit(jax.vmap(lambda params: along(params)))(params))
+        return states.reshape(*states.shape[:3], -1)  # those of all cells side by side
+
+    @cached_property
+    def skill(self) -> Skill:
+        """How good the networks are, against the gate; a mean over their seeds."""
+        _, evaluation, _ = Cell(self.folder.parent, self.spec).read()
+        if "return" in evaluation:
+            sampled = evaluation["policy"] == "sampled"
+            return skill_of_agent(self.spec.env, float(evaluation["return"][sampled].mean()))
+        nats = evaluation["nats"].sum() / evaluation["tokens"].sum()
+        return skill_of_model(self.spec.env, float(nats))
 
 
 def histories(env: Any, num_episodes: int, seed: int) -> Episodes:
@@ -86,8 +100,9 @@ class Pair:
         if ids[0] != ids[1]:
             raise UserError(f"two runs of one environment are compared, not {ids[0]} and {ids[1]}")
         for run in self.runs:
-            if run.spec.settings.network.style != "residual":
-                raise UserError(f"{run.folder} has another kind of network than --style residual")
+            if run.spec.settings.network.style not in STYLES:
+                known = " or ".join(STYLES)
+                raise UserError(f"{run.folder} has another kind of network than --style {known}")
         self.env = self.runs[0].trainer.env
         self.episodes = histories(self.env, num_episodes, seed)
         length = np.asarray(self.episodes.lengths)
@@ -120,6 +135,19 @@ class Pair:
         """Of each kind in the list."""
         ends = np.cumsum([0] + [len(states) for states in self.kinds.values()])
         return {k: range(ends[i], ends[i + 1]) for i, k in enumerate(self.kinds)}
+
+    def competence(self) -> Grid:
+        """Both against the gate: memories are compared where they are used."""
+        rows = [
+            (f"{name}: {run.name}", run.skill.words, run.skill.outcome)
+            for name, run in zip("AB", self.runs, strict=True)
+        ]
+        return Grid(
+            "are they good enough to be compared?",
+            ["run", "mean over its seeds", "gate"],
+            rows,
+            "What is below the gate is shown, and says little of memory.",
+        )
 
     def likeness(self) -> Grid:
         """By all measures that may be taken of networks of different widths."""
@@ -161,7 +189,7 @@ class Pair:
         for who, what in zip(("rl", "lm"), STATISTICS.get(self.env.name, ()), strict=False):
             if (question := self.question(who)) is not None:
                 t, q = question
-                asked[f"{what} after {t + 1} cards"] = partial(share_told, q, t)
+                asked[f"{what} after {t + 1} cards"] = partial(share_held, q, t)
         rows = []
         for name, ask in asked.items():
             shares = [np.array(ask(states)) for states in self.kinds.values()]
@@ -216,5 +244,5 @@ def read_linearly(states: np.ndarray, target: np.ndarray) -> float:
     return explained(target[half:], through(ridge(states[:half], target[:half]), states[half:]))
 
 
-def share_told(question, t: int, states: np.ndarray) -> np.ndarray:
+def share_held(question, t: int, states: np.ndarray) -> np.ndarray:
     return probe(states[:, t], question).share

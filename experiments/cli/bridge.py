@@ -92,8 +92,10 @@ class BridgeOverlap:
 class BridgeCompare:
     """Compare two trained runs of one environment: how similar are the states of their networks?
 
-    Similarity by seven measures with null and ceiling, what can be decoded from either, and how
-    well the states of one can be mapped to those of the other.
+    Whether both are good enough to be compared, similarity by seven measures with null and ceiling,
+    what can be decoded from either, and how well the states of one can be mapped to those of the
+    other. With --cell, an agent and a language model of one backbone make a cell of the kinship
+    table, printed as JSON.
 
     Example: popjax bridge compare results/demo/CELL_A results/demo/CELL_B
     """
@@ -106,16 +108,26 @@ class BridgeCompare:
     """Number of histories that both read."""
     seed: Seed = 0
     """Seed of these histories."""
+    cell: bool = False
+    """Measure the two runs as a cell of `popjax bridge kinship`, and print its record."""
 
     def run(self, console: Console) -> None:
         from experiments.bridge.compare import Pair
         from experiments.bridge.page import print_grid
 
         pair = Pair(self.a, self.b, self.episodes, self.seed)
+        if self.cell:
+            from experiments.bridge.kinship.pair import cell_of_pair
+            from experiments.results.store import Cell
+
+            cells = [Cell(run.folder.parent, run.spec) for run in pair.runs]
+            cells.sort(key=lambda cell: cell.spec.regime == "lm")
+            print(json.dumps(cell_of_pair(*cells, histories=self.episodes), indent=1))
+            return
         for name, run in zip("AB", pair.runs, strict=True):
             seeds = counted(len(run.spec.seeds), "seed")
             console.print(f"{name}: {run.name} on {run.spec.env}, {seeds}")
-        for grid in (pair.likeness(), pair.held(), pair.translated()):
+        for grid in (pair.competence(), pair.likeness(), pair.held(), pair.translated()):
             print_grid(grid, console)
 
 

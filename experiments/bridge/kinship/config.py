@@ -39,14 +39,6 @@ REGISTERED = {
 CHANGED: tuple[str, ...] = ()
 """What was changed after results had been seen, with the date and the reason."""
 
-LEAST_RETURN = 0.95
-"""Of the way from random play to the reference player that an agent must earn."""
-LEAST_GAIN, WORTH = 0.7, 0.02
-"""Of the way from the best player without memory to the reference that an agent must earn, where
-they are so far apart."""
-MOST_EXCESS = 0.1
-"""Of what memory is worth to a predictor that a model may pay above the floor."""
-
 
 @dataclass(frozen=True)
 class KinshipConfig:

@@ -20,7 +20,7 @@ from experiments.bridge.measures.held import NOISES, network_reading, variance_s
 from experiments.bridge.measures.interventions import interchange, ridge, span, through
 from experiments.bridge.measures.probes import Question, probe
 from experiments.bridge.measures.questions import counted
-from experiments.results.store import Cell, Table
+from experiments.results.store import Table
 from popjax import scores
 from popjax.floors import decks as floors
 
@@ -49,11 +49,11 @@ def measured(nets: Networks) -> Table:
 
 def competence(nets: Networks) -> Iterator[Row]:
     """The return of every agent in the evaluation of its cell, and every model's nats a token."""
-    _, found, _ = Cell(nets.folder, nets.specs["agent"]).read()
+    _, found, _ = nets.cells["agent"].read()
     for seed in nets.specs["agent"].seeds:
         own = (found["policy"] == "sampled") & (found["seed"] == seed)
         yield Row("return", "", "agent", seed, float(found["return"][own].mean()))
-    _, found, _ = Cell(nets.folder, nets.specs["model"]).read()
+    _, found, _ = nets.cells["model"].read()
     for seed in nets.specs["model"].seeds:
         own = found["seed"] == seed
         nats = found["nats"][own].sum() / found["tokens"][own].sum()

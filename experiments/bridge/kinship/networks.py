@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,6 +23,7 @@ from experiments.bridge.kinship.config import KINDS, KinshipConfig
 from experiments.bridge.measures.overlap import Deck, deck_of
 from experiments.bridge.measures.retention import features_along
 from experiments.results.spec import CellSpec
+from experiments.results.store import Cell
 from experiments.train.objectives import REGIMES, Trainer
 from experiments.train.restore import initial_states, inputs_read, trained_states
 from popjax.core import Environment
@@ -60,14 +60,15 @@ class Grafted:
 class Networks:
     """All networks of a cell.
 
-    specs: of the agent's and the model's cell, trained in the folder. kinds: "agent", "model" and
-    "untrained", each with the parameters `[seeds, ...]` of its networks.
+    cells: the agent's and the model's, trained. kinds: "agent", "model" and "untrained", each with
+    the parameters `[seeds, ...]` of its networks.
     """
 
-    def __init__(self, config: KinshipConfig, specs: Mapping[str, CellSpec], folder: Path):
-        self.config, self.specs, self.folder = config, specs, folder
+    def __init__(self, config: KinshipConfig, cells: Mapping[str, Cell]):
+        self.config, self.cells = config, cells
+        self.specs: dict[str, CellSpec] = {costume: cell.spec for costume, cell in cells.items()}
         self.trainers: dict[str, Trainer] = {
-            costume: REGIMES[spec.regime].trainer(spec) for costume, spec in specs.items()
+            costume: REGIMES[spec.regime].trainer(spec) for costume, spec in self.specs.items()
         }
 
     @property
@@ -102,8 +103,8 @@ class Networks:
     def params(self) -> dict[str, Any]:
         """Of each kind."""
         found = {
-            costume: trained_states(spec, self.trainers[costume], self.folder / spec.id).params
-            for costume, spec in self.specs.items()
+            costume: trained_states(cell.spec, self.trainers[costume], cell.folder).params
+            for costume, cell in self.cells.items()
         }
         begun = initial_states(self.specs["agent"], self.trainers["agent"]).params
         return found | {"untrained": begun}

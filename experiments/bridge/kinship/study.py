@@ -43,7 +43,7 @@ def trained(context: Context, part: Part) -> Networks:
     config = context.config
     specs = {c: chosen_spec(context, part, c) for c in COSTUMES}
     train(context, list(specs.values()))
-    return Networks(config, specs, context.folder)
+    return Networks(config, {c: Cell(context.folder, spec) for c, spec in specs.items()})
 
 
 def chosen_spec(context: Context, part: Part, costume: str):

@@ -21,13 +21,10 @@ import numpy as np
 
 from experiments.bridge.kinship.config import (
     KINDS,
-    LEAST_GAIN,
-    LEAST_RETURN,
-    MOST_EXCESS,
     REGISTERED,
-    WORTH,
 )
 from experiments.bridge.kinship.measures import STATISTICS
+from experiments.bridge.measures.competence import WORTH, faults_of_agent, faults_of_model
 from experiments.bridge.measures.held import NOISES
 from experiments.bridge.measures.nulls import Comparison, compare, equivalence
 from experiments.results.store import Table
@@ -91,15 +88,7 @@ class Competence:
     @property
     def faults(self) -> list[str]:
         """What keeps the cell from being compared, in words."""
-        found = []
-        if self.agent < LEAST_RETURN:
-            found.append(f"agent {self.agent:.2f} of the scale, {LEAST_RETURN} needed")
-        if self.gain is not None and self.gain < LEAST_GAIN:
-            found.append(f"agent {self.gain:.2f} of what memory is worth, {LEAST_GAIN} needed")
-        if self.model > MOST_EXCESS * self.worth:
-            share = self.model / self.worth
-            found.append(f"model {share:.2f} of memory's nats above the floor, {MOST_EXCESS} most")
-        return found
+        return faults_of_agent(self.agent, self.gain) + faults_of_model(self.model, self.worth)
 
 
 def competence(table: Table) -> Competence:
