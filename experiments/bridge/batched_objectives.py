@@ -1,10 +1,10 @@
 """Many objectives in one program.
 
 The gradient of every objective that judges or labels actions is that of a weighted sum of
-log-probabilities, of the label or of what the learner did. So objectives differ in choices and
-weights alone, and which one it is is a traced number: one compiled program trains them all. Who
-acts is traced as well: the learner, or its teacher in its place (Ross et al. 2011, the mixture of
-DAgger at its two ends). A test holds that each step is the one of `agents.objectives`.
+log-probabilities of either the label or the learner's action. Objectives therefore differ only in
+choices and weights, and the index of the objective is traced: one compiled program trains them all.
+Who acts is traced as well: the learner or its teacher (the two ends of the DAgger mixture, Ross et
+al. 2011). A test checks each step against `agents.objectives`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def weighted_choices(
 def stacked_choices(
     agent: LanguageAgent, objectives: dict[str, Objective], batch: Batch
 ) -> tuple[Int[Array, "R T B"], Float[Array, "R T B"]]:
-    """Those of all objectives."""
+    """Choices and weights of every objective."""
     each = [weighted_choices(agent, objective, batch) for objective in objectives.values()]
     choices, weights = zip(*each, strict=True)
     return jnp.stack(choices), jnp.stack(weights)
@@ -57,7 +57,7 @@ def stacked_choices(
 def mix_with_expert(
     own: Chooser, env: Environment, teacher: Player, num_episodes: int, share: Any
 ) -> Chooser:
-    """A learner in whose place its teacher acts with probability `share`, step by step."""
+    """A learner whose teacher acts instead with probability `share` at each step."""
     correct = follow(env)
 
     def act(key, memory, obs, states, previous, start):
@@ -76,8 +76,8 @@ def mix_with_expert(
 def make_batch_sampler(
     agent: LanguageAgent, num_episodes: int, oracle: Player | None
 ) -> Callable[[Any, Key[Array, ""], Any, Any], Batch]:
-    """`(params, key, update, share) ->` a batch of new episodes, in which the teacher acts with
-    probability `share`, with all that an objective may use. The key is the run's."""
+    """`(params, key, update, share) ->` a batch of new episodes in which the teacher acts with
+    probability `share`, with every input an objective may use. The key is the run's."""
     env, N = agent.env, num_episodes
     teacher, make = oracle_of(env, oracle), make_batch(agent, OBJECTIVES["bandit"])
 
@@ -99,7 +99,7 @@ def make_objective_step(
     oracle: Player | None = None,
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
     """`init(key, hyperparams, num_updates) -> state` and `step(state, hyperparams, index, share) ->
-    (state, metrics)`, both pure: one update of the objective of that index, on histories in which
+    (state, metrics)`, both pure: one update of the objective with that index, on histories where
     the teacher acts with probability `share`."""
     init = make_train(env, network, config, OBJECTIVES["dagger"], oracle)[0]
     agent = LanguageAgent.of(env, network, inputs_of(env, config))
@@ -130,8 +130,8 @@ def make_advance(
 ) -> Callable[..., tuple[TrainState, dict[str, Array]]]:
     """`(states, index, share, number, rate) -> (states, sums of the metrics)` of all lanes.
 
-    It compiles once for all objectives, teachers and numbers of updates. rate: `[lanes]` learning
-    rates, instead of the one of `hyperparams`. The states are donated.
+    Compiles once for all objectives, teachers and numbers of updates. rate: `[lanes]` learning
+    rates, which override the one in `hyperparams`. The states are donated.
     """
 
     def one(state, index, share, number, rate):

@@ -1,7 +1,7 @@
-"""PPO on the network and the histories of `experiments.bridge.batched_objectives`: the same batch
-of whole episodes, and on it several epochs of the clipped surrogate with a critic of its own.
+"""PPO on the network and the histories of `experiments.bridge.batched_objectives`: several epochs
+of the clipped surrogate on the same batch of whole episodes, with a separate critic.
 
-Where every other objective makes one gradient of each token it reads, PPO makes one an epoch.
+Every other objective takes one gradient step per batch; PPO takes one per epoch.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ UPDATE_EPOCHS = 4
 def advantages(
     batch: Batch, value: Float[Array, "T B"], hyperparams: Hyperparams
 ) -> tuple[Float[Array, "T B"], Float[Array, "T B"]]:
-    """Standardised advantages by generalised estimates, and what the critic aims at."""
+    """Standardised generalised advantage estimates, and the critic's targets."""
     after = jnp.concatenate([batch.valid[1:], jnp.zeros_like(batch.valid[:1])])
     last = batch.valid & ~after
     estimate, target = gae(
@@ -69,8 +69,8 @@ def surrogate(
 def first_gradient(
     params: Any, agent: LanguageAgent, hyperparams: Hyperparams, batch: Batch
 ) -> Any:
-    """Of the first epoch, for a learner that has no critic: beside the mean of all episodes from
-    the same step on, which is all that a critic that sees the clock alone could know."""
+    """Surrogate gradient of the first epoch for a learner without a critic. The baseline is the
+    mean return over episodes from the same step, the best a clock-only critic can do."""
     to_come = jnp.cumsum(batch.reward[::-1], axis=0)[::-1]
     value = over_group(to_come, batch.valid, batch.reward.shape[1])
     advantage, _ = advantages(batch, value, hyperparams)
@@ -82,7 +82,7 @@ def make_ppo(
 ) -> tuple[Callable[..., TrainState], Callable[..., tuple[TrainState, dict[str, Array]]]]:
     """`init(key, hyperparams, num_updates)` and `step(state, hyperparams) -> (state, metrics)`: one
     batch, `UPDATE_EPOCHS` gradients."""
-    rung = OBJECTIVES["sum_to_end"]  # which has a critic, and says the rewards are verdicts
+    rung = OBJECTIVES["sum_to_end"]  # has a critic, and treats rewards as verdicts
     init = make_train(env, network, config, rung, oracle)[0]
     agent = LanguageAgent.of(env, network, inputs_of(env, config))
     sample_batch = make_batch_sampler(agent, config.num_episodes, oracle)
@@ -102,8 +102,8 @@ def make_ppo(
             updates, opt_state = turn(grads, opt_state, params)
 
             def error(critic_params):
-                seen = critic.apply(critic_params, batch.x, batch.start)
-                return mean(jnp.square(seen - target), batch.valid)
+                value = critic.apply(critic_params, batch.x, batch.start)
+                return mean(jnp.square(value - target), batch.valid)
 
             changes, critic_opt_state = turn(
                 jax.grad(error)(critic_params), critic_opt_state, critic_params

@@ -1,9 +1,9 @@
-"""Any two trained networks of one environment, side by side: how alike their states are.
+"""Compares any two trained networks of one environment: how similar their states are.
 
-Both read the same histories, of a mixture of players, each in its own way of reading. One random
-step of each history is compared. Beside the measures of similarity stand what either tells linearly
-of the hidden state, what it tells in nats of what acting and predicting take where that is known,
-and how much of either's state a linear map or a turn makes of the other's.
+Both read the same histories of a mixture of players, each in its own input format. One random step
+of each history is compared. Reported beside the similarity measures: the share of the hidden state
+decoded linearly from each; where known, the nats each holds of what acting and predicting require;
+and how much of one network's state a linear map or a rotation recovers from the other's.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from popjax.tokens.corpora import in_parts, players_of
 MOST_TOKENS, MOST_VALUES = 64, 800
 STYLES = ("residual", "cells")
 TOO_MANY = ("Autoencode", "HigherLower")
-"""Lists of all cards, and counts of 13 ranks, are no table."""
+"""Lists of all cards, and counts of 13 ranks, are too many to tabulate."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ class Run:
 
     @cached_property
     def trained(self) -> Any:
-        """The parameters of every seed as they were kept last."""
+        """The latest saved parameters of every seed."""
         return trained_states(self.spec, self.trainer, self.folder).params
 
     def states(self, params: Any, episodes: Episodes) -> np.ndarray:
-        """`[seeds, T, N, d]` what the heads read of the histories."""
+        """`[seeds, T, N, d]` the features that the heads read on the histories."""
         x, start = episode_inputs(self.trainer.env, episodes, inputs_read(self.spec, self.trainer))
         along = partial(features_along, self.trainer.network, x=x, start=start)
         states = np.asarray(jax.jit(jax.vmap(lambda params: along(params)))(params))
@@ -98,7 +98,7 @@ class Pair:
         self.runs = (Run(a), Run(b))
         ids = [run.spec.env for run in self.runs]
         if ids[0] != ids[1]:
-            raise UserError(f"two runs of one environment are compared, not {ids[0]} and {ids[1]}")
+            raise UserError(f"both runs must be of one environment, not {ids[0]} and {ids[1]}")
         for run in self.runs:
             if run.spec.settings.network.style not in STYLES:
                 known = " or ".join(STYLES)
@@ -120,19 +120,19 @@ class Pair:
 
     @property
     def given(self) -> list[np.ndarray]:
-        """What both know in any case: the clock, and what is seen if that is one of few things."""
+        """What both know in any case: the clock, and the observation if it takes few values."""
         obs = np.asarray(self.episodes.obs)[self.t, self.rows].reshape(len(self.rows), -1)
         label = np.unique(obs, axis=0, return_inverse=True)[1].reshape(-1)
         return [self.t, label] if label.max() < MOST_TOKENS else [self.t]
 
     @cached_property
     def networks(self) -> list[np.ndarray]:
-        """`[N, d]` of all networks, kind by kind."""
+        """`[N, d]` states of all networks, kind by kind."""
         return [one[self.t, self.rows] for states in self.kinds.values() for one in states]
 
     @cached_property
     def places(self) -> dict[str, range]:
-        """Of each kind in the list."""
+        """The indices of each kind in the list."""
         ends = np.cumsum([0] + [len(states) for states in self.kinds.values()])
         return {k: range(ends[i], ends[i + 1]) for i, k in enumerate(self.kinds)}
 
@@ -150,7 +150,7 @@ class Pair:
         )
 
     def likeness(self) -> Grid:
-        """By all measures that may be taken of networks of different widths."""
+        """Similarity by all measures that allow networks of different widths."""
         residual = [similarity.residual(s, *self.given) for s in self.networks]
         few = np.random.default_rng(1).permutation(len(self.rows))[:512]
         untrained = [i for name, at in self.places.items() if "untrained" in name for i in at]
@@ -170,12 +170,12 @@ class Pair:
             ["measure", "states", "A with B", "null", "ceiling", "NS [95 %]", "verdict"],
             rows,
             "null: with untrained networks. ceiling: of two seeds of one run (unknown with one "
-            "seed). residual: given the clock and what is seen. Networks that began alike are no "
+            "seed). residual: given the clock and the obs. Networks with the same init are no "
             "pair.",
         )
 
     def began_alike(self) -> np.ndarray:
-        """`[networks, networks]` bool: different networks that were one before training."""
+        """`[networks, networks]` bool: different networks with the same initial weights."""
         first = [one[0, 0] for states in list(self.kinds.values())[2:] for one in states] * 2
         same = np.array([[x.shape == y.shape and (x == y).all() for y in first] for x in first])
         return same & ~np.eye(len(first), dtype=bool)
@@ -185,27 +185,29 @@ class Pair:
         markov = jax.vmap(jax.vmap(self.env.markov_state))(self.episodes.state)
         hidden = np.float64(np.asarray(markov)[self.t, self.rows])
         hidden = similarity.residual(hidden, *self.given)
-        asked = {"hidden state": lambda states: [read_linearly(s, hidden) for s in self.at(states)]}
+        decode = {
+            "hidden state": lambda states: [read_linearly(s, hidden) for s in self.at(states)]
+        }
         for who, what in zip(("rl", "lm"), STATISTICS.get(self.env.name, ()), strict=False):
             if (question := self.question(who)) is not None:
                 t, q = question
-                asked[f"{what} after {t + 1} cards"] = partial(share_held, q, t)
+                decode[f"{what} after {t + 1} cards"] = partial(share_held, q, t)
         rows = []
-        for name, ask in asked.items():
+        for name, ask in decode.items():
             shares = [np.array(ask(states)) for states in self.kinds.values()]
             rows.append([name, *(f"{x.mean():.2f}" for x in shares)])
         return Grid(
-            "share that a linear reading finds, beyond the clock and what is seen",
+            "share decoded linearly, beyond the clock and the observation",
             ["of", *self.kinds],
             rows,
-            "of the variance of the hidden state; of the nats of what acting and predicting take.",
+            "of the variance of the hidden state; of the nats that acting and predicting require.",
         )
 
     def at(self, states: np.ndarray) -> list[np.ndarray]:
         return [similarity.residual(one[self.t, self.rows], *self.given) for one in states]
 
     def question(self, who: beliefs.Who):
-        """What is asked early in the episode, if its table is small enough."""
+        """The questions early in the episode, if their tables are small enough."""
         t = min(8, self.env.max_steps // 2)
         if self.env.name in TOO_MANY or beliefs.most_values(self.env, who, (t,)) > MOST_VALUES:
             return None
@@ -213,7 +215,7 @@ class Pair:
         return t, beliefs.question(self.env, who, obs.reshape(*obs.shape[:2], -1), t)
 
     def translated(self) -> Grid:
-        """How much of one network's state a map makes of another's."""
+        """How much of one network's state a map recovers from another's."""
         residual = [similarity.residual(s, *self.given) for s in self.networks]
         half, rows = len(self.rows) // 2, []
         pairs = {"A to B": ("A", "B"), "B to A": ("B", "A"), "A to another A": ("A", "A"),
@@ -231,15 +233,15 @@ class Pair:
                 row.append(f"{np.mean(found):.2f}" if found else "")
             rows.append(row)
         return Grid(
-            "share of the variance of a state that a map makes of another's",
+            "share of a state's variance that a map from another state explains",
             ["from", "any linear", "rotation only"],
             rows,
-            "fitted on one half of the histories and asked on the other; residual states.",
+            "fitted on one half of the histories and evaluated on the other; residual states.",
         )
 
 
 def read_linearly(states: np.ndarray, target: np.ndarray) -> float:
-    """Explained variance of the target, on the half of the rows that was not fitted."""
+    """Explained variance of the target on the held-out half of the rows."""
     half = len(states) // 2
     return explained(target[half:], through(ridge(states[:half], target[:half]), states[half:]))
 

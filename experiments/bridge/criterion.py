@@ -1,4 +1,4 @@
-"""When each seed reaches a level of competence, and how much later than under other feedback."""
+"""When each seed reaches a competence level, and how much later than with other feedback."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Cell = tuple[str, str]
 def first_reached(
     axis: Float[np.ndarray, "seeds looks"], competence: Float[np.ndarray, "seeds looks"], level
 ) -> Float[np.ndarray, " seeds"]:
-    """Where on an axis each seed first has that competence, on straight lines between looks;
-    infinity if it never has.
+    """Where on an axis each seed first reaches a competence, interpolated linearly between
+    evaluations; infinity if it never does.
 
     >>> axis, competence = np.array([[0.0, 10.0, 20.0]]), np.array([[0.0, 0.4, 0.8]])
     >>> first_reached(axis, competence, 0.5).item(), first_reached(axis, competence, 0.9).item()
@@ -34,8 +34,8 @@ def first_reached(
 
 
 def slowdown(choices: int, p: float) -> float:
-    """How much longer verdicts take than labels to give the right one of `choices` words the
-    probability p, without noise: gradient flow on the logits of one softmax that begins uniform.
+    """How much longer verdicts take than labels to raise the right one of `choices` answers to
+    probability p, without noise: gradient flow on the logits of a softmax that starts uniform.
 
     A label moves p at the speed p (1 - p)^2, a verdict at p times that.
 
@@ -54,7 +54,7 @@ def slowdown(choices: int, p: float) -> float:
 
 @dataclass(frozen=True)
 class Reached:
-    """When the seeds of each cell reach one level, on one axis. limit: how far each cell went."""
+    """When the seeds of each cell reach one level, on one axis. limit: where each cell ended."""
 
     at: dict[Cell, Float[np.ndarray, " seeds"]]
     limit: dict[Cell, float]
@@ -63,11 +63,11 @@ class Reached:
         return bool(np.isfinite(self.at[cell]).all())
 
     def mean(self, cell: Cell) -> float:
-        """Geometric mean over seeds; those that never get there count as far as they went."""
+        """Geometric mean over seeds; a seed that never reaches the level counts with its limit."""
         return float(np.exp(self._logs(cell).mean()))
 
     def ratio(self, over: Cell, under: Cell, repetitions: int = 4000) -> tuple[float, float, float]:
-        """Of the means, with a 95 % interval: the seeds of both cells are resampled."""
+        """Ratio of the means with a 95 % interval: the seeds of both cells are resampled."""
         generator = np.random.default_rng(0)
 
         def redrawn(cell):
@@ -82,7 +82,7 @@ class Reached:
 
 
 def short(number: float) -> str:
-    """Three figures.
+    """A number with three significant figures.
 
     >>> short(1234567.0), short(54321.0), short(43.2)
     ('1.23M', '54.3k', '43.2')
@@ -96,7 +96,7 @@ def short(number: float) -> str:
 def reached(
     curves: dict[Cell, dict[str, np.ndarray]], axis: str, level: float, of: str = "competence"
 ) -> Reached:
-    """When each seed of each cell first comes to a level of one column on an axis."""
+    """When each seed of each cell first reaches a level of one column on an axis."""
     return Reached(
         {cell: first_reached(c[axis], c[of], level) for cell, c in curves.items()},
         {cell: float(c[axis][:, -1].mean()) for cell, c in curves.items()},

@@ -22,9 +22,9 @@ TINY: dict[str, Environment] = {
 
 
 def best_without_memory(env: RepeatPrevious) -> float:
-    """The share of right answers of the best player that sees nothing but the card on the table,
-    whether it is asked for the next card or for an earlier one: any other suit. A clock would not
-    help, for any two cards of a shuffled deck have the same law.
+    """Accuracy of the best memoryless player, which sees only the current card and guesses any
+    other suit, whether the target is the next card or an earlier one. A clock would not help: any
+    two cards of a shuffled deck have the same joint distribution.
 
     >>> round(best_without_memory(TINY["RepeatPrevious"]), 4)  # 4 of 15
     0.2667
@@ -33,8 +33,8 @@ def best_without_memory(env: RepeatPrevious) -> float:
 
 
 def best_guess(env: RepeatPrevious) -> float:
-    """The share of right guesses of the next card by the best player of all, which counts: the
-    expected share of the commonest suit in what is left, over all that can be left.
+    """Accuracy of the best possible predictor of the next card, a card counter: the expected share
+    of the commonest suit among the remaining cards.
 
     >>> round(best_guess(RepeatPrevious(deck=Deck(SUITS, 1), k=3)), 3)  # 1/3, 1/2 and 1
     0.611

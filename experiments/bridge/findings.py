@@ -10,10 +10,10 @@ Outcome = Literal["holds", "fails", "inconclusive"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one hypothesis.
+    """The result for one hypothesis.
 
-    name: "H2a". claim: what was said beforehand. found: what was measured, with its interval.
-    outcome: whether the claim holds, fails, or neither can be said.
+    name: "H2a". claim: the prediction. found: the measurement, with its interval.
+    outcome: whether the claim holds, fails, or is inconclusive.
     primary: the one endpoint of the experiment; all others are exploratory.
     """
 
@@ -25,7 +25,7 @@ class Finding:
 
 
 def outcome_of(low: float, high: float, least: float, most: float) -> Outcome:
-    """Of the claim that a number lies between two others, from its interval.
+    """The outcome of the claim that a number lies between two others, from its interval.
 
     >>> outcome_of(1.1, 1.4, 1.0, 2.0), outcome_of(2.1, 3.0, 1.0, 2.0), outcome_of(1.9, 2.1, 1, 2)
     ('holds', 'fails', 'inconclusive')
@@ -36,7 +36,7 @@ def outcome_of(low: float, high: float, least: float, most: float) -> Outcome:
 
 
 def all_of(outcomes: list[str]) -> str:
-    """Holds if all do, fails if any does."""
+    """Holds if all hold, fails if any fails."""
     if "fails" in outcomes:
         return "fails"
     return "holds" if outcomes and set(outcomes) == {"holds"} else "inconclusive"

@@ -11,7 +11,7 @@ as it is usually trained, one at a time:
     sampled    the same with decks and answers drawn
     Adam       as sampled, with Adam
 
-The game is RepeatPrevious, in which actions change nothing that is seen.
+The game is RepeatPrevious, in which actions do not change observations.
 
 Example: popjax bridge flow
 """
@@ -61,10 +61,10 @@ class Condition(NamedTuple):
 
 @dataclass(frozen=True)
 class FlowConfig:
-    """All that decides the result.
+    """All settings that determine the result.
 
-    decks: `(suits, cards)`. rate, adam_rate: learning rates, each the same for both kinds of
-    feedback. batch: decks of a sampled update. updates: at most. num_looks: at equal ratios.
+    decks: `(suits, cards)`. rate, adam_rate: learning rates, the same for both kinds of feedback.
+    batch: decks per sampled update. updates: maximum. num_looks: evaluations, at equal ratios.
     """
 
     memory: str = "gru"
@@ -130,18 +130,18 @@ def game(suits: int, cards: int, k: int) -> RepeatPrevious:
 def log_right(
     network: LanguageModel, params: Any, decks: Int[Array, "N cards"], k: int
 ) -> tuple[Float[Array, "T N K"], Int[Array, "T N"]]:
-    """Log-probabilities of answers, and the right ones, at the steps that are judged: from the
-    k-th card on, the card k - 1 steps before."""
-    seen = decks.T[:-1]  # at the last card of the deck the episode is over
+    """Log-probabilities of answers and the right answers at the judged steps: from the k-th card
+    on, the card k - 1 steps before."""
+    cards = decks.T[:-1]  # the episode ends at the last card of the deck
     suits = network.num_actions
-    start = jnp.zeros(seen.shape, bool).at[0].set(True)
-    x = jnp.concatenate([jax.nn.one_hot(seen, suits), start[..., None]], axis=-1)
-    policy = network.apply(params, network.initial_carry(seen.shape[1]), x, start)[2]
-    return jax.nn.log_softmax(policy)[k - 1 :], seen[: len(seen) - k + 1]
+    start = jnp.zeros(cards.shape, bool).at[0].set(True)
+    x = jnp.concatenate([jax.nn.one_hot(cards, suits), start[..., None]], axis=-1)
+    policy = network.apply(params, network.initial_carry(cards.shape[1]), x, start)[2]
+    return jax.nn.log_softmax(policy)[k - 1 :], cards[: len(cards) - k + 1]
 
 
 def program_of(config: FlowConfig, condition: Condition) -> Program:
-    """Of one condition; all seeds are vmapped outside."""
+    """The functions of one condition; the caller vmaps over seeds."""
     suits, cards, learner, feedback = condition
     network, every = config.network(suits), jnp.asarray(orders(suits, cards))
     optimiser = optax.adam(config.adam_rate) if learner == "Adam" else optax.sgd(config.rate)
@@ -155,7 +155,7 @@ def program_of(config: FlowConfig, condition: Condition) -> Program:
         log_prob = jnp.take_along_axis(logs, right[..., None], -1)[..., 0]
         if feedback == "label":
             return -jnp.mean(log_prob)
-        if learner == "exact":  # whose gradient is p times that of the logarithm
+        if learner == "exact":  # the gradient of p is p times that of ln p
             return -jnp.mean(jnp.exp(log_prob))
         answer = jax.random.categorical(key, logs)
         return -jnp.mean(jnp.where(answer == right, log_prob, 0.0))
@@ -186,7 +186,7 @@ def program_of(config: FlowConfig, condition: Condition) -> Program:
 
 
 def run_condition(context: Context, condition: Condition, watch: Watch) -> Table:
-    """Trains all seeds until all know the answers or time is over: one line a look and seed."""
+    """Trains all seeds until all know the answers or the budget ends: one row per look and seed."""
     config: FlowConfig = context.config
     seeds = np.arange(config.seeds)
     program = program_of(config, condition)
@@ -202,7 +202,7 @@ def run_condition(context: Context, condition: Condition, watch: Watch) -> Table
 
 
 def reached(curves: dict[Condition, dict[str, np.ndarray]], level: float) -> Reached:
-    """The updates at which each seed of each condition first has that probability."""
+    """The updates at which each seed of each condition first reaches that probability."""
     return Reached(
         {c: first_reached(own["update"], own["right"], level) for c, own in curves.items()},
         {c: float(own["update"][:, -1].mean()) for c, own in curves.items()},
@@ -211,7 +211,7 @@ def reached(curves: dict[Condition, dict[str, np.ndarray]], level: float) -> Rea
 
 def ratios(curves: dict, config: FlowConfig, level: float) -> dict[tuple, tuple]:
     """`(suits, cards, learner) -> (middle, low, high)` updates of verdicts over those of labels,
-    where both kinds reach the level on all seeds and begin below it."""
+    where both kinds start below the level and reach it on all seeds."""
     when, found = reached(curves, level), {}
     for suits, cards in config.decks:
         for learner in LEARNERS:
@@ -238,7 +238,7 @@ def findings(curves: dict, config: FlowConfig) -> list[Finding]:
                     )
                     outcomes.append(outcome_of(low, high, theory / FACTOR, theory * FACTOR))
         claim = (
-            f"{CLAIMS[learner]}: verdicts take as many times the updates of labels as one softmax "
+            f"{CLAIMS[learner]}: the ratio of verdict to label updates is that of one softmax "
             f"without noise, within a factor of {FACTOR}"
         )
         found.append(Finding(name, claim, "; ".join(words), all_of(outcomes), name == "W1"))
@@ -304,7 +304,7 @@ COLOURS = dict(zip(LEARNERS, ("#1d4ed8", "#0f766e", "#c2410c"), strict=True))
 
 
 def draw(curves: dict, config: FlowConfig) -> Figure:
-    """A panel a level: the closed form, and a line a learner."""
+    """One panel per level: the closed form, and one line per learner."""
     figure = Figure(figsize=(8.4, 3.4), layout="constrained")
     for panel, level in zip(figure.subplots(1, 2), LEVELS, strict=True):
         most = max(suits for suits, _ in config.decks) + 0.6

@@ -1,8 +1,8 @@
 """How fast every memory model forgets, as agent and as language model.
 
-A cell as an agent and one as a language model are trained for each environment and memory, with
-the same backbone and the same inputs. Then all of them, and the same networks untrained, read the
-same histories, and linear probes tell what is left in their states of each token that came.
+For each environment and memory, an agent and a language model are trained with the same backbone
+and the same inputs. Then all of them, and their untrained copies, read the same histories, and
+linear probes measure what their states still hold of each earlier token.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ from popjax.tokens.corpora import corpus
 from popjax.words import nearest
 
 COSTUMES = {"agent": "ppo", "language model": "lm"}
-GROUPS = 8  # finer tokens are asked for in so many groups of equal frequency
-ALIVE = 0.8  # of the episodes last until the step that is looked at
+GROUPS = 8  # finer tokens are binned into so many groups of equal frequency
+ALIVE = 0.8  # of the episodes last until the probed step
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Which cells, how they are trained, and how they are looked at: `longest` lags at most, on
-    `rows` histories."""
+    """Which cells, how they are trained, and how they are probed: at most `longest` lags, on `rows`
+    histories."""
 
     envs: tuple[str, ...]
     memories: tuple[str, ...]
@@ -74,7 +74,7 @@ class Preset:
 
     @property
     def specs(self) -> dict[tuple[str, str], dict[str, CellSpec]]:
-        """Of each environment and memory: the cell in each costume."""
+        """For each environment and memory: the cell of each costume."""
         pairs = [(env, memory) for env in self.envs for memory in self.memories]
         return {pair: specs_of(self, *pair) for pair in pairs}
 
@@ -121,7 +121,8 @@ PRESETS = {
 
 
 def specs_of(preset: Preset, env: str, memory: str) -> dict[str, CellSpec]:
-    """One cell a costume; both read the same: their own action only where tokens depend on it."""
+    """One cell per costume; both read the same inputs: own actions only where tokens depend on
+    them."""
     inputs = inputs_of(make(env), preset.settings.lm)
     settings = replace(preset.settings, ppo=replace(preset.settings.ppo, inputs=inputs))
     steps = {"agent": preset.agent_steps, "language model": preset.model_steps}
@@ -133,11 +134,10 @@ def specs_of(preset: Preset, env: str, memory: str) -> dict[str, CellSpec]:
 
 @dataclass(frozen=True)
 class Histories:
-    """What all networks of an environment read.
+    """The histories that all networks of an environment read.
 
-    episodes: up to the step that is looked at. x, start: `[t + 1, N]`, their inputs. earlier:
-    `[N, lags, m]`, the components of the token so many steps before the newest, in at most
-    `classes` groups.
+    episodes: up to the probed step. x, start: `[t + 1, N]`, their inputs. earlier: `[N, lags, m]`,
+    the components of the token at each lag before the newest, in at most `classes` groups.
     """
 
     episodes: Episodes
@@ -163,7 +163,7 @@ def histories_of(env_id: str, config: LMConfig, longest: int, rows: int) -> Hist
 
 
 def coarse(token: Int[np.ndarray, "T N m"], sizes: tuple[int, ...]) -> tuple[np.ndarray, int]:
-    """Tokens of more values than a probe can learn in groups of equal frequency, in their order.
+    """Bins tokens with more values than a probe can learn into ordered groups of equal frequency.
 
     >>> coarse(np.arange(64).reshape(1, 64, 1), (64,))[0].ravel()[[0, 7, 8, 63]].tolist()
     [0, 0, 1, 7]
@@ -176,7 +176,7 @@ def coarse(token: Int[np.ndarray, "T N m"], sizes: tuple[int, ...]) -> tuple[np.
 
 
 def states_of(study: Path, spec: CellSpec, read: Histories) -> dict[str, Any]:
-    """`[seeds, N, d]` what the heads read at the step looked at, after training and before."""
+    """`[seeds, N, d]` features that heads read at the probed step, after training and before."""
     trainer = REGIMES[spec.regime].trainer(spec)
     init = jax.jit(jax.vmap(partial(trainer.init, num_updates=spec.num_updates)))
     begun = init(lane_keys(spec.seeds)[0], lane_hyperparams(spec))
@@ -197,8 +197,7 @@ def states_of(study: Path, spec: CellSpec, read: Histories) -> dict[str, Any]:
 
 
 def measured(study: Path, preset: Preset, env: str, memory: str) -> Table:
-    """Nats that can be read back, one line per costume, seed and lag: after training, before, and
-    what there is to know."""
+    """Decodable nats, one row per costume, seed and lag: after training, before, and available."""
     read = histories_of(env, preset.settings.lm, preset.longest, preset.rows)
     nets, names = [], []
     for costume, spec in specs_of(preset, env, memory).items():
@@ -244,7 +243,7 @@ def preset_of(
 
 
 def train_cells(context: Context) -> None:
-    """Trains the cells that are absent."""
+    """Trains the missing cells."""
     specs = [spec for both in context.config.specs.values() for spec in both.values()]
     outcomes = run_cells(context.folder, specs, context.console)
     if not set(outcomes) <= {"finished", "skipped"}:
@@ -252,7 +251,7 @@ def train_cells(context: Context) -> None:
 
 
 def files_of(config: Preset) -> dict[tuple[str, str], str]:
-    """The stem of the file of each environment and memory: it names the cells that were read."""
+    """The file stem of each environment and memory, which names the cells."""
     return {
         pair: "-".join([*pair, *(spec.id.rsplit("-", 1)[1] for spec in both.values())])
         for pair, both in config.specs.items()
@@ -264,10 +263,10 @@ def run_pair(context: Context, pair: tuple[str, str], watch: Watch) -> Table:
 
 
 def shown(context: Context, preset: str) -> Shown:
-    """Half-lives and recoverable nats of all memories as agent and as language model."""
+    """Half-lives and decodable nats of all memories as agent and as language model."""
     tables = context.tables["pairs"]
     table, figure = suite_table(tables), draw(tables)
-    picture = Picture(figure, "Nats that can be read back, by lag, as agent and as language model")
+    picture = Picture(figure, "Decodable nats by lag, as agent and as language model")
     return Shown(
         "forgetting",
         "What each memory forgets, as agent and as language model",
@@ -285,7 +284,7 @@ COLOURS = dict(zip(COSTUMES, ("#c2410c", "#1d4ed8"), strict=True))
 
 
 class Curve(NamedTuple):
-    """Of one costume. kept, untrained: `[seeds, lags]` nats. worth: `[lags]` what there is."""
+    """One costume. kept, untrained: `[seeds, lags]` nats. worth: `[lags]` available nats."""
 
     kept: np.ndarray
     untrained: np.ndarray
@@ -293,8 +292,8 @@ class Curve(NamedTuple):
 
     @property
     def life(self) -> float:
-        """The median half-life over seeds, above the untrained network; infinity if longer than
-        was looked at, not-a-number if the newest input tells nothing more than it does there."""
+        """The median half-life over seeds, above the untrained network; infinity if longer than the
+        measured lags, NaN if the newest input is held no better than there."""
         null = self.untrained.mean(axis=0)
         if np.median(self.kept[:, 0] - null[0]) < 0.02 * self.worth[0]:
             null = np.zeros_like(null)
@@ -302,12 +301,12 @@ class Curve(NamedTuple):
 
     @property
     def total(self) -> np.ndarray:
-        """`[seeds]` recoverable nats."""
+        """`[seeds]` decodable nats."""
         return recoverable(self.kept)
 
     @property
     def share(self) -> np.ndarray:
-        """`[seeds]` of all there is to know of the inputs looked at."""
+        """`[seeds]` decodable nats as a share of the available nats."""
         return self.total / self.worth.sum()
 
 
@@ -335,7 +334,7 @@ def life_words(life: float, lags: int) -> str:
 
 
 def suite_table(tables: dict[tuple[str, str], Table]) -> Grid:
-    """One line per environment and memory, and one a memory over all environments: the score."""
+    """One row per environment and memory, and one per memory over all environments: the score."""
     rows, shares = [], {}
     for (env, memory), table in tables.items():
         curves = curves_of(table)
@@ -358,18 +357,18 @@ def suite_table(tables: dict[tuple[str, str], Table]) -> Grid:
         means = [f"{100 * np.mean(values):.1f} %" for values in both.values()]
         rows.append((f"all environments, {memory}", "", "", *means, "", ""))
     headings = ("environment, memory", "half-life, agent", "half-life, model", "nats, agent",
-                "nats, model", "nats, untrained", "there is")  # fmt: skip
+                "nats, model", "nats, untrained", "available")  # fmt: skip
     note = (
-        "Half-life: the first lag, in steps, at which half of what is known of the newest token is "
-        "gone, above the untrained network where training added to it; > where it is longer than "
-        "was looked at. Nats: read back in all over those lags, ± s.d. over seeds. The score of a "
-        "memory, over all environments: the mean share of what there is that can be read back."
+        "Half-life: the first lag, in steps, at which half the nats of the newest token are gone, "
+        "above the untrained network where training added to it; > where it is longer than the "
+        "measured lags. Nats: total decoded over those lags, ± s.d. over seeds. The score of a "
+        "memory over all environments: the mean share of the available nats that is decoded."
     )
-    return Grid("forgetting: what can be read back of the inputs", headings, rows, note)
+    return Grid("forgetting: decodable nats of earlier inputs", headings, rows, note)
 
 
 def draw(tables: dict[tuple[str, str], Table]) -> Figure:
-    """One panel an environment and memory: nats by lag, both costumes, the untrained network."""
+    """One panel per environment and memory: nats by lag, both costumes, the untrained network."""
     envs = list(dict.fromkeys(env for env, _ in tables))
     memories = list(dict.fromkeys(memory for _, memory in tables))
     figure = Figure(figsize=(2.9 * len(memories) + 0.8, 2.3 * len(envs) + 0.4),
@@ -389,7 +388,7 @@ def draw(tables: dict[tuple[str, str], Table]) -> Figure:
     for panel in panels[-1]:
         panel.set_xlabel("lag, steps", fontsize=9, color=INK)
     for panel in panels[:, 0]:
-        panel.set_ylabel("nats read back", fontsize=9, color=INK)
+        panel.set_ylabel("decodable nats", fontsize=9, color=INK)
     words = [*COLOURS.items(), ("untrained", GREY)]
     for i, (name, colour) in enumerate(words):
         panels[0, -1].text(0.98, 0.9 - 0.11 * i, name, color=colour, fontsize=8.5, ha="right",
@@ -398,7 +397,7 @@ def draw(tables: dict[tuple[str, str], Table]) -> Figure:
 
 
 def lead(tables: dict[tuple[str, str], Table]) -> str:
-    """Which memory keeps most, in each costume."""
+    """Which memory retains most, in each costume."""
     shares: dict[str, dict[str, list[float]]] = {costume: {} for costume in COSTUMES}
     for (_, memory), table in tables.items():
         for costume, curve in curves_of(table).items():
@@ -407,9 +406,7 @@ def lead(tables: dict[tuple[str, str], Table]) -> str:
     for costume, found in shares.items():
         means = {memory: np.mean(values) for memory, values in found.items()}
         best = max(means, key=means.get)
-        words.append(
-            f"as {costume}s, {best} keeps most: {100 * means[best]:.0f} % of what there is"
-        )
+        words.append(f"as {costume}s, {best} retains most: {100 * means[best]:.0f} % of the nats")
     text = "; ".join(words).replace("as agents", "As agents")
     return f"{text}."
 

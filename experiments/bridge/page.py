@@ -1,5 +1,5 @@
-"""What an experiment of the bridge shows: findings, figures and tables, in the terminal and on a
-page of its own."""
+"""The output of a bridge experiment: findings, figures and tables, in the terminal and on its own
+page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from experiments.results.store import machine
 from experiments.results.tables import Column, Sheet
 
 FOUND = "What was predicted, and what was found"
-SETTINGS = "all that decides the result"
+SETTINGS = "all settings that determine the result"
 STYLES: dict[Outcome, str] = {"holds": "green", "fails": "red", "inconclusive": "yellow"}
 
 
@@ -42,7 +42,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: headings, all different, and rows of words or numbers, as they should be read."""
+    """A table: distinct headings, and rows of formatted words or numbers."""
 
     title: str
     headings: Sequence[str]
@@ -56,7 +56,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, paragraphs, and what stands under them."""
+    """A heading, paragraphs, and the figures and tables below them."""
 
     title: str
     text: str = ""
@@ -64,7 +64,7 @@ class Section:
 
 
 def print_findings(findings: Sequence[Finding], console: Console) -> None:
-    """One line a hypothesis."""
+    """One row per hypothesis."""
     table = Printed(title=f"{FOUND} (* the primary endpoint)")
     table.add_column("", no_wrap=True)
     for name in ("claim", "found"):
@@ -95,7 +95,7 @@ def write_page(
     sections: Sequence[Section],
     settings: dict[str, Any],
 ) -> Path:
-    """Writes the page. lead: the verdict in a few sentences. settings: all that decides the
+    """Writes the page. lead: the verdict in a few sentences. settings: all that determine the
     result; versions and the machine are added."""
     settings_text = json.dumps(settings | machine(), indent=1, default=str)
     text = page(
@@ -115,7 +115,7 @@ def write_page(
 
 
 def of_findings(findings: Sequence[Finding]) -> PageSection:
-    """All hypotheses and what became of them."""
+    """All hypotheses with their results."""
     rows = [
         (
             one.name + ("*" if one.primary else ""),
@@ -132,7 +132,7 @@ def of_findings(findings: Sequence[Finding]) -> PageSection:
 
 
 def of_section(name: str, section: Section) -> PageSection:
-    """A section as the page has it: its figures, then its tables."""
+    """A section of the page: its figures, then its tables."""
     pictures = [part for part in section.parts if isinstance(part, Picture)]
     grids = [part for part in section.parts if isinstance(part, Grid)]
     image = Markup('<img src="{}" alt="{}"><figcaption>{}</figcaption>')
@@ -158,14 +158,14 @@ def of_section(name: str, section: Section) -> PageSection:
 def of_rows(
     name: str, title: str, columns: Sequence[Column], rows: Sequence[Sequence[str]], note: str
 ) -> Sheet:
-    """A sheet of words."""
+    """A table of text."""
     names = [column.name for column in columns]
     lines = [dict(zip(names, row, strict=True)) for row in rows]
     return Sheet(name, title, columns, lines, [note] if note else [])
 
 
 def as_source(figure: Figure) -> str:
-    """A figure as lines, in the address of an image: no two of a page share names inside."""
+    """A figure as an SVG data URI: no two figures of a page share ids."""
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "popjax"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
@@ -173,11 +173,11 @@ def as_source(figure: Figure) -> str:
 
 
 class Shown(NamedTuple):
-    """What there is to show.
+    """Everything an experiment shows.
 
     name, title: of the files and of the page. lead: the verdict in a few sentences. printed: tables
-    for the console. figure, dpi: the summary, if there is something to draw. settings: all that
-    decided the result.
+    for the console. figure, dpi: the summary, if there is anything to draw. settings: all that
+    determined the result.
     """
 
     name: str
@@ -192,7 +192,7 @@ class Shown(NamedTuple):
 
 
 def show(shown: Shown, folder: Path, console: Console) -> None:
-    """Prints what was found, and writes the page and the figure into the folder."""
+    """Prints the findings, and writes the page and the figure into the folder."""
     for grid in shown.printed:
         print_grid(grid, console)
     if shown.findings:

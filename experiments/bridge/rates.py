@@ -1,4 +1,4 @@
-"""Learning rates, tried alike for each kind of feedback, on seeds that no result reports."""
+"""Learning rates, tuned alike for each kind of feedback, on seeds that no result reports."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Lanes(NamedTuple):
 
 
 def lanes(rates: tuple[float, ...], trials: int) -> Lanes:
-    """Every rate with so many tuning seeds, the same for all.
+    """Every rate with the same tuning seeds.
 
     >>> lanes((0.001, 0.01), 2).seeds
     (1000, 1001, 1000, 1001)
@@ -38,7 +38,7 @@ def lanes(rates: tuple[float, ...], trials: int) -> Lanes:
 
 
 def table_of(run: Lanes, updates: Sequence[int], learned: str, found: Sequence[Any]) -> Table:
-    """One line per look and run. found: of each look what is learned, `[lanes]`."""
+    """One row per look and run. found: `[lanes]` competence at each look."""
     return {
         "seed": np.tile(run.seeds, len(updates)),
         "rate": np.tile(np.float64(run.rates), len(updates)),
@@ -48,36 +48,36 @@ def table_of(run: Lanes, updates: Sequence[int], learned: str, found: Sequence[A
 
 
 def tried(table: Table, learned: str) -> list[tuple[float, float, float]]:
-    """Each rate, what is learned with it at last, and on average over all looks, which lie at
-    equal ratios of updates; a run that diverged has learned nothing."""
-    found = []
+    """Each rate with its final competence and the average over all looks, which lie at equal
+    ratios of updates; a diverged run counts as -1."""
+    levels = []
     for rate in np.unique(table["rate"]):
         mine = np.isclose(table["rate"], rate)
         level = np.nan_to_num(table[learned], nan=-1.0)
         last = mine & (table["update"] == table["update"].max())
-        found.append((float(rate), float(level[last].mean()), float(level[mine].mean())))
-    return found
+        levels.append((float(rate), float(level[last].mean()), float(level[mine].mean())))
+    return levels
 
 
 def best(table: Table, learned: str, rule: str) -> float:
-    """The rate to report, by one of the `RULES`: the middle one where networks are to be good, the
-    fastest where tokens are counted.
+    """The rate to report, by one of the `RULES`: "middle" for the best final networks, "fastest"
+    where learning speed is compared.
 
     >>> curves = {"rate": np.repeat([0.001, 0.1], 2), "update": np.array([1, 9, 1, 9])}
     >>> curves["right"] = np.array([0.2, 1.0, 0.6, 0.995])
     >>> best(curves, "right", "middle"), best(curves, "right", "fastest")
     (0.001, 0.1)
     """
-    found = tried(table, learned)
-    enough = max(last for _, last, _ in found) - ALIKE
-    good = [one for one in found if one[1] >= enough]
+    levels = tried(table, learned)
+    enough = max(last for _, last, _ in levels) - ALIKE
+    good = [item for item in levels if item[1] >= enough]
     if rule == "middle":
         return good[(len(good) - 1) // 2][0]
-    return max(good, key=lambda one: one[2])[0]
+    return max(good, key=lambda item: item[2])[0]
 
 
 def best_in_words(learned: str, rule: str) -> Callable[[Any, Table], str]:
-    """For the line of a condition: the rate that is best by a rule, of how many."""
+    """For the line of a condition: the best rate by a rule, and how many were tried."""
 
     def about(context: Any, table: Table) -> str:
         count = len(context.config.rates)
@@ -98,7 +98,7 @@ def grid(
         marks = {rate: "*" if rate == chosen else "" for rate in last}
         rows.append((titles[part], *(f"{last[r]:.3f}{marks[r]}" for r in rates)))
     note = (
-        "What is learned at last on tuning seeds, at each learning rate; * the one that reporting "
-        f"seeds were trained with: {RULES[rule].format(ALIKE)}."
+        "Final competence on tuning seeds at each learning rate; * the rate of reporting seeds: "
+        f"{RULES[rule].format(ALIKE)}."
     )
     return Grid("learning rates tried", ("", *(f"{rate:g}" for rate in rates)), rows, note)

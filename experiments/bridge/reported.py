@@ -1,10 +1,10 @@
-"""What the flagship experiments found, as the numbers that the page, the README and
+"""Results of the flagship experiments: the numbers that the page, the README and
 `notebooks/experiments.md` state.
 
 `reported.json` has one record for each experiment, under the last word of its command: `settings`,
-the numbers it was run with that a text may name, and `findings`, the point estimates (percentages
-as such). Whoever runs an experiment again changes the numbers there; the page's texts are filled
-from it, and `tests/experiments/bridge/test_reported.py` compares the other texts with it.
+the settings that a text may name, and `findings`, the point estimates (percentages as such). Update
+the file after rerunning an experiment; the page's texts are filled from it, and
+`tests/experiments/bridge/test_reported.py` compares the other texts with it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def _table() -> dict[str, dict[str, dict[str, float]]]:
 
 
 def experiments() -> list[str]:
-    """Those that have found something."""
+    """The experiments that have results."""
     return list(_table())
 
 
 def findings(experiment: str) -> dict[str, Any]:
-    """The numbers that an experiment found, by name.
+    """The results of an experiment, by name.
 
     >>> findings("verdict")["price_most"]
     8.2
@@ -37,7 +37,7 @@ def findings(experiment: str) -> dict[str, Any]:
 
 
 def numbers(experiment: str) -> dict[str, Any]:
-    """What a text about an experiment may state: what was found and what it was run with.
+    """The numbers that a text about an experiment may state: results and settings.
 
     >>> numbers("verdict")["most_suits"], numbers("verdict")["nats_factor"]
     (8, 2.4)

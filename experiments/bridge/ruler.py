@@ -1,11 +1,11 @@
-"""The ruler: what is read of a statistic that was planted at a known share of a state's variance.
+"""The ruler: calibrates probes on a statistic planted at a known share of a state's variance.
 
 A register (the first card) and a counter (the counts of the earlier cards of RepeatFirst's deck)
 are written into states of 64 units, in a random basis, at 100, 10, 1 and 0.1 % of the variance; the
-rest is noise of its own in other directions. A linear probe reads them through noise of 0, 0.1 and
-0.3 of a unit's standard deviation. Without noise it reads all of them at every share: such a
-reading does not tell what a state is about from what it happens to carry. Through noise the reading
-falls with the share, as the exact posterior of a Gaussian channel says it must.
+rest is independent noise in other directions. A linear probe decodes them through noise of 0, 0.1
+and 0.3 of a unit's standard deviation. Without noise it decodes all of them at every share, so it
+cannot separate a state's main content from incidental traces. Through noise the decoded nats fall
+with the share, as the exact posterior of a Gaussian channel predicts.
 
 Example: popjax bridge ruler
 """
@@ -43,7 +43,7 @@ MOST_APART = 0.1
 
 @dataclass(frozen=True)
 class RulerConfig:
-    """shares: of the variance. width: units of a state. rows: states. repeats: other bases."""
+    """shares: of the variance. width: units per state. rows: states. repeats: random bases."""
 
     memory: str = "gru"
     seeds: int = 3
@@ -59,13 +59,12 @@ PRESETS = {
 
 
 def run_planted(context: Context, name: str, watch: Watch) -> Table:
-    """Nats read at each share and noise, of how many there are; one line a share, noise and
-    basis."""
+    """Decoded and available nats at each share and noise; one row per share, noise and basis."""
     config: RulerConfig = context.config
     env, who = make(ENV), PLANTED[name]
     cards = dealt(env, random_player(env), jax.random.key(3), config.rows)
     words = planted.states(env, who, cards, STEP)
-    words = words[:, : -1 - deck_of(env).num_kinds]  # without the card on the table and the clock
+    words = words[:, : -1 - deck_of(env).num_kinds]  # without the current card and the clock
     parts = asked(env, who, cards)
     token = cards[STEP, :, 0]
     known = sum(part.known.mean() for part in parts)
@@ -89,18 +88,18 @@ def asked(env, who, cards) -> list[Question]:
 
 
 def beside(parts: list[Question]) -> Question:
-    """The words of several questions side by side."""
+    """The features of several questions, concatenated."""
     words = np.concatenate([part.target @ part.parts for part in parts], axis=1)
     return Question(words, np.zeros_like(words), np.eye(words.shape[1]))
 
 
 def channel(config: RulerConfig, share: float, noise: float) -> float:
-    """What the register can hold at most: nats of one of four cards through so much noise."""
+    """The most the register can hold: nats of one of four cards through this noise."""
     return gaussian_channel(4, share * config.width, max(noise, 1e-4) ** 2)
 
 
 def by_share(table: Table, column: str, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """The shares, and the mean over bases of a column, as a share of what there is."""
+    """The shares, and the mean over bases of a column as a share of the available nats."""
     shares = np.unique(table["share"])
     here = table["noise"] == noise
     means = [table[column][here & (table["share"] == s)].mean() for s in shares]
@@ -120,17 +119,17 @@ def findings(tables: dict[str, Table], config: RulerConfig) -> list[Finding]:
     return [
         Finding(
             "K1",
-            "through noise a register is read as its share of the variance says, within "
-            f"{MOST_APART} of what there is",
+            "through noise a register is decoded as its share of the variance predicts, within "
+            f"{MOST_APART} of the available nats",
             f"at most {apart:.2f} from the exact posterior, of {known:.2f} nats",
             "holds" if apart <= MOST_APART else "fails",
             primary=True,
         ),
         Finding(
             "K2",
-            "without noise a reading does not see the share",
-            f"at least {blind:.2f} of what there is at every share; through noise of "
-            f"{NOISES[-1]:g} at most {faint:.2f} at the least one",
+            "without noise the decoded nats do not depend on the share",
+            f"at least {blind:.2f} of the available nats at every share; through noise of "
+            f"{NOISES[-1]:g} at most {faint:.2f} at the smallest",
             "holds" if blind > 0.85 and faint < 0.5 else "fails",
         ),
     ]
@@ -139,11 +138,11 @@ def findings(tables: dict[str, Table], config: RulerConfig) -> list[Finding]:
 def shown(context: Context, preset: str) -> Shown:
     tables, config = context.tables["planted"], context.config
     found, figure, grid = findings(tables, config), draw(tables, config), table_of(tables)
-    picture = Picture(figure, "Share read of planted statistics against their share of variance")
+    picture = Picture(figure, "Share decoded of planted statistics against their share of variance")
     return Shown(
         "ruler",
         "The ruler",
-        f"What is planted is read as its share of the variance says: {found[0].outcome}; "
+        f"A planted statistic is decoded as its share of variance predicts: {found[0].outcome}; "
         f"{found[0].found}.",
         found,
         [grid],
@@ -165,14 +164,14 @@ def table_of(tables: dict[str, Table]) -> Grid:
                 row += [f"{by_share(table, column, noise)[1][at]:.2f}" for noise in NOISES]
             rows.append(row)
     return Grid(
-        "share read of what was planted",
+        "share decoded of planted statistics",
         (
             "planted, at",
             "variance found",
             *(f"{kind}, noise {noise:g}" for kind in ("probe", "network") for noise in NOISES),
         ),
         rows,
-        "Of all there is to know, a mean over bases; network: one hidden layer of 64.",
+        "Share of the available nats, mean over bases; network: one hidden layer of 64.",
     )
 
 
@@ -195,7 +194,7 @@ def draw(tables: dict[str, Table], config: RulerConfig) -> Figure:
         panel.set_xlabel("share of the state's variance, %", fontsize=9, color=INK)
         panel.set_title(f"planted {name}", loc="left", fontsize=10, color=INK)
         furnish(panel)
-    figure.axes[0].set_ylabel("share read of what there is", fontsize=9, color=INK)
+    figure.axes[0].set_ylabel("share of available nats decoded", fontsize=9, color=INK)
     figure.axes[1].legend(fontsize=8, frameon=False, loc="lower right")
     return figure
 

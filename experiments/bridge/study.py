@@ -1,8 +1,8 @@
-"""The one frame of every experiment of the bridge: what is trained and measured, one file each,
-and what is shown of it.
+"""The common framework of all bridge experiments: what is trained and measured, one file each, and
+what is shown.
 
-A study is data. Its stages are run in order; a stage holds one table for each of its conditions,
-and what a file already holds is not made again, so the same command goes on after any interruption.
+A study is data. Its stages run in order; a stage holds one table per condition. Tables already on
+disk are not computed again, so the same command resumes after any interruption.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Tables = dict[Any, Table]
 
 @dataclass(frozen=True)
 class Context:
-    """A study under way: all that decides its result, where it lies, and the tables of the stages
-    that are done, by stage and condition."""
+    """A running study: its settings, its folder, and the tables of finished stages, by stage and
+    condition."""
 
     config: Any
     folder: Path
@@ -43,11 +43,11 @@ class Context:
 
 @dataclass(frozen=True)
 class Stage:
-    """Tables of one kind.
+    """A stage: tables of one kind.
 
     conditions: `config -> conditions`, each with the stem of its file. title: of a condition, for
     the console. run: `(context, condition, watch) -> Table`; `watch` shows the progress of a loop.
-    about: `(context, table) -> str`, what the line of a condition says of its table.
+    about: `(context, table) -> str`, the summary of its table on the line of a condition.
     """
 
     name: str
@@ -63,10 +63,10 @@ class Study:
 
     name: of its folder and its kind. presets: `name -> config`, frozen dataclasses with `memory`
     and `seeds`. stages: see `Stage`. shown: `(context, preset) -> Shown`, tables, findings, figure
-    and sections. record: `config -> dict` that study.json holds; the same command goes on where it
-    is the same. headline: `(context, number of tables, finished) -> str`, the first line.
-    prepare: what else must be there before the first stage. memories: what a preset is run with if
-    no memory is named, each a study of its own.
+    and sections. record: `config -> dict` stored in study.json; a command resumes the study if it
+    is unchanged. headline: `(context, number of tables, finished) -> str`, the first line.
+    prepare: runs before the first stage. memories: the default memories of a preset, each a
+    separate study.
     """
 
     name: str
@@ -80,14 +80,14 @@ class Study:
 
 
 def record_of(config: Any) -> dict[str, Any]:
-    """All that decides a result, as JSON gives it back."""
+    """All settings that determine a result, as parsed from JSON."""
     return json.loads(json.dumps(asdict(config)))
 
 
 def config_of(study: Study, preset: str, memory: str, seeds: int | None = None) -> Any:
     """The config of a preset, with another memory and another number of seeds.
 
-    Raises UserError, with the nearest right word, for a preset or memory that is unknown.
+    Raises UserError, with the nearest valid name, for an unknown preset or memory.
     """
     if preset not in study.presets:
         raise UserError(nearest(preset, study.presets, "preset"))
@@ -99,7 +99,7 @@ def config_of(study: Study, preset: str, memory: str, seeds: int | None = None) 
 
 
 def run(study: Study, config: Any, out: Path, name: str, console: Console) -> Context:
-    """Makes the tables that are not there yet in the folder `out / name`, stage by stage."""
+    """Computes the missing tables in the folder `out / name`, stage by stage."""
     folder = open_study(out, name, {"kind": study.name, **study.record(config)})
     context = Context(config, folder, console)
     files = {
@@ -126,7 +126,7 @@ def default_headline(context: Context, tables: int, finished: int) -> str:
 
 
 def curves_of(tables: Mapping[Hashable, Table], seeds: int) -> dict[Any, dict[str, np.ndarray]]:
-    """The columns of tables with one line a look and seed, as `[seeds, looks]`."""
+    """The columns of tables with one row per look and seed, as `[seeds, looks]`."""
     return {
         condition: {name: column.reshape(-1, seeds).T for name, column in table.items()}
         for condition, table in tables.items()
@@ -143,7 +143,7 @@ def mean_at_end(column: str) -> Callable[[Context, Table], str]:
 
 
 def tables_of(stage: Stage, files: dict[Any, Path], context: Context) -> Tables:
-    """The tables of all conditions of a stage, those that no file holds made and written."""
+    """The tables of all conditions of a stage; missing ones are computed and written."""
     tables, console = {}, context.console
     for number, (condition, file) in enumerate(files.items(), 1):
         title = f"[{number}/{len(files)}] {stage.title(condition)}"

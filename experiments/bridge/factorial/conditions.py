@@ -2,17 +2,17 @@
 
     {next observation, oracle's action} x {label, verdict a step, one sum an episode}
 
-are six rungs of the ladder on a tiny deck, whose cards come whatever is done. Network, optimiser,
-batch and learning rate are the same in all six, and so is the law of what is read: the oracle plays
-for the labels of its action, the learner where its own action is judged, yet neither changes the
-cards, and the previous action is not read. "Language model against agent" is the diagonal of the
-table, the next observation by label against the oracle's action by sum; its edges say what each
-difference costs.
+are six objectives on a tiny deck, whose cards do not depend on actions. Network, optimiser, batch
+and learning rate are the same in all six, and so is the input distribution: the oracle acts if its
+action is the label, the learner if its own action is judged, yet neither changes the cards, and
+the previous action is not an input. "Language model against agent" is the diagonal of the table,
+the next observation by label against the oracle's action by sum; the edges give the cost of each
+difference.
 
-Labels are cross-entropy; verdicts and sums are the score function with a constant baseline, for a
-critic would partly share the sum out among the steps again. The sum of the oracle's action is the
-environment's return, `(2 right - n) / n` for n judged actions, so it tells the number of right ones
-and no more, as the sum of the right guesses does for the other target.
+Labels are cross-entropy; verdicts and sums are the score function with a constant baseline, as a
+critic would redistribute part of the sum over the steps. The sum for the oracle's action is the
+environment's return, `(2 right - n) / n` for n judged actions, so it reveals only the number of
+right actions, as the sum of right guesses does for the other target.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ Curves = dict[str, Float[np.ndarray, "seeds looks"]]
 
 @dataclass(frozen=True)
 class FactorialConfig:
-    """All that decides the result.
+    """All settings that determine the result.
 
-    num_looks: how often competence is measured, at equal ratios of updates. num_decks: on so many
-    decks that no learner reads.
+    num_looks: evaluations, at equal ratios of updates. num_decks: held-out decks on which
+    competence is measured.
     """
 
     memory: str = "gru"
@@ -106,11 +106,11 @@ PRESETS = {
 
 
 class Exam(NamedTuple):
-    """Decks that no learner reads, the same for all.
+    """Held-out decks, the same for all learners.
 
-    x, start: what is read of them. law: the chance that each answer is right, given all that was
-    seen. counts: where an answer counts. worth: how much oftener the best player is right with
-    memory than without.
+    x, start: the inputs. law: the probability that each answer is right, given the history.
+    counts: where an answer counts. worth: accuracy of the best player with memory minus that of the
+    best without.
     """
 
     x: Float[Array, "T N d"]
@@ -121,8 +121,8 @@ class Exam(NamedTuple):
 
 
 def exam(setup: FactorialConfig, target: str) -> Exam:
-    """For the next observation the law of what is left in the deck, for the oracle's action its
-    label."""
+    """For the next observation the distribution of the remaining cards, for the oracle's action
+    its label."""
     env = setup.env
     decks = play(env, make_player(env), jax.random.key(2**31), setup.num_decks)
     if target == "next observation":
@@ -135,14 +135,14 @@ def exam(setup: FactorialConfig, target: str) -> Exam:
 
 
 def competence(exam: Exam, outputs: Float[Array, "T N K"]) -> Float[Array, ""]:
-    """1 for the best answers there are, 0 for the best without memory: what the likeliest answers
-    lose against the best, in the chance to be right, as a share of what memory is worth."""
+    """1 for the best possible answers, 0 for the best without memory: one minus the accuracy that
+    the likeliest answers lose against the best, as a share of the value of memory."""
     regret = jnp.max(exam.law, axis=-1) - take_along_last(exam.law, jnp.argmax(outputs, axis=-1))
     return 1 - jnp.mean(regret, where=exam.counts) / exam.worth
 
 
 def rung(target: str, feedback: str) -> Objective:
-    """Of the ladder, without a critic."""
+    """The objective, without a critic."""
     regime = OBJECTIVES[CELLS[target, feedback]]
     return replace(regime, baseline="constant") if regime.scored_head else regime
 
@@ -150,8 +150,8 @@ def rung(target: str, feedback: str) -> Objective:
 def run_cell(
     setup: FactorialConfig, target: str, feedback: str, watch: Callable[..., Iterable]
 ) -> Table:
-    """Trains all seeds of a cell side by side: one line a look and seed, what the learner had read
-    and had as feedback by then, its competence, and the seconds since the beginning."""
+    """Trains all seeds of a cell in parallel. One row per evaluation and seed: tokens read and
+    feedback received so far, competence, and seconds since the start."""
     clock = time.perf_counter()
     env, network, test = setup.env, setup.network, exam(setup, target)
     constant = {"lm_schedule": "constant", "lm_warmup": 0.0}

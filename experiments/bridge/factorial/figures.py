@@ -15,7 +15,7 @@ NAMES = {"label": "label", "verdict": "verdict per step", "sum": "one sum per ep
 
 
 def draw(curves: dict[tuple[str, str], Curves]) -> Figure:
-    """Seeds thin, their mean thick."""
+    """Thin lines: seeds. Thick line: their mean."""
     figure = Figure(figsize=(9, 5.6), layout="constrained")
     panels = figure.subplots(2, 2, sharex="col", sharey=True)
     for row, target in zip(panels, TARGETS, strict=True):
@@ -34,7 +34,7 @@ def draw(curves: dict[tuple[str, str], Curves]) -> Figure:
 
 
 def draw_cell(panel: Axes, curve: Curves, axis: str, colour: str) -> None:
-    x, y = curve[axis][:, 1:], curve["competence"][:, 1:]  # the first look is at zero
+    x, y = curve[axis][:, 1:], curve["competence"][:, 1:]  # the first evaluation is at zero
     panel.plot(x.T, y.T, color=colour, linewidth=0.5, alpha=0.4)
     panel.plot(np.mean(x, axis=0), np.mean(y, axis=0), color=colour, linewidth=1.8)
 

@@ -1,5 +1,5 @@
-"""What the six cells say: when each gets there, what each edge of the square costs, and beside it
-what theory says beforehand."""
+"""Results of the six cells: when each reaches the criterion, the cost of each edge of the square,
+and the theoretical predictions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOKENS, NATS = SUPERVISION_METRICS
 
 
 def feedback_at_first(judged: int) -> dict[str, float]:
-    """Nats per judged step that each kind of feedback tells a learner with a uniform belief."""
+    """Nats per judged step that each kind of feedback gives a learner with a uniform belief."""
     uniform = jnp.full(SUITS, -math.log(SUITS))
     right, counted = jnp.full((judged, 1), 1 / SUITS), jnp.ones((judged, 1), bool)
     nats = (label_nats(uniform), verdict_nats(uniform), sum_nats(right, counted)[0] / judged)
@@ -34,7 +34,7 @@ def feedback_at_first(judged: int) -> dict[str, float]:
 
 
 def judged_steps(setup: FactorialConfig) -> dict[str, int]:
-    """Of an episode, by target: there is no earlier card to name before k are out."""
+    """Judged steps per episode, by target: no earlier card can be named before k are dealt."""
     return dict(zip(TARGETS, (setup.env.max_steps, setup.env.num_cards - setup.k), strict=True))
 
 
@@ -82,7 +82,7 @@ EDGE_NAMES, EDGE_NUMBERS = ("from", "to"), ("tokens", "nats", "if nats were all"
 
 
 def cell_rows(curves: dict[Cell, Curves]) -> list[tuple[str, ...]]:
-    """One line per cell."""
+    """One row per cell."""
     when = [reached(curves, axis, level) for axis in (TOKENS, NATS) for level in LEVELS]
     rows = []
     for cell, curve in curves.items():
@@ -100,14 +100,14 @@ def cell_rows(curves: dict[Cell, Curves]) -> list[tuple[str, ...]]:
 
 
 def edge_rows(curves: dict[Cell, Curves], setup: FactorialConfig) -> list[tuple[str, ...]]:
-    """One line per edge of the square, and its diagonal."""
+    """One row per edge of the square, and one for its diagonal."""
     half = LEVELS[0]
     tokens, nats = reached(curves, TOKENS, half), reached(curves, NATS, half)
-    first = {target: feedback_at_first(n) for target, n in judged_steps(setup).items()}
+    nats = {target: feedback_at_first(n) for target, n in judged_steps(setup).items()}
     rows = []
     for under, over in EDGES:
         share = [n / setup.env.max_steps for n in map(judged_steps(setup).get, (under[0], over[0]))]
-        by_nats = first[under[0]][under[1]] * share[0] / (first[over[0]][over[1]] * share[1])
+        by_nats = nats[under[0]][under[1]] * share[0] / (nats[over[0]][over[1]] * share[1])
         rows.append((
             " by ".join(under),
             " by ".join(over),
@@ -131,8 +131,8 @@ EDGES = edges()
 
 
 def theory_rows(setup: FactorialConfig) -> list[tuple[str, ...]]:
-    """What theory says beforehand: nats per judged step at first by target, and how many times
-    longer bandit feedback takes than labels without noise."""
+    """Theoretical predictions: initial nats per judged step by target, and how many times longer
+    bandit feedback takes than labels without noise."""
     rows = []
     for target, judged in judged_steps(setup).items():
         first = feedback_at_first(judged)

@@ -27,15 +27,15 @@ from experiments.results.store import Table
 
 
 class Six(NamedTuple):
-    """What was set, and the curves of the cells."""
+    """The settings, and the curves of the cells."""
 
     setup: FactorialConfig
     curves: dict[Cell, Curves]
 
 
 def six_cells(folder: Path, preset: str, memory: str, seeds: int, console: Console) -> Six | None:
-    """Trains the cells of a preset that are not there yet, in a study inside a study's folder; None
-    if no preset is named."""
+    """Trains the missing cells of a preset in a study nested in a study's folder; None if no preset
+    is named."""
     if not preset:
         return None
     return six_of(run(STUDY, config_of(STUDY, preset, memory, seeds), folder, STUDY.name, console))
@@ -46,7 +46,7 @@ def six_of(context: Context) -> Six:
 
 
 def grids(six: Six | None) -> list[Grid]:
-    """When each cell gets there, and what each edge costs."""
+    """When each cell reaches the criterion, and what each edge costs."""
     if six is None:
         return []
     names = findings.CELL_NAMES + findings.CELL_NUMBERS, findings.EDGE_NAMES + findings.EDGE_NUMBERS
@@ -66,7 +66,7 @@ def theory(six: Six) -> Grid:
 
 
 def sections(six: Six | None) -> list[Section]:
-    """Of the page."""
+    """The section of the page."""
     if six is None:
         return []
     words = findings.reading(reached(six.curves, findings.TOKENS, findings.LEVELS[0]))
@@ -80,7 +80,7 @@ def sections(six: Six | None) -> list[Section]:
 
 
 def shown(context: Context, preset: str) -> Shown:
-    """When each cell gets there, what each edge of the square costs, and the figure."""
+    """When each cell reaches the criterion, the cost of each edge of the square, and the figure."""
     six = six_of(context)
     words = findings.reading(reached(six.curves, findings.TOKENS, findings.LEVELS[0]))
     return Shown(

@@ -1,4 +1,4 @@
-"""The kinship table: what is trained, by which rule it is tuned, and what was registered.
+"""The kinship table: what is trained, how it is tuned, and the registered predictions.
 
 A cell is a task and an architecture. Three kinds of networks have its backbone, the same initial
 weights seed by seed, and read the same observations:
@@ -7,7 +7,7 @@ weights seed by seed, and read the same observations:
     model       cross-entropy on the next observation
     untrained   the initial weights
 
-Everything here was fixed before the runs; what was changed after a look is said in `CHANGED`.
+Everything here was fixed before the runs; `CHANGED` lists later changes.
 """
 
 from __future__ import annotations
@@ -37,19 +37,18 @@ REGISTERED = {
 }
 """The verdict that the rules of each game predict, see `experiments.bridge.measures.overlap`."""
 CHANGED: tuple[str, ...] = ()
-"""What was changed after results had been seen, with the date and the reason."""
+"""Changes made after seeing results, with the date and the reason."""
 
 
 @dataclass(frozen=True)
 class KinshipConfig:
-    """All that decides the result.
+    """All settings that determine the result.
 
-    features: width of the backbone and the heads. seeds: of most cells; of `many` twice as many.
-    rates: learning rates, each tried with `trials` tuning seeds for `share` of the steps, alike
-    for both costumes. The best mean counts, and of those within a standard error of it the lowest
-    rate. agent_steps, model_steps: of each family. histories: that all networks read and none
-    learned from. episodes: played with exchanged states. times: at which states are read. lags: of
-    the forgetting curves.
+    features: width of the backbone and the heads. seeds: per cell; cells in `many` have twice as
+    many. rates: learning rates, each tuned with `trials` seeds for `share` of the steps, alike for
+    both costumes: the lowest rate within a standard error of the best mean is used. agent_steps,
+    model_steps: per family. histories: held out, read by all networks. episodes: played with
+    exchanged states. times: number of probed steps. lags: of the forgetting curves.
     """
 
     envs: tuple[str, ...] = tuple(f"{family}Easy" for family in FAMILIES)
@@ -127,8 +126,8 @@ AGENT = Settings(
     ppo=PPOConfig(num_envs=16, num_steps=102, num_minibatches=4),
     hyperparams={"gamma": 0.0, "gae_lambda": 0.0},
 )
-"""Rewards in these families are paid at once for the action that earned them, as in the `fast`
-settings; gamma is 0 for both that are listed there."""
+"""Rewards in these families immediately follow the action that earned them, so gamma is 0, as in
+the `fast` settings of both families listed there."""
 MODEL = Settings(num_segments=4, eval_episodes=512, lm=LMConfig(num_episodes=32))
 OWN = {
     "CountRecallEasy": {"entropy": 0.02},
@@ -137,7 +136,7 @@ OWN = {
 
 
 def settings_of(config: KinshipConfig, env: str, costume: str, rate: float) -> Settings:
-    """Of a reporting run."""
+    """Steps of a reporting run."""
     size = NetworkConfig(
         features=config.features, head_features=config.features, separate_critic=True
     )
@@ -160,7 +159,7 @@ def settings_of(config: KinshipConfig, env: str, costume: str, rate: float) -> S
 def spec_of(
     config: KinshipConfig, env: str, memory: str, costume: str, rate: float, tuning: bool = False
 ) -> CellSpec:
-    """The cell to train: with reporting seeds, or on tuning seeds for a part of the steps."""
+    """The cell to train: with reporting seeds, or with tuning seeds for a share of the steps."""
     settings = settings_of(config, env, costume, rate)
     if tuning:
         steps = max(1, round(settings.total_steps * config.share))

@@ -1,4 +1,4 @@
-"""The pictures of the table: the matrix of verdicts, and forgetting in both costumes."""
+"""Figures of the kinship table: the matrix of verdicts, and forgetting in both costumes."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def pictures(verdicts: dict, tables: dict) -> dict[str, list[Picture]]:
             Picture(
                 matrix(verdicts),
                 "Verdicts of agents beside language models, families by architectures",
-                "Colour: the verdict. M→A: an agent goes on with a model's state, A→M the reverse; "
+                "Colour: the verdict. M→A: an agent continues a model's state, A→M the reverse; "
                 "filled where that is as good as another seed of its own kind, open where it is "
-                "not, a point where that is undecided. Hatched: not good enough to be compared.",
+                "not, a point where inconclusive. Hatched: not competent enough to be compared.",
             )
         ],
         "forgetting": [],
@@ -42,14 +42,14 @@ def pictures(verdicts: dict, tables: dict) -> dict[str, list[Picture]]:
         found["forgetting"] = [
             Picture(
                 forgetting(verdicts, tables),
-                "Nats of earlier cards held by agents against those held by models, a point a cell",
+                "Nats of earlier cards held by agents and by models, one point per cell",
             )
         ]
     return found
 
 
 def matrix(verdicts: dict[tuple[str, str], Verdict]) -> Figure:
-    """Families by architectures, beside them what was registered."""
+    """Families by architectures, beside the registered predictions."""
     envs = list(dict.fromkeys(env for env, _ in verdicts))
     memories = list(dict.fromkeys(memory for _, memory in verdicts))
     width, height = len(memories) + 1, len(envs)
@@ -97,8 +97,8 @@ def box(panel, column: int, row: int, verdict: str, below: str) -> None:
 
 
 def forgetting(verdicts: dict, tables: dict[tuple[str, str], Table]) -> Figure:
-    """Total nats of earlier cards, agents against models, a point a cell: are failures of memory
-    comparable?"""
+    """Total nats of earlier cards, agents against models, one point per cell: are failures of
+    memory comparable?"""
     figure = Figure(figsize=(4.6, 3.8), layout="constrained")
     panel = figure.subplots()
     envs = list(dict.fromkeys(env for env, _ in tables))
@@ -133,7 +133,7 @@ def rank_correlation(
     verdicts: dict, tables: dict, draws: int = 4000, seed: int = 0
 ) -> tuple[float, float, float]:
     """Spearman's correlation of agents' and models' total nats over the cells compared, with its
-    95 % interval; cells are drawn again. Not-a-number with fewer than four cells."""
+    95 % interval; cells are resampled. NaN with fewer than four cells."""
     parts = [part for part, found in verdicts.items() if found.verdict != "unmatched"]
     if len(parts) < 4:
         return (np.nan,) * 3

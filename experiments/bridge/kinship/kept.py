@@ -1,5 +1,5 @@
-"""The finished cells of the full table, kept with the sources: one table of measures, one record of
-how it was made, and one seed's weights of both kinds a cell."""
+"""The finished cells of the full table, versioned with the code: per cell one table of measures,
+one record of the run, and one seed's weights of both kinds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).with_name("kept")
 def keep(
     env: str, memory: str, table: Table, spec: dict[str, Any], nets: Networks, folder: Path = FOLDER
 ) -> None:
-    """Writes a finished cell, in the place of an earlier one."""
+    """Writes a finished cell, replacing an earlier one."""
     folder.mkdir(exist_ok=True)
     stem = f"{env}-{memory}"
     write_parquet(folder / f"{stem}.parquet", table)
@@ -48,12 +48,12 @@ def cells(folder: Path = FOLDER) -> Iterator[tuple[str, str, Table, dict[str, An
 
 
 def verdicts(folder: Path = FOLDER) -> dict[tuple[str, str], Verdict]:
-    """Of the kept cells."""
+    """The verdicts of the kept cells."""
     return {(env, memory): verdict(env, memory, table) for env, memory, table, _ in cells(folder)}
 
 
 def records(folder: Path = FOLDER) -> list[dict[str, Any]]:
-    """Of the kept cells, as plain data."""
+    """The verdicts of the kept cells as plain data."""
     return [
         record(verdict(env, memory, table), table, spec)
         for env, memory, table, spec in cells(folder)

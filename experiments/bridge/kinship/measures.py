@@ -1,7 +1,7 @@
-"""What is measured of the networks of one cell, all on the same held-out histories.
+"""All measures of the networks of one cell, on the same held-out histories.
 
 One long table: `what` was measured, `of` which part, for which network (`kind`, `seed`), with whose
-state (`donor`, `other`), and the `value`. Words that do not apply are "", seeds -1.
+state (`donor`, `other`), and the `value`. Columns that do not apply are "", seeds -1.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def measured(nets: Networks) -> Table:
 
 
 def competence(nets: Networks) -> Iterator[Row]:
-    """The return of every agent in the evaluation of its cell, and every model's nats a token."""
+    """The return of every agent in the evaluation of its cell, and every model's nats per token."""
     _, found, _ = nets.cells["agent"].read()
     for seed in nets.specs["agent"].seeds:
         own = (found["policy"] == "sampled") & (found["seed"] == seed)
@@ -67,7 +67,7 @@ def competence(nets: Networks) -> Iterator[Row]:
 
 
 def questions(nets: Networks, who: str, t: int) -> list[Question]:
-    """What is asked of a statistic after step t: a list of cards at once, counts kind by kind."""
+    """The questions about a statistic after step t: a list of cards at once, counts by kind."""
     deck = nets.deck
     if who == "rl" and deck.listed:
         return [beliefs.question(nets.env, who, nets.cards, t)]
@@ -81,13 +81,15 @@ def each(nets: Networks) -> list[tuple[str, int]]:
 
 
 def held(nets: Networks) -> Iterator[Row]:
-    """Nats of both statistics beyond clock and token: by a linear probe through noise of three
-    sizes and by a small network, over all steps read; and the share of variance."""
+    """Nats of both statistics beyond clock and token: by a linear probe at three noise levels and
+    by a small network, over all probed steps; and the share of variance."""
     for who in STATISTICS:
-        asked = [(t, part) for t in nets.times for part in questions(nets, who, t)]
-        yield Row("known", who, "", -1, sum(part.known.mean() for _, part in asked))
+        parts_by_time = [(t, part) for t in nets.times for part in questions(nets, who, t)]
+        yield Row("known", who, "", -1, sum(part.known.mean() for _, part in parts_by_time))
         for noise in NOISES:
-            held = sum(probe(nets.at(t), part, noise=noise).information for t, part in asked)
+            held = sum(
+                probe(nets.at(t), part, noise=noise).information for t, part in parts_by_time
+            )
             for (kind, seed), nats in zip(each(nets), held, strict=True):
                 yield Row(f"held {noise:g}", who, kind, seed, float(nats))
         middle = nets.times[len(nets.times) // 2]
@@ -102,14 +104,14 @@ def held(nets: Networks) -> Iterator[Row]:
 
 
 def joined(parts: list[Question]) -> Question:
-    """Questions side by side, for their words alone."""
+    """The features of several questions, concatenated."""
     words = np.concatenate([part.target @ part.parts for part in parts], axis=1)
     return Question(words, np.zeros_like(words), np.eye(words.shape[1]))
 
 
 def exchange(nets: Networks) -> Iterator[Row]:
-    """What each network scores with another's state, through a ridge map fitted on histories: an
-    agent its return in closed loop, a model minus its nats a token. And with its own."""
+    """Each network's score with another's state, through a ridge map fitted on histories, and with
+    its own: an agent's closed-loop return, a model's negative nats per token."""
     seeds = nets.specs["agent"].seeds
     features = {k: s[:, :, nets.fitted].reshape(len(seeds), -1, s.shape[-1])
                 for k, s in nets.states.items()}  # fmt: skip
@@ -144,7 +146,7 @@ def returns(nets: Networks, pairs: list, maps: list) -> np.ndarray:
 
 
 def minus_nats(nets: Networks, pairs: list, maps: list) -> Iterator[float]:
-    """Minus the nats a token of models with the states of donors."""
+    """Negative nats per token of models with the states of donors."""
     for (i, donor, j), weights in zip(pairs, maps, strict=True):
         rows = nets.states[donor][j][:, nets.held_out] @ np.float32(weights[:-1])
         params = pick(nets.params["model"]["params"], i)
@@ -152,9 +154,9 @@ def minus_nats(nets: Networks, pairs: list, maps: list) -> Iterator[float]:
 
 
 def cause(nets: Networks) -> Iterator[Row]:
-    """The part of a state that moves with its own statistic, taken from another history: how far
-    outputs go to the exact ones of the history that would have been. With the network's own states
-    and, through a ridge map, with those of another seed, of the other kind, of an untrained one."""
+    """Takes the component of a state for its own statistic from another history: how far outputs
+    move to the exact ones of the counterfactual history. With the network's own states and, through
+    a ridge map, with those of another seed, of the other kind, of an untrained one."""
     t = nets.times[len(nets.times) // 2]
     half = nets.config.histories // 2
     later = slice(half, None)
@@ -216,7 +218,7 @@ def alike(nets: Networks) -> Iterator[Row]:
 
 
 def forgetting(nets: Networks) -> Iterator[Row]:
-    """Nats of each earlier card, by its lag, at the last step read."""
+    """Nats of each earlier card, by lag, at the last probed step."""
     t = nets.times[-1]
     earlier = nets.cards[t::-1, :, 0].T[:, : nets.config.lags]
     kept = retention.retention(nets.at(t), earlier, nets.deck.num_kinds)
@@ -230,11 +232,11 @@ def forgetting(nets: Networks) -> Iterator[Row]:
 
 def distinction(nets: Networks) -> Iterator[Row]:
     """Compression and distinction (after Vafa et al. 2024, arXiv 2406.03689): of pairs of
-    histories with one token on the table, how many of those with an equal statistic get equal
-    outputs, and how many of those with another statistic different ones.
+    histories with the same current token, the share of those with equal statistics that get equal
+    outputs, and the share of those with different statistics that get different ones.
 
-    Outputs are the likeliest action of an agent; of a model the law of the next card, equal within
-    a total variation of 0.05.
+    Outputs are an agent's likeliest action, or a model's distribution of the next card, equal
+    within a total variation of 0.05.
     """
     t = nets.times[len(nets.times) // 2]
     logits = outputs_at(nets, t)
@@ -267,7 +269,7 @@ def outputs_at(nets: Networks, t: int) -> dict[str, np.ndarray]:
 def pairs_of(
     value: np.ndarray, token: np.ndarray, most: int = 4000, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of rows with the same token and an equal statistic, and with another one."""
+    """Pairs of rows with the same token and equal statistics, and with different ones."""
     draw = np.random.default_rng(seed)
     _, group = np.unique(np.column_stack([token, value]), axis=0, return_inverse=True)
     one, two = draw.integers(len(token), size=(2, 60 * most))

@@ -1,5 +1,4 @@
-"""The networks of one cell, the histories they all read, and one network's state in another's
-place."""
+"""The networks of one cell, the histories they all read, and networks with another's state."""
 
 from __future__ import annotations
 
@@ -101,7 +100,7 @@ class Networks:
 
     @cached_property
     def params(self) -> dict[str, Any]:
-        """Of each kind."""
+        """The networks of each kind."""
         found = {
             costume: trained_states(cell.spec, self.trainers[costume], cell.folder).params
             for costume, cell in self.cells.items()
@@ -115,8 +114,8 @@ class Networks:
 
     @cached_property
     def episodes(self) -> Episodes:
-        """Histories that no network learned from. In these families cards come whatever is done and
-        no action is read, so that everybody's histories have one law."""
+        """Held-out histories. In these families cards do not depend on actions and no action is an
+        input, so the histories of all players have the same distribution."""
         key = jax.random.key(HISTORIES_SEED)
         return play(self.env, make_player(self.env), key, self.config.histories)
 
@@ -132,13 +131,13 @@ class Networks:
 
     @cached_property
     def tokens(self) -> np.ndarray:
-        """`[T, N]` what is on the table, as one number."""
+        """`[T, N]` the current observation as one integer."""
         sizes = (self.deck.num_kinds,) * self.deck.num_decks
         return np.ravel_multi_index(np.moveaxis(self.cards, -1, 0), sizes)
 
     @cached_property
     def states(self) -> dict[str, np.ndarray]:
-        """`[seeds, T, N, d]` of each kind: what the head reads."""
+        """`[seeds, T, N, d]` features that the head reads, for each kind."""
         x, start = self.read
 
         @jax.jit
@@ -158,7 +157,7 @@ class Networks:
 
     @property
     def times(self) -> tuple[int, ...]:
-        """The steps, counted from 0, after which states are read."""
+        """The steps, counted from 0, after which states are probed."""
         first, last = self.deck.steps
         spread = np.linspace(max(1, first - 1), last - 1, self.config.times + 2)[1:-1]
         return tuple(np.unique(spread.round().astype(int)).tolist())
@@ -177,8 +176,8 @@ class Networks:
 
     @cached_property
     def returns_of(self):
-        """`(backbone, map, head) -> mean return` of many grafted agents, one after another, in the
-        same episodes."""
+        """`(backbone, map, head) -> mean return` of many grafted agents, sequentially, in the same
+        episodes."""
         agent = Agent.of(self.env, Grafted(self.actor.backbone, self.head), self.inputs)
         key = jax.random.key(HISTORIES_SEED + 1)
 
@@ -208,7 +207,7 @@ class Networks:
 
     @cached_property
     def nats_of(self):
-        """`(model's parameters, features) -> nats a token` on histories with these features."""
+        """`(model's parameters, features) -> nats per token` on histories with these features."""
         target = target_of(self.env)
         token = target.tokens(self.episodes)
         flat = target.flatten(token) if len(target.sizes) > 1 else None
@@ -225,18 +224,18 @@ class Networks:
         return jax.jit(partial(one, rows=self.held_out))
 
     def right_action(self, t: int) -> np.ndarray:
-        """`[N, actions]` one-hot: what the reference player did after step t."""
+        """`[N, actions]` one-hot: the reference player's action after step t."""
         space = self.env.action_space
         return np.eye(space.num_values)[np.asarray(space.to_number(self.episodes.action[t]))]
 
     def law_of_next(self, t: int) -> np.ndarray:
-        """`[N, K]` the exact law of the next token's first component after step t."""
+        """`[N, K]` the exact distribution of the next token's first component after step t."""
         law = np.exp(np.asarray(log_probs_along(make_law(self.env), self.episodes)[0][t]))
         return law.reshape(len(law), self.model.sizes[0], -1).sum(axis=-1)
 
     @property
     def held_out(self) -> np.ndarray:
-        """The histories on which no map is fitted: every other one."""
+        """The held-out histories, on which no map is fitted: every other one."""
         return np.arange(1, self.config.histories, 2)
 
     @property

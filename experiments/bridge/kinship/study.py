@@ -39,7 +39,7 @@ def run_cell_of_table(context: Context, part: Part, watch: Watch) -> Table:
 
 
 def trained(context: Context, part: Part) -> Networks:
-    """The networks of a cell, trained if need be. Times are kept with the cells themselves."""
+    """The networks of a cell, trained if missing. Times are stored with the cells."""
     config = context.config
     specs = {c: chosen_spec(context, part, c) for c in COSTUMES}
     train(context, list(specs.values()))
@@ -47,7 +47,7 @@ def trained(context: Context, part: Part) -> Networks:
 
 
 def chosen_spec(context: Context, part: Part, costume: str):
-    """The reporting cell, at the rate that is best on tuning seeds."""
+    """The reporting cell, at the best learning rate on tuning seeds."""
     config: KinshipConfig = context.config
     if len(config.rates) == 1:
         return spec_of(config, *part, costume, config.rates[0])
@@ -58,8 +58,8 @@ def chosen_spec(context: Context, part: Part, costume: str):
 
 
 def levels_of(context: Context, costume: str, spec: Any) -> np.ndarray:
-    """`[seeds]` what tuning runs reached: mean returns, or minus nats a token. What diverged is
-    worth nothing."""
+    """`[seeds]` scores of tuning runs: mean returns, or negative nats per token. A diverged run
+    scores worst."""
     _, found, _ = Cell(context.folder, spec).read()
     levels = []
     for seed in spec.seeds:
@@ -72,7 +72,7 @@ def levels_of(context: Context, costume: str, spec: Any) -> np.ndarray:
 
 
 def best_rate(levels: dict[float, np.ndarray]) -> float:
-    """The best mean, and of those within a standard error of it the lowest rate.
+    """The lowest rate within a standard error of the best mean.
 
     >>> best_rate({0.001: np.array([0.90, 0.92]), 0.01: np.array([0.80, 1.04]), 0.1: np.zeros(2)})
     0.001
@@ -93,7 +93,7 @@ def train(context: Context, specs: list) -> None:
 
 
 def provenance(context: Context, part: Part) -> dict[str, Any]:
-    """How a cell was made: settings, commit, machine and seconds, tuning runs counted too."""
+    """The record of a run: settings, commit, machine and seconds, including tuning runs."""
     env, memory = part
     config = context.config
     found: dict[str, Any] = {"env": env, "memory": memory, "config": config_of(config, env)}
@@ -116,14 +116,14 @@ def provenance(context: Context, part: Part) -> dict[str, Any]:
 
 
 def config_of(config: KinshipConfig, env: str) -> dict[str, Any]:
-    """All that decides the cells of one environment."""
+    """All settings that determine the cells of one environment."""
     steps = {name: {env: getattr(config, name)[env]} for name in ("agent_steps", "model_steps")}
     own = replace(config, envs=(env,), memories=(), many=(), seeds=config.seeds_of(env), **steps)
     return record_of(own)
 
 
 def files_of(config: KinshipConfig) -> dict[Part, str]:
-    """The stem of the file of each cell, which names all that decides it."""
+    """The file stem of each cell, which names all its settings."""
     stems = {}
     for part in config.cells:
         specs = [spec_of(config, *part, costume, config.rates[0]).id for costume in COSTUMES]
@@ -132,7 +132,7 @@ def files_of(config: KinshipConfig) -> dict[Part, str]:
 
 
 def shown_of(verdicts: dict[Part, Verdict], tables: dict[Part, Table], settings: Any) -> Shown:
-    """The matrix, registered beside found, and forgetting in both costumes."""
+    """The matrix, registered predictions beside results, and forgetting in both costumes."""
     matched = [found for found in verdicts.values() if found.verdict != "unmatched"]
     agree = [found for found in matched if found.verdict == found.registered]
     pictures = figures.pictures(verdicts, tables)
@@ -148,7 +148,7 @@ def shown_of(verdicts: dict[Part, Verdict], tables: dict[Part, Table], settings:
                 rules_in_words(),
                 [*pictures["matrix"], verdict_grid(verdicts)],
             ),
-            Section("What is held, read through noise", "", [held_grid(verdicts, tables)]),
+            Section("What is held, probed through noise", "", [held_grid(verdicts, tables)]),
             Section("Forgetting", "", pictures["forgetting"]),
         ],
         figures.matrix(verdicts),
@@ -158,7 +158,7 @@ def shown_of(verdicts: dict[Part, Verdict], tables: dict[Part, Table], settings:
 
 
 def rules_in_words() -> str:
-    changed = " ".join(CHANGED) or "Nothing was changed after a look."
+    changed = " ".join(CHANGED) or "Nothing was changed after seeing results."
     return f"Rules, gate and predictions were registered before the runs. {changed}"
 
 
@@ -195,11 +195,11 @@ def verdict_grid(verdicts: dict[Part, Verdict]) -> Grid:
     return Grid(
         "kinship of agents and language models",
         ("cell", "registered", "verdict", "agent", "model", "to agent", "to model", "held, acting",
-         "held, predicting", "what is missing"),
+         "held, predicting", "fails the gate by"),
         rows,
-        "agent: return, 0 random play and 1 the reference player. model: nats a token above the "
-        "floor, of what memory is worth. to agent, to model: recovery with the other's state [95 % "
-        "interval]. held: what agents hold over what models hold, read through noise of 0.1.",
+        "agent: return, 0 random play and 1 the reference player. model: nats per token above the "
+        "floor, of the value of memory. to agent, to model: recovery with the other's state [95 % "
+        "interval]. held: nats held by agents over nats held by models, through noise of 0.1.",
     )  # fmt: skip
 
 
@@ -225,12 +225,12 @@ def held_grid(verdicts: dict[Part, Verdict], tables: dict[Part, Table]) -> Grid:
         "nats held of each statistic: agent / model / untrained",
         ("statistic", "there is", "noise 0", "noise 0.1", "noise 0.3", "variance, %"),
         rows,
-        "Beyond the clock and the card on the table, summed over the steps read.",
+        "Beyond the clock and the current card, summed over the probed steps.",
     )
 
 
 def list_cells(config: KinshipConfig, folder: Path, console: Console) -> None:
-    """The cells, what each trains, and what that will take here."""
+    """The cells, what each trains, and the estimated cost on this machine."""
     specs = []
     for part in config.cells:
         for costume in COSTUMES:
@@ -250,7 +250,7 @@ def list_cells(config: KinshipConfig, folder: Path, console: Console) -> None:
 
 
 def compare_again(part: Part, out: Path, name: str, console: Console) -> None:
-    """Trains a kept cell again by its record, and says whether what is found lies within the kept
+    """Retrains a kept cell from its record and reports whether the results lie within the kept
     intervals."""
     kept_cells = {(env, memory): (table, spec) for env, memory, table, spec in kept.cells()}
     if part not in kept_cells:
@@ -293,7 +293,7 @@ STUDY = Study(
         )
     ],
     shown=shown,
-    record=lambda config: {},  # the names of its files say what decides them
+    record=lambda config: {},  # its file names state the settings
     headline=lambda context, tables, finished: (
         f"{counted(tables, 'cell')} in {context.folder}: {finished} finished"
     ),

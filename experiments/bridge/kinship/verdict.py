@@ -1,7 +1,7 @@
 """The verdict of a cell, from its table of measures.
 
-    same           recovery in both directions equivalent to 1 (margin 0.15), and what both hold of
-                   each statistic, read through noise of 0.1, within 15 % of each other
+    same           recovery in both directions equivalent to 1 (margin 0.15), and the nats that both
+                   hold of each statistic, through noise of 0.1, within 15 % of each other
     one-sided      one direction recovers, the other does not
     different      a recovery's interval lies below 0.85, or one kind holds more than twice as much
                    of a statistic, with the whole interval
@@ -9,7 +9,7 @@
     unmatched      an agent or a model is not good enough for its memory to be compared
 
 Recovery: (score with the other's state - score with an untrained one's) / (score with another seed
-of the own kind - the same). Intervals: networks of all kinds are drawn again.
+of its own kind - score with an untrained one's). Intervals: networks of all kinds are resampled.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DRAWS = 4000
 
 
 class Interval(NamedTuple):
-    """A number with its 95 % interval, and the draws that it is made of."""
+    """A number with its 95 % interval and its bootstrap draws."""
 
     low: float
     middle: float
@@ -54,7 +54,7 @@ def interval(middle: float, draws: np.ndarray) -> Interval:
 
 
 def rows(table: Table, **where: Any) -> dict[str, np.ndarray]:
-    """The rows in which columns have these values."""
+    """The rows whose columns have these values."""
     chosen = np.ones(len(table["value"]), bool)
     for name, value in where.items():
         chosen &= table[name] == value
@@ -73,11 +73,11 @@ def one(table: Table, what: str, of: str) -> float:
 
 @dataclass(frozen=True)
 class Competence:
-    """Of the agents and models of a cell, means over seeds.
+    """Competence of the agents and models of a cell, means over seeds.
 
     agent: the return, 0 random play and 1 the reference. gain: the same with 0 the best player
-    without memory; None where that is within 0.02 of the reference. model: nats a token above the
-    floor; worth: what memory is worth there.
+    without memory; None where that is within 0.02 of the reference. model: nats per token above
+    the floor; worth: the value of memory on the same scale.
     """
 
     agent: float
@@ -87,7 +87,7 @@ class Competence:
 
     @property
     def faults(self) -> list[str]:
-        """What keeps the cell from being compared, in words."""
+        """Why the cell cannot be compared, in words."""
         return faults_of_agent(self.agent, self.gain) + faults_of_model(self.model, self.worth)
 
 
@@ -107,7 +107,7 @@ def competence(table: Table) -> Competence:
 
 
 def exchanges(table: Table, host: str, donor: str) -> np.ndarray:
-    """`[seeds, seeds]` scores of each host with each donor's state; not-a-number for its own."""
+    """`[seeds, seeds]` scores of each host with each donor's state; NaN for its own."""
     found = rows(table, what="exchange", kind=host, donor=donor)
     seeds = np.unique(rows(table, what="exchange", kind=host)["seed"])
     matrix = np.full((len(seeds), len(seeds)), np.nan)
@@ -118,8 +118,8 @@ def exchanges(table: Table, host: str, donor: str) -> np.ndarray:
 
 
 def recovery(table: Table, host: str, seed: int = 0) -> Interval:
-    """Of a host with the other kind's state: 0 as with an untrained network's, 1 as with that of
-    another seed of its own kind."""
+    """Recovery of a host with the other kind's state: 0 as with an untrained network's, 1 as with
+    that of another seed of its own kind."""
     donor = "model" if host == "agent" else "agent"
     theirs, own, null = (exchanges(table, host, kind) for kind in (donor, host, "untrained"))
     size, draw = len(own), np.random.default_rng(seed)
@@ -142,7 +142,7 @@ def recovery(table: Table, host: str, seed: int = 0) -> Interval:
 
 
 def several(draw: np.random.Generator, size: int, repetitions: int) -> np.ndarray:
-    """Drawn with replacement, never one alone."""
+    """Bootstrap draws with at least two distinct networks."""
     found = draw.integers(size, size=(repetitions, size))
     while size > 1 and (alone := (found == found[:, :1]).all(axis=1)).any():
         found[alone] = draw.integers(size, size=(int(alone.sum()), size))
@@ -155,7 +155,7 @@ def held_ratio(table: Table, who: str, noise: float = RULED_NOISE, seed: int = 0
     draw = np.random.default_rng(seed)
     a = agent[several(draw, len(agent), DRAWS)].mean(axis=1)
     b = model[several(draw, len(model), DRAWS)].mean(axis=1)
-    least = 0.01 * one(table, "known", who)  # a ratio of nothing to nothing says nothing
+    least = 0.01 * one(table, "known", who)  # 0 / 0 is meaningless
     return interval(
         max(agent.mean(), least) / max(model.mean(), least),
         np.maximum(a, least) / np.maximum(b, least),
@@ -164,9 +164,9 @@ def held_ratio(table: Table, who: str, noise: float = RULED_NOISE, seed: int = 0
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one cell. to_agent: recovery of agents with models' states, to_model: the reverse.
-    ratios: by statistic, what agents hold over what models hold. p: of the equivalence tests, the
-    larger of both directions."""
+    """The result of one cell. to_agent: recovery of agents with models' states, to_model: the
+    reverse. ratios: by statistic, nats held by agents over nats held by models. p: of the
+    equivalence tests, the larger of both directions."""
 
     env: str
     memory: str
@@ -254,7 +254,7 @@ def similarity_of(table: Table, measure: str = "CKA") -> Comparison:
     matrix = np.full((3 * size, 3 * size), np.nan)
     at = place(found["kind"], found["seed"]), place(found["donor"], found["other"])
     matrix[at] = found["value"]
-    for i in range(3 * size):  # networks that began alike are no pair
+    for i in range(3 * size):  # networks with the same init are no pair
         for j in range(3 * size):
             if i % size == j % size:
                 matrix[i, j] = np.nan

@@ -1,8 +1,8 @@
-"""Boards of `popjax bridge loop`: games that answer, so that a clone's own play leads to histories
-that its expert never sees.
+"""Boards of `popjax bridge loop`: games where actions affect observations, so a clone's own play
+leads to histories that its expert never sees.
 
-Episodes end early, so every mean is over the steps before the end. A step at which no episode is
-left has no number.
+Episodes end early, so every mean is over the steps before the end. A step that no episode reaches
+is NaN.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ LOOKS = 16
 
 
 def on_board(setup: LoopConfig, board: str, what: str) -> list[tuple[dict[str, Any], str, Any]]:
-    """Any part of one board: numbers `[seeds]` or `[seeds, T]`, the stop they belong to, and the
-    times of their second axis, None for 0, 1, ..."""
+    """The rows of one board: values `[seeds]` or `[seeds, T]`, their stop, and the times of the
+    second axis, None for 0, 1, ..."""
     env = make_env(board)
     if what == "players":
         return players(setup, env)
@@ -49,19 +49,19 @@ def on_board(setup: LoopConfig, board: str, what: str) -> list[tuple[dict[str, A
 
 
 def seed_by_seed(one: Callable[..., Any]) -> Callable[..., Any]:
-    """One lane after the other: whole episodes on boards of all seeds at once are large."""
+    """Runs lanes sequentially: whole board episodes of all seeds at once are large."""
     return jax.jit(lambda *lanes: jax.lax.map(lambda lane: one(*lane), lanes))
 
 
 def along(values: Float[Array, "T N"], where: Bool[Array, "T N"]) -> Float[Array, " T"]:
-    """Means over the episodes that go on; not a number where none does."""
+    """Means over the running episodes; NaN where there is none."""
     return jnp.mean(values, axis=1, where=where)
 
 
 def trained(
     setup: LoopConfig, env: Environment, what: str
 ) -> list[tuple[dict[str, Any], str, Any]]:
-    """One way of training, judged at its end."""
+    """One training condition, evaluated at its end."""
     way, updates = BOARD_WAYS[what], setup.board_updates[0]
     regime = way.sized(setup.num_episodes)
     run = Tuning(setup, env, regime, updates, previous_action="on", player=way.player)
@@ -73,7 +73,7 @@ def trained(
 def judge_board(
     env: Environment, network: LanguageModel, num_episodes: int, params: Any, key: Key[Array, ""]
 ) -> dict[str, Array]:
-    """How right a policy is in three loops on the same new boards. The key is consumed.
+    """A policy's accuracy in three loops on the same new boards. The key is consumed.
 
     open_right, closed_right: `[T]` probability of the expert's action where the expert acts, and
         where the policy does; open_, closed_, strayed_mean: over all steps, the last where the
@@ -107,8 +107,8 @@ def acted_and_judged(
     key: Key[Array, ""],
     num_episodes: int,
 ) -> tuple[Episodes, Float[Array, "T N"], Bool[Array, "T N"]]:
-    """New episodes, what the policy gives to the expert's action at every step, and where that
-    counts. The same key lays the same boards, whoever plays; it is consumed."""
+    """New episodes, the policy's log-probability of the expert's action at every step, and where
+    it counts. The same key gives the same boards for every player; it is consumed."""
     env, teacher = agent.env, (oracle_of(agent.env), follow(agent.env))
     episodes, label, counts = histories(env, chooser, key, num_episodes, teacher)
     return episodes, label_log_probs(agent, params, episodes, label), counts
@@ -167,19 +167,19 @@ def tuned(setup: LoopConfig, env: Environment) -> list[tuple[dict[str, Any], str
 
 
 def watched(setup: LoopConfig) -> int:
-    """Episodes at each look on the way."""
+    """Episodes per evaluation during training."""
     return max(16, setup.judged // 8)
 
 
 def look_at(
     setup: LoopConfig, env: Environment, network: LanguageModel, dealt: Episodes
 ) -> Callable[..., Any]:
-    """`(params, reference, keys) ->` numbers `[lanes]` of a policy and what it began with.
+    """`(params, reference, keys) ->` measures `[lanes]` of a policy and its reference.
 
-    return: of its own play. kl: divergence from the reference in nats a step of its own play.
-    excess, own_excess: divergence of the model's next token from the exact law of the game, nats a
-        token, on the expert's boards `dealt` and in its own play. impossible, own_impossible: the
-        probability that the model gives there to tokens which that law rules out.
+    return: of its own play. kl: divergence from the reference in nats per step of its own play.
+    excess, own_excess: divergence of the model's next token from the game's exact distribution,
+    nats per token, on the expert's boards `dealt` and in its own play. impossible, own_impossible:
+    the probability that the model gives there to impossible tokens.
     """
     law, agent = make_law(env), LanguageAgent.of(env, network, READS)
     num_episodes = len(dealt.reward[0])

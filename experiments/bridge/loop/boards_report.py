@@ -1,4 +1,4 @@
-"""What the boards of `popjax bridge loop` say: two tables, and the outcome of each hypothesis."""
+"""Results of the boards of `popjax bridge loop`: two tables, and the outcome of each hypothesis."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from experiments.reports.style import DOTS, GREY, INK, furnish
 from experiments.results.store import Table
 
 WHAT = (
-    "On a board a slip changes what is seen next, so the histories of a clone's own play are not "
-    "its expert's. How right it is on the expert's histories is what a loss shows; how right it is "
-    "on its own, and what it earns there, is what an agent is asked for. Where several actions are "
-    "as good as the expert's they count as wrong, so agreement is less than merit."
+    "On a board a wrong action changes the next observation, so a clone's own histories differ "
+    "from its expert's. A loss shows accuracy on the expert's histories; an agent is judged by "
+    "accuracy and return on its own. Actions as good as the expert's but different from it count "
+    "as wrong, so agreement understates quality."
 )
 SHOWS = (
     "On each board, how right a clone and DAgger are by step, where the expert acts and where they "
@@ -36,7 +36,7 @@ SHOWS = (
 
 
 def end(table: Table, what: str) -> np.ndarray:
-    """`[seeds]`, one number of a way at its end."""
+    """`[seeds]`, one measure of a condition at its end."""
     return pick(table, what, "end")[:, 0]
 
 
@@ -47,7 +47,7 @@ def excess_error(table: Table) -> np.ndarray:
 
 
 def board_table(tables: Tables, setup: LoopConfig) -> Grid:
-    """Scripted players, then one line per way of training."""
+    """Scripted players, then one row per training condition."""
     rows = []
     for board in setup.boards:
         known = tables[f"board {board}", "players"]
@@ -64,16 +64,16 @@ def board_table(tables: Tables, setup: LoopConfig) -> Grid:
                 format_iqm(end(table, "return")),
                 f"{iqm(end(table, 'expert_return')):.2f}",
             ))  # fmt: skip
-    headings = ("board, who plays", "predicts its expert", "agrees with it alone",
+    headings = ("board, who plays", "accuracy, expert's loop", "own loop",
                 "after random actions", "%ExAccErr", "return [95 %]",
                 "expert, same boards")  # fmt: skip
-    return Grid("boards, where a slip changes what is seen", headings, rows,
+    return Grid("boards, where actions affect observations", headings, rows,
                 "Interquartile means over seeds. After random actions: on histories of the expert "
                 "in which half of the actions are random ones.")  # fmt: skip
 
 
 def tuned_table(tables: Tables, setup: LoopConfig) -> Grid:
-    """Where each price of divergence ends on each board."""
+    """The final result of each KL penalty on each board."""
     rows = []
     for board in setup.boards:
         table = tables[f"board {board}", TUNED]
@@ -89,21 +89,21 @@ def tuned_table(tables: Tables, setup: LoopConfig) -> Grid:
                 f"{100 * iqm(get['own_impossible']):.2f} %",
             ))  # fmt: skip
     headings = ("board, tuned with", "return", "KL from the start, nats per step",
-                "forgotten nats per token", "believes the impossible, expert's boards",
+                "forgotten nats per token", "mass on impossible tokens, expert's boards",
                 "own play")  # fmt: skip
     return Grid("tuning a model of mediocre play on boards", headings, rows,
-                "The impossible: tokens that the exact law of the game rules out.")  # fmt: skip
+                "Impossible: tokens that the game's exact distribution rules out.")  # fmt: skip
 
 
 def findings(tables: Tables, setup: LoopConfig) -> list[Finding]:
-    """Of what there is."""
+    """Findings of the boards that were run."""
     if not setup.boards:
         return []
     return [h3a_boards(tables, setup), taught(tables, setup), h3d_forgetting(tables, setup)]
 
 
 def h3a_boards(tables: Tables, setup: LoopConfig) -> Finding:
-    """H3a on boards: the gap between the loops."""
+    """H3a on boards: the gap between expert's loop and own loop."""
     words, outcomes = [], []
     for board in setup.boards:
         table = tables[f"board {board}", "clone"]
@@ -143,8 +143,8 @@ def h3d_forgetting(tables: Tables, setup: LoopConfig) -> Finding:
         found, low, high = rank_of_forgotten(tables[f"board {board}", TUNED])
         outcomes.append(outcome_of(low, high, 0.5, 1.0))
         words.append(f"{board}: {found}")
-    claim = "tuned for reward, a model forgets a board's law more, the farther it moves (rank "
-    claim += "correlation above 0.5 over prices and seeds)"
+    claim = "tuned for reward, a model forgets a board's dynamics more the farther it moves (rank "
+    claim += "correlation above 0.5 over KL penalties and seeds)"
     return Finding("H3d boards", claim, "; ".join(words), all_of(outcomes))
 
 
@@ -167,12 +167,12 @@ def draw_boards(tables: Tables, setup: LoopConfig) -> Figure:
 
 
 def draw_loops(panel: Axes, table: Table, title: str) -> None:
-    """One way on one board."""
+    """One condition on one board."""
     plot_loops(panel, *(pick(table, f"{loop}_right", "end") for loop in ("open", "closed")))
     panel.set_ylim(0, 1.03)
     panel.set_title(f"{title}: earns {iqm(end(table, 'return')):.2f}", loc="left", fontsize=10,
                     color=INK)  # fmt: skip
-    panel.set_xlabel("step, while it goes on", fontsize=9, color=INK)
+    panel.set_xlabel("step, running episodes", fontsize=9, color=INK)
     panel.set_ylabel("probability of the expert's action", fontsize=9, color=INK)
     for i, (name, colour) in enumerate((("the expert acts", GREY), ("it acts itself", OWN))):
         panel.text(0.03, 0.14 - 0.09 * i, name, color=colour, fontsize=9, transform=panel.transAxes)
@@ -180,7 +180,7 @@ def draw_loops(panel: Axes, table: Table, title: str) -> None:
 
 
 def draw_returns(panel: Axes, tables: Tables, board: str) -> None:
-    """What is earned against what is predicted of the expert; lines: scripted players."""
+    """Return against accuracy in the expert's loop; lines: scripted players."""
     players = tables[f"board {board}", "players"]
     for name in stops(players):
         level = iqm(pick(players, "return", name)[:, 0])

@@ -1,10 +1,10 @@
-"""Opening and closing the loop: what a model does when its own outputs come back to it.
+"""Opening and closing the loop: what a model does when it reads its own outputs.
 
-Three games and a frontier. RepeatFirst with the previous action in sight, where a clone can copy
+Three games and a frontier. RepeatFirst with the previous action as input, where a clone can copy
 itself; a bandit, where the clone of an expert that sees the best arm takes its own first guess for
-evidence; a language model that dreams a deck; and what an agent forgets of the deck as it is tuned
-for reward, at several prices of the divergence from where it began. Where a preset names them,
-boards as well, which answer what is done.
+evidence; a language model that generates a deck; and what an agent forgets of the deck when tuned
+for reward, at several KL penalties to its initial policy. Some presets add boards, where actions
+affect observations.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ REWARDS = replace(
     signal=signals.rewards,
     feedback="verdicts",
 )
-"""PPO with one pass over each batch, which never leaves its own gradient; with a critic."""
+"""PPO with one epoch per batch, so no ratio is ever clipped; with a critic."""
 
 
 @dataclass(frozen=True)
 class BoardCondition:
-    """One rung of the ladder. player: who makes the histories that a fixed player makes."""
+    """One objective. player: the fixed player that generates histories, where one does."""
 
     title: str
     regime: Objective
     player: str = "reference"
 
     def sized(self, num_episodes: int) -> Objective:
-        """The rung with groups that fill a batch of so many episodes."""
+        """The objective with groups that fill a batch of so many episodes."""
         return replace(self.regime, group=gcd(self.regime.group, num_episodes))
 
 
@@ -50,20 +50,20 @@ BOARD_WAYS = {
     "any": BoardCondition("labels on any history (R1')", OBJECTIVES["clone_any"], "mixture"),
     "dagger": BoardCondition("DAgger (R2)", OBJECTIVES["dagger"]),
     "rewards": BoardCondition("rewards (R4)", REWARDS),
-    "group": BoardCondition("returns beside a group's (R7)", OBJECTIVES["grpo"]),
+    "group": BoardCondition("returns, group baseline (R7)", OBJECTIVES["grpo"]),
 }
 TUNED = "tuned"
-"""The part in which a model of mediocre play is tuned for reward near itself (R6)."""
+"""The part in which a model of mediocre play is tuned for reward with a KL penalty (R6)."""
 BOARD_PARTS = ("players", *BOARD_WAYS, TUNED)
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One way to train.
+    """One training condition.
 
-    feedback: the right action ("label") or the rewards. teacher_acts: the expert's histories, else
-    the learner's own. previous_action: whether the learner reads its own. sees_best: the expert
-    sees which arm is best. memory: instead of the requested one.
+    feedback: the right action ("label") or the rewards. teacher_acts: on the expert's histories,
+    else the learner's own. previous_action: whether it is an input. sees_best: the expert sees
+    which arm is best. memory: overrides the requested one.
     """
 
     title: str
@@ -81,42 +81,41 @@ DECK_WAYS = {
     "blind": Condition("clone, own actions hidden", teacher_acts=True, previous_action="off"),
     "rewards": Condition("rewards (R4)", feedback="rewards"),
 }
-"""The first could copy or remember, the second can only copy, the third is corrected in
-histories of its own, the fourth can only remember."""
+"""The clone can copy or remember, the memoryless one can only copy, DAgger is corrected on its
+own histories, the blind one can only remember."""
 CRITERION = 0.99
 STOPS = ("99 %", "end")
-"""When a network on a deck is judged: when it first predicts so many of the expert's actions on new
-decks, as far as one looks every few updates, and at the end."""
+"""When a network on a deck is evaluated: when it first predicts this share of the expert's actions
+on new decks, checked every few updates, and at the end."""
 GAMES = ("decks", "bandit", "dreams", "frontier")
 BANDIT_WAYS = {
-    "privileged": Condition("clone of who sees (R1)", teacher_acts=True, sees_best=True),
+    "privileged": Condition("clone of seeing expert (R1)", teacher_acts=True, sees_best=True),
     "masked": Condition(
         "the same, own actions hidden", teacher_acts=True, previous_action="off", sees_best=True
     ),
-    "history": Condition("clone of who remembers (R1)", teacher_acts=True),
-    "dagger": Condition("labels of who sees (R2)", sees_best=True),
+    "history": Condition("clone of history-based expert (R1)", teacher_acts=True),
+    "dagger": Condition("labels of seeing expert (R2)", sees_best=True),
     "rewards": Condition("rewards (R4)", feedback="rewards", sees_best=True),
 }
-"""The expert of the last is not asked; it is named so that one program trains three of them."""
+"""The last does not use its expert; setting it lets one program train three of them."""
 
 
 def rungs(gamma: float, num_episodes: int) -> dict[str, Objective]:
-    """The kinds of feedback: the label, or the environment's rewards less the mean of the batch at
-    the same step. The latter is PPO with one pass over each batch, which never leaves its own
-    gradient, so that no ratio is clipped."""
+    """The kinds of feedback: the label, or the environment's rewards minus the batch mean at the
+    same step. The latter is PPO with one epoch per batch, so no ratio is ever clipped."""
     rewards = replace(OBJECTIVES["grpo_step"], rung="R4", group=num_episodes, gamma=gamma)
     return {"label": OBJECTIVES["dagger"], "rewards": rewards}
 
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """All that decides the result.
+    """All settings that determine the result.
 
     updates: of each game, in the order decks, bandit, dreams, frontier (before and after).
-    looks: how often a deck is looked at on the way. judged: episodes of each judgement.
-    games: which of `GAMES` are played. deck_ways: how a deck is learned. levels: on which its
-    networks are judged besides. boards: names of environments. board_updates: on each, of one way,
-    and before and after tuning.
+    looks: evaluations of a deck during training. judged: episodes per evaluation. games: which of
+    `GAMES` are run. deck_ways: training conditions on a deck. levels: further levels to evaluate
+    on. boards: names of environments. board_updates: on each, for one condition, and before and
+    after tuning.
     """
 
     memory: str = "gru"
@@ -147,7 +146,7 @@ class LoopConfig:
 
     @property
     def ways(self) -> dict[str, Condition]:
-        """How a deck is learned; nothing is trained twice."""
+        """The training conditions on a deck, without duplicates."""
         chosen = {name: DECK_WAYS[name] for name in self.deck_ways}
         return {name: way for name, way in chosen.items() if way.memory != self.memory}
 
@@ -157,7 +156,7 @@ class LoopConfig:
 
     @property
     def parts(self) -> list[tuple[str, str]]:
-        """(game, what in it)."""
+        """(game, condition in it)."""
         of = {
             "decks": [(f"deck {deck}", way) for deck in self.decks for way in self.ways],
             "bandit": [("bandit", way) for way in ("players", *BANDIT_WAYS)],
@@ -169,7 +168,7 @@ class LoopConfig:
 
 
 MEMORIES_OF = {"gpu": ("gru", "s5", "transformer")}
-"""What a preset is run with if no memory is named, each a study of its own."""
+"""The default memories of a preset, each a separate study."""
 PRESETS = {
     "mini": LoopConfig(),
     "gpu": LoopConfig(

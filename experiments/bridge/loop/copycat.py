@@ -1,8 +1,8 @@
-"""`popjax bridge copycat`: the rows of the loop that tell copying from remembering, and what each
-earns on longer episodes.
+"""`popjax bridge copycat`: the conditions of the loop that separate copying from remembering, and
+their returns on longer episodes.
 
 In RepeatFirst the expert repeats one action, so a model that reads its own previous action can
-predict the next by copying it and need remember nothing (Wen et al. 2020, arXiv 2010.14876).
+predict the next by copying it, without memory (Wen et al. 2020, arXiv 2010.14876).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PRESETS = {
 
 
 def rows_of(tables: Tables, setup: LoopConfig, level: str = "") -> dict[tuple[str, str], Deck]:
-    """What came to each stop of each way."""
+    """The results at each stop of each condition that any seed reached."""
     found = {
         (way, stop): Deck(tables[f"deck {setup.decks[0]}", way], stop, level)
         for way in setup.ways
@@ -60,20 +60,20 @@ def rows_of(tables: Tables, setup: LoopConfig, level: str = "") -> dict[tuple[st
 
 
 def copies(it: Deck) -> bool:
-    """Whether what it earns is nearer to a copier's than to that of an agent with memory."""
+    """Whether its return is closer to a copier's than to that of an agent with memory."""
     own, copier, rememberer = map(iqm, (it.returns, it.as_copier, it.as_rememberer))
     return bool(abs(own - copier) < abs(own - rememberer))
 
 
 def reading(found: dict[tuple[str, str], Deck]) -> str:
-    """What the clone says, and what the others add, in a few words."""
+    """A short summary of the clone's result and those of the other conditions."""
     clone = found.get(("clone", STOPS[0]))
     if clone is None:
-        return f"No clone ever predicted {CRITERION:.0%} of the expert's actions: nothing to read."
+        return f"No clone ever predicted {CRITERION:.0%} of the expert's actions: no result."
     own, copier, rememberer = map(iqm, (clone.returns, clone.as_copier, clone.as_rememberer))
     words = (
         f"The clone predicts {iqm(clone.open_right.mean(axis=1)):.1%} of the expert's actions and "
-        f"earns {own:.2f} by itself, where a copier with its errors would earn {copier:.2f} and an "
+        f"earns {own:.2f} in its own loop; a copier with its errors would earn {copier:.2f}, an "
         f"agent with memory {rememberer:.2f}: it {'copies' if copies(clone) else 'does not copy'}"
     )
     others = [
@@ -81,7 +81,7 @@ def reading(found: dict[tuple[str, str], Deck]) -> str:
         for (way, stop), it in found.items()
         if way != "clone" and stop == STOPS[0]
     ]
-    return words + (f". As far in the open loop: {'; '.join(others)}." if others else ".")
+    return words + (f". At the same open-loop accuracy: {'; '.join(others)}." if others else ".")
 
 
 def levels_table(tables: Tables, setup: LoopConfig) -> Grid:
@@ -98,13 +98,13 @@ def levels_table(tables: Tables, setup: LoopConfig) -> Grid:
     titles = [f"{name}, {make(name).max_steps} steps" for name in levels.values()]
     return Grid(
         "return: its own / a copier's / of an agent with memory",
-        ("trained as", "looked at", *titles),
+        ("trained as", "stop", *titles),
         rows,
     )
 
 
 def draw(found: dict[tuple[str, str], Deck], deck: str) -> Figure | None:
-    """A panel a way, at the first stop."""
+    """One panel per condition, at the first stop."""
     drawn = {way: it for (way, stop), it in found.items() if stop == STOPS[0]}
     if not drawn:
         return None
@@ -121,13 +121,13 @@ def draw(found: dict[tuple[str, str], Deck], deck: str) -> Figure | None:
 
 
 def shown(context: Context, preset: str) -> Shown:
-    """The table of the level that was trained on, that of the returns of all, and the reading."""
+    """The table of the training level, the returns on all levels, and the summary."""
     tables, setup = context.tables["parts"], context.config
     found = rows_of(tables, setup)
     figure = draw(found, setup.decks[0])
     grids = [deck_table(tables, setup)]
     grids += [levels_table(tables, setup)] if setup.levels else []
-    words = f"{setup.decks[0]}: how right each policy is, step by step, in both loops"
+    words = f"{setup.decks[0]}: accuracy of each policy by step, in both loops"
     pictures = [Picture(figure, words)] if figure else []
     settings = {"preset": preset, **record_of(setup)}
     sections = [Section("In both loops", "", [*pictures, *grids])]

@@ -1,5 +1,5 @@
-"""The closed loop as figures: both loops by step, lock-in, dreams by horizon, and the frontier of
-reward against what is forgotten."""
+"""Figures of the closed loop: both loops by step, lock-in, generated decks by horizon, and the
+frontier of reward against forgetting."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from experiments.results.store import Table
 
 BLUE, GREEN = "#1d4ed8", "#0f766e"
 SHORT = {
-    "privileged": "clone of who sees",
+    "privileged": "clone of seeing expert",
     "masked": "own actions hidden",
-    "history": "clone of who remembers",
+    "history": "clone of history-based",
     "dagger": "labels, own play",
     "rewards": "rewards",
     "Thompson sampling": "Thompson",
@@ -33,11 +33,11 @@ PLACES = {
     "rewards": (8, -4),
     "history": (8, 5),
 }
-"""Of names beside their points, which lie close."""
+"""Positions of the names beside their points, which lie close together."""
 
 
 def draw(tables: Tables, setup: LoopConfig) -> Figure:
-    """The summary: one panel each."""
+    """The summary: one panel per result."""
     figure = Figure(figsize=(12, 6.4), layout="constrained")
     (copy, repaired, bandit), (dream, excess, frontier) = figure.subplots(2, 3)
     deck = setup.decks[-1]
@@ -51,7 +51,7 @@ def draw(tables: Tables, setup: LoopConfig) -> Figure:
 
 
 def draw_deck(panel: Axes, it: Deck, title: str, alone: str = ": earns {:.2f} alone") -> None:
-    """One way on one deck at one stop. alone: what is said of the return."""
+    """One condition on one deck at one stop. alone: the format of the return in the title."""
     panel.axhline(0.25, **DOTS)
     if it.came:
         plot_loops(panel, it.open_right, it.closed_right, it.copier)
@@ -95,7 +95,7 @@ def draw_bandit(panel: Axes, tables: Tables, setup: LoopConfig) -> None:
 
 
 def draw_dreams(dream: Axes, excess: Axes, tables: Tables, setup: LoopConfig) -> None:
-    """Broken decks by horizon, and what a loss shows meanwhile."""
+    """Broken decks by horizon, and the loss over the same steps."""
     for deck, colour in zip(setup.decks, (BLUE, OWN, GREEN), strict=False):
         table = tables["dreams", deck]
         broken, impossible = (pick(table, name, "end") for name in ("broken", "impossible"))
@@ -109,9 +109,9 @@ def draw_dreams(dream: Axes, excess: Axes, tables: Tables, setup: LoopConfig) ->
         name = f"{deck} ({broken.shape[1] + 1} cards)"
         place = 0.9 - 0.08 * setup.decks.index(deck)
         dream.text(0.03, place, name, color=colour, fontsize=9, transform=dream.transAxes)
-    dream.set_title("dreamt decks with a card too many\n(dots: such a card at this step)",
+    dream.set_title("generated decks with a surplus card\n(dots: such a card at this step)",
                     loc="left", fontsize=10, color=INK)  # fmt: skip
-    excess.set_title("excess over the exact law, dealt decks, nats", loc="left", fontsize=10,
+    excess.set_title("excess over exact, dealt decks, nats", loc="left", fontsize=10,
                      color=INK)  # fmt: skip
     excess.axhline(0.02, **DOTS)
     dream.set_ylim(0, 1)
@@ -139,7 +139,7 @@ def draw_frontier(panel: Axes, table: Table) -> None:
 
 
 def draw_decks(tables: Tables, setup: LoopConfig) -> Figure:
-    """Every way, deck and stop."""
+    """Every condition, deck and stop."""
     rows = [(deck, stop) for deck in setup.decks for stop in STOPS]
     figure = Figure(figsize=(10, 2.6 * len(rows)), layout="constrained")
     panels = figure.subplots(len(rows), len(setup.ways), sharey=True, squeeze=False)

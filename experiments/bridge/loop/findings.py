@@ -1,4 +1,4 @@
-"""Each hypothesis on the closed loop against its interval."""
+"""The outcome of each hypothesis on the closed loop, from its interval."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def h3a_copier(tables: Tables, setup: LoopConfig) -> Finding:
             outcomes.append("inconclusive")
             words.append(f"{deck}: no seed predicted 99 %")
             continue
-        gap = it.returns - it.as_copier  # of the same seed, whose errors predict
+        gap = it.returns - it.as_copier  # paired by seed: its own errors give the prediction
         outcomes.append(outcome_of(*interval([gap]), -NEAR, NEAR))
         words.append(
-            f"{deck}: earns {format_iqm(it.returns)}, a copier {iqm(it.as_copier):.2f}, one "
-            f"that remembers {iqm(it.as_rememberer):.2f}; off the copier by {format_iqm(gap)}"
+            f"{deck}: earns {format_iqm(it.returns)}, a copier {iqm(it.as_copier):.2f}, an agent "
+            f"with memory {iqm(it.as_rememberer):.2f}; gap to the copier {format_iqm(gap)}"
         )
     claim = (
-        "a clone that sees its own actions and predicts 99 % of the expert's earns by itself what "
-        f"the closed form of a copier says, within {NEAR}"
+        "a clone that reads its own actions and predicts 99 % of the expert's earns, in its own "
+        f"loop, the return that the closed form of a copier predicts, within {NEAR}"
     )
     return Finding("H3a", claim, "; ".join(words), all_of(outcomes), primary=True)
 
@@ -66,12 +66,12 @@ def h3a_own_histories(tables: Tables, setup: LoopConfig) -> Finding:
             outcomes.append(outcome_of(low, high, -np.inf, SLIGHT))
             words.append(f"{deck}, {DECK_WAYS[way].title}: gap {format_iqm(gap, 3)}, return "
                          f"{format_iqm(it.returns)}")  # fmt: skip
-    claim = f"on the learner's own histories both loops are equally right, within {SLIGHT}"
+    claim = f"trained on its own histories, accuracy in both loops is equal within {SLIGHT}"
     return Finding("H3a'", claim, "; ".join(words), all_of(outcomes))
 
 
 def h3b_self_delusion(tables: Tables, setup: LoopConfig) -> Finding:
-    """H3b: the clone of who sees the best arm takes its own guess for evidence."""
+    """H3b: the clone of an expert who sees the best arm takes its own guess for evidence."""
     clone = pick(tables["bandit", "privileged"], "return", "end")[:, 0]
     players = tables["bandit", "players"]
     naive = pick(players, "return", "win-stay, lose-shift")[:, 0]
@@ -91,7 +91,7 @@ def h3b_self_delusion(tables: Tables, setup: LoopConfig) -> Finding:
 
 
 def h3b_dagger(tables: Tables) -> Finding:
-    """H3b: the same labels on its own histories make it sample as the posterior does."""
+    """H3b: with the same labels on its own histories it matches posterior sampling."""
     thompson = pick(tables["bandit", "players"], "return", "Thompson sampling")[:, 0]
     words, outcomes = [], []
     for way in ("dagger", "masked", "rewards"):
@@ -101,14 +101,14 @@ def h3b_dagger(tables: Tables) -> Finding:
         if way == "dagger":
             outcomes.append(outcome_of(*gap[1:], -NEAR, NEAR))
     claim = (
-        "the same labels on the learner's own histories make it earn what Thompson sampling does "
+        "with the same labels on its own histories the learner earns as much as Thompson sampling "
         f"({iqm(thompson):.2f}), within {NEAR}"
     )
     return Finding("H3b'", claim, "; ".join(words), all_of(outcomes))
 
 
 def dreams(tables: Tables, setup: LoopConfig) -> Finding:
-    """H3c: dreams break the deck before they break the loss."""
+    """H3c: generated decks become impossible before the loss shows it."""
     words, outcomes = [], []
     for deck in setup.decks:
         table = tables["dreams", deck]
@@ -121,25 +121,25 @@ def dreams(tables: Tables, setup: LoopConfig) -> Finding:
             ])
         )  # fmt: skip
         words.append(f"{deck}: excess {format_iqm(excess, 3)} nats per card, and "
-                     f"{format_iqm(whole)} of dreamt decks hold a card too many")  # fmt: skip
+                     f"{format_iqm(whole)} of generated decks hold a surplus card")  # fmt: skip
     claim = (
-        f"a model within {SLIGHT} nats per card of the exact law dreams decks of which more than "
-        "half hold an impossible card"
+        f"more than half of the decks of a model within {SLIGHT} nats per card of the exact "
+        "distribution hold an impossible card"
     )
     return Finding("H3c", claim, "; ".join(words), all_of(outcomes))
 
 
 def h3d_forgetting(tables: Tables) -> Finding:
-    """H3d: what is forgotten grows with the divergence from the start."""
+    """H3d: forgetting grows with the divergence from the initial policy."""
     found, low, high = rank_of_forgotten(tables["frontier", "tuning"])
-    claim = "tuned for reward, a model forgets the deck more, the farther it moves (rank "
-    claim += "correlation above 0.5 over prices and seeds)"
+    claim = "tuned for reward, a model forgets the deck more the farther it moves (rank "
+    claim += "correlation above 0.5 over KL penalties and seeds)"
     return Finding("H3d", claim, found, outcome_of(low, high, 0.5, 1.0))
 
 
 def rank_of_forgotten(table: Table) -> tuple[str, float, float]:
-    """The rank correlation of what was forgotten with the divergence, in words, and its interval:
-    the seeds are resampled."""
+    """The rank correlation of forgotten nats with the divergence, in words, and its bootstrap
+    interval over seeds."""
     prices = [stop for stop in stops(table) if stop.startswith("beta")]
     lost = np.stack([pick(table, "forgotten", stop)[:, -1] for stop in prices], axis=1)
     gone = np.stack([pick(table, "kl", stop)[:, -1] for stop in prices], axis=1)
@@ -154,7 +154,7 @@ def rank_of_forgotten(table: Table) -> tuple[str, float, float]:
 
 
 def h3d_frontier(tables: Tables) -> Finding:
-    """H3d: at equal return rewards forget less than an expert's transcripts."""
+    """H3d: at equal return, tuning on rewards forgets less than on an expert's transcripts."""
     table = tables["frontier", "tuning"]
     level = 0.9
     price = next(stop for stop in stops(table) if stop.startswith("beta"))
@@ -169,7 +169,7 @@ def h3d_frontier(tables: Tables) -> Finding:
     both = np.isfinite(rewards) & np.isfinite(transcripts)
     claim = f"at a return of {level} rewards ({price}) forgot less than an expert's transcripts did"
     if both.sum() < 3:
-        found = f"only {both.sum()} seeds reached that return both ways"
+        found = f"only {both.sum()} seeds reached that return in both conditions"
         return Finding("H3d'", claim, found, "inconclusive")
     gap = rewards[both] - transcripts[both]
     low, high = mean_interval(gap)
@@ -185,10 +185,10 @@ def lead(found: list[Finding]) -> str:
     """The verdict in a few sentences."""
     by_name = {one.name: one.outcome for one in found}
     copier = {
-        "holds": "A model that predicts 99 % of an expert and sees its own actions copies "
-        "itself, and by itself earns what the closed form of a copier says",
-        "fails": "A clone that predicts 99 % of an expert does not by itself earn what the closed "
-        "form of a copier says",
+        "holds": "A model that predicts 99 % of an expert and reads its own actions copies "
+        "itself, and in its own loop earns what the closed form of a copier predicts",
+        "fails": "A clone that predicts 99 % of an expert does not earn what the closed form of a "
+        "copier predicts in its own loop",
         "inconclusive": "Whether a clone that predicts 99 % of an expert is a mere copier "
         "cannot be decided with these seeds",
     }[by_name["H3a"]]
@@ -198,8 +198,8 @@ def lead(found: list[Finding]) -> str:
         "inconclusive": "the clone of an expert who sees more may or may not believe its guesses",
     }[by_name["H3b"]]
     dream = {
-        "holds": "and most dreamt decks are impossible before a loss shows anything",
-        "fails": "and where a loss shows little, most dreamt decks are still possible ones",
-        "inconclusive": "and how many dreamt decks are impossible before a loss shows it is open",
+        "holds": "and most generated decks are impossible before a loss shows it",
+        "fails": "and most generated decks are still possible where a loss shows little",
+        "inconclusive": "and how many generated decks are impossible before a loss shows is open",
     }[by_name["H3c"]]
     return f"{copier}; {self_delusion}; {dream}."

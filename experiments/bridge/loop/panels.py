@@ -1,4 +1,4 @@
-"""How right a policy is, step by step: the lines that every figure of the loops is made of."""
+"""A policy's accuracy by step: the lines used in every figure of the loops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OWN = "#c2410c"
 
 
 def over_seeds(values: Float[np.ndarray, "seeds T"]) -> Float[np.ndarray, " T"]:
-    """Interquartile means; not a number where some seed has none."""
+    """Interquartile means; NaN where any seed has none."""
     return np.where(np.isnan(values).any(axis=0), np.nan, iqm(values, axis=0))
 
 
@@ -23,8 +23,8 @@ def plot_loops(
     closed: Float[np.ndarray, "seeds T"],
     copier: Float[np.ndarray, "seeds T"] | None = None,
 ) -> None:
-    """Grey, the expert acts; in colour, the policy does: seeds thin, their interquartile mean
-    thick; dashed, a copier with the same errors."""
+    """Grey: the expert acts. Colour: the policy acts. Thin: seeds, thick: interquartile mean,
+    dashed: a copier with the same errors."""
     t = np.arange(1, opened.shape[1] + 1)
     panel.plot(t, closed.T, color=OWN, linewidth=0.6, alpha=0.35)
     panel.plot(t, over_seeds(opened), color=GREY, linewidth=4)

@@ -11,18 +11,18 @@ from experiments.reports.statistics import format_iqm, iqm
 from experiments.results.store import Table
 
 Tables = dict[tuple[str, str], Table]
-NEAR = 0.1  # of a return: two are alike that differ by no more
-SLIGHT = 0.02  # nats per card: less than what a loss curve shows
+NEAR = 0.1  # largest difference of two equal returns
+SLIGHT = 0.02  # nats per card: less than a loss curve shows
 WHAT = (
-    "In the open loop the expert acts and the model predicts; in the closed loop the model's own "
-    "outputs come back to it. Where the deck comes whatever is done, only the previous action can "
-    "carry an error on; where the world answers, histories differ too; and a model that dreams "
+    "In the open loop the expert acts and the model predicts; in the closed loop the model reads "
+    "its own outputs. Where actions do not affect the cards, only the previous action can "
+    "propagate an error; where they do, histories differ too; and a model that generates "
     "answers itself."
 )
 
 
 def pick(table: Table, what: str, stop: str) -> np.ndarray:
-    """`[seeds, T]`, the numbers of one name."""
+    """`[seeds, T]`, the values of one measure."""
     here = (table["what"] == what) & (table["stop"] == stop)
     seeds = np.unique(table["seed"][here])
     order = np.lexsort((table["t"][here], table["seed"][here]))
@@ -39,21 +39,21 @@ def words_of(three: tuple[float, float, float]) -> str:
 
 
 class Deck(InBothLoops):
-    """One way on one deck at one stop, of the seeds that came so far; judged on another level where
-    one is given."""
+    """One condition on one deck at one stop, for the seeds that reached it; evaluated on another
+    level if given."""
 
     def __init__(self, table: Table, stop: str, level: str = ""):
         stop = f"{stop}, {level}" if level else stop
-        came = np.isfinite(pick(table, "updates", stop)[:, 0])
-        self.asked, self.came = len(came), int(came.sum())
+        reached = np.isfinite(pick(table, "updates", stop)[:, 0])
+        self.asked, self.came = len(reached), int(reached.sum())
         for name in ("open_right", "closed_right", "open_nats", "closed_nats"):
-            setattr(self, name, pick(table, name, stop)[came])
-        self.returns = pick(table, "return", stop)[came, 0]
-        self.undone = pick(table, "undone", stop)[came, 0]
+            setattr(self, name, pick(table, name, stop)[reached])
+        self.returns = pick(table, "return", stop)[reached, 0]
+        self.undone = pick(table, "undone", stop)[reached, 0]
 
 
 def deck_table(tables: Tables, setup: LoopConfig) -> Grid:
-    """Both loops, one line per way, deck and stop."""
+    """Both loops, one row per condition, deck and stop."""
     rows = []
     for deck in setup.decks:
         for way, one in setup.ways.items():
@@ -76,15 +76,15 @@ def deck_table(tables: Tables, setup: LoopConfig) -> Grid:
                         f"{iqm(it.excess):.0f}",
                     )
                 )
-    headings = ("deck, way, looked at", "seeds", "open loop", "own loop", "return [95 %]",
-                "a copier's", "of an agent with memory", "slip undone", "%ExAccErr")  # fmt: skip
-    return Grid("RepeatFirst with the previous action in sight", headings, rows,
-                "Interquartile means over seeds. 99 %: when so many of the expert's actions were "
-                "first predicted on new decks.")  # fmt: skip
+    headings = ("deck, condition, stop", "seeds", "open loop", "own loop", "return [95 %]",
+                "copier's return", "return with memory", "slip corrected", "%ExAccErr")  # fmt: skip
+    return Grid("RepeatFirst with the previous action as input", headings, rows,
+                "Interquartile means over seeds. 99 %: when this share of the expert's actions "
+                "was first predicted on new decks.")  # fmt: skip
 
 
 def bandit_table(tables: Tables, setup: LoopConfig) -> Grid:
-    """Habits of what was trained and of scripted players."""
+    """Play statistics of trained policies and of scripted players."""
     shown = [
         (name, tables["bandit", "players"], name) for name in stops(tables["bandit", "players"])
     ]
@@ -103,8 +103,8 @@ def bandit_table(tables: Tables, setup: LoopConfig) -> Grid:
         ]
         rows.append((title, *loops, format_iqm(habits[0]), format_iqm(habits[1]),
                      format_iqm(habits[2]), f"{iqm(habits[3]):.2f}"))  # fmt: skip
-    headings = ("who plays", "predicts its expert", "agrees with it alone", "return [95 %]",
-                "never left the first arm", "second half on it", "entropy of arms")  # fmt: skip
+    headings = ("player", "accuracy, expert's loop", "own loop", "return [95 %]",
+                "never left first arm", "second half on it", "entropy of arms")  # fmt: skip
     note = (
         f"{setup.arms} arms, {setup.pulls} pulls; the greatest entropy is {np.log(setup.arms):.2f}."
     )
@@ -112,7 +112,7 @@ def bandit_table(tables: Tables, setup: LoopConfig) -> Grid:
 
 
 def dream_table(tables: Tables, setup: LoopConfig) -> Grid:
-    """Dreams of whole decks."""
+    """Generated whole decks."""
     rows = []
     for deck in setup.decks:
         table = tables["dreams", deck]
@@ -129,14 +129,14 @@ def dream_table(tables: Tables, setup: LoopConfig) -> Grid:
             f"{iqm(get['model_nats'].mean(axis=1)):.3f}",
             f"{iqm(get['bayes_nats'].mean(axis=1)):.3f}",
         ))  # fmt: skip
-    headings = ("deck", "excess nats on dealt decks", "in its dreams, until broken",
+    headings = ("deck", "excess nats, dealt decks", "generated, until broken",
                 "impossible cards, first quarter", "last quarter", "legal whole decks",
-                "nats a dreamt card, model", "who counts, until broken")  # fmt: skip
-    return Grid("a language model dreams a deck", headings, rows)
+                "nats per generated card, model", "exact, until broken")  # fmt: skip
+    return Grid("a language model generates a deck", headings, rows)
 
 
 def frontier_table(tables: Tables) -> Grid:
-    """Where each price of divergence ends."""
+    """The final result of each KL penalty."""
     table = tables["frontier", "tuning"]
     rows = [
         (stop, *(format_iqm(pick(table, name, stop)[:, -1], 3)

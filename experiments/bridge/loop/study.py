@@ -14,7 +14,7 @@ from experiments.results.store import Table
 
 
 def shown(context: Context, preset: str) -> Shown:
-    """All that the tables of a study say."""
+    """All results of the tables of a study."""
     tables, setup = context.tables["parts"], context.config
     found = findings(tables, setup)
     deck, bandit = report.deck_table(tables, setup), report.bandit_table(tables, setup)
@@ -33,10 +33,10 @@ def shown(context: Context, preset: str) -> Shown:
             Section(
                 "In short",
                 report.WHAT,
-                [Picture(summary, "Both loops, lock-in, dreams and the frontier")],
+                [Picture(summary, "Both loops, lock-in, generated decks and the frontier")],
             ),
             Section("Copying", "", [deck, Picture(all_decks, "Both loops, step by step")]),
-            Section("Believing one's own guesses, dreaming, forgetting", "",
+            Section("Self-delusion, hallucination, forgetting", "",
                     [bandit, dreams, frontier]),
             *on_boards(tables, setup, more),
         ],
@@ -47,11 +47,11 @@ def shown(context: Context, preset: str) -> Shown:
 
 
 def on_boards(tables: report.Tables, setup: LoopConfig, grids: list[Grid]) -> list[Section]:
-    """Their section, if there are any."""
+    """The section of the boards, if any were run."""
     if not setup.boards:
         return []
     picture = Picture(draw_boards(tables, setup), boards.SHOWS)
-    return [Section("Boards, which answer", boards.WHAT, [picture, *grids])]
+    return [Section("Boards, where actions affect observations", boards.WHAT, [picture, *grids])]
 
 
 def run_condition(context: Context, condition: tuple[str, str], watch: Watch) -> Table:

@@ -1,4 +1,4 @@
-"""Seeds side by side: programs that train all ways of one game, and rungs of the ladder."""
+"""Parallel seeds: programs that train all conditions of one game, and single objectives."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from popjax.players import Player
 
 
 class Programs(NamedTuple):
-    """What is compiled once for all ways to train in one game with one kind of input and expert.
-    begin: `keys -> states`. advance: see `make_advance`. judge: `(params, keys) ->` what
-    `exposure_bias.judge` measures of all seeds. agent: that acts."""
+    """Functions compiled once for all conditions of one game with one kind of input and expert.
+    begin: `keys -> states`. advance: see `make_advance`. judge: `(params, keys) ->` the measures of
+    `exposure_bias.judge` for all seeds. agent: the one that acts."""
 
     begin: Callable[..., Any]
     advance: Callable[..., Any]
@@ -46,7 +46,7 @@ def programs_of(
     bandit = env.name == "MultiarmedBandit"
     network, expert = setup.network(env, memory), best_arm(env) if sees_best else None
     config = LMConfig(setup.num_episodes, previous_action=previous_action, lm_warmup=0.0)
-    gamma = 1.0 if bandit else 0.0  # elsewhere no action changes what comes
+    gamma = 1.0 if bandit else 0.0  # elsewhere actions do not affect observations
     objectives = rungs(gamma, setup.num_episodes)
     init, step = make_objective_step(env, network, config, objectives, expert)
     hyperparams = Hyperparams(learning_rate=setup.learning_rate, max_grad_norm=1.0)
@@ -62,7 +62,7 @@ def programs_of(
 
 
 class Tuning:
-    """Seeds of one rung of the ladder, side by side: `state`, and `on(num_updates)` to go on."""
+    """Parallel seeds of one objective: `state`, and `on(num_updates)` to continue training."""
 
     def __init__(
         self,
@@ -76,9 +76,9 @@ class Tuning:
         previous_action: str = "off",
         player: str = "random",
     ):
-        """begin_with: parameters `[seeds]`. betas: as many runs of every seed, one price after the
-        other. previous_action: whether the network reads its own, or cards alone. player: who makes
-        the histories where neither the expert nor the learner does."""
+        """begin_with: parameters `[seeds]`. betas: KL penalties, each with one run per seed.
+        previous_action: whether it is an input besides cards. player: generates the histories where
+        neither the expert nor the learner does."""
         config = LMConfig(
             setup.num_episodes, player=player, previous_action=previous_action, lm_warmup=0.0
         )
@@ -106,6 +106,6 @@ class Tuning:
         self.state, self._advance = begin(keys, self.hyperparams, given), advance
 
     def on(self, num_updates: int) -> Any:
-        """The parameters after so many more updates."""
+        """The parameters after further updates."""
         self.state = self._advance(self.state, self.hyperparams, num_updates)
         return self.state.params

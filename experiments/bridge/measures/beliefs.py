@@ -1,8 +1,8 @@
-"""What there is to know of a deck after t + 1 cards, as questions that probes can be asked.
+"""The statistics of a deck after t + 1 cards, as questions for probes.
 
-The statistics are those of `experiments.bridge.measures.overlap`: what acting takes ("rl") and what
-predicting takes ("lm"), given the clock and the card on the table. Both speak of the earlier cards
-alone, and the exact law of both given the card on the table is what a probe knows beforehand.
+The statistics are those of `experiments.bridge.measures.overlap`: what acting requires ("rl") and
+what predicting requires ("lm"), given the clock and the current card. Both depend only on earlier
+cards, and a probe's prior is their exact distribution given the current card.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Who = Literal["rl", "lm"]
 class Statistic(NamedTuple):
     """All values that a statistic can take at one step.
 
-    values: `[K, m]` int. prior: `[tokens, K]` log-probability given the card on the table (the
+    values: `[K, m]` int. prior: `[tokens, K]` log-probability given the current card (the
     first deck's, then the second's). parts: `[K, F]` 0 or 1, see
     `experiments.bridge.measures.probes`.
     """
@@ -38,8 +38,8 @@ class Statistic(NamedTuple):
 def question(
     env: Environment, who: Who, cards: Int[np.ndarray, "T N decks"], t: int, size: int = 0
 ) -> Question:
-    """What is asked of the states after card t, counted from 0, of N decks. size: of the table, if
-    questions of several steps are to have one shape; what is too much in it can never be."""
+    """The question about the states after card t, counted from 0, of N decks. size: of the table,
+    to give questions of several steps one shape; padded values are impossible."""
     deck = deck_of(env)
     statistic = statistic_of(env, who, t)
     known = known_of(env, who, cards, t)
@@ -73,7 +73,7 @@ def known_of(
 
 
 def listed(env: Environment, deck: Deck, t: int) -> tuple[int, int]:
-    """From which to which of the earlier cards the agent must know the order."""
+    """The range of earlier cards whose order the agent must know."""
     earlier = deck.list_length(t + 1, getattr(env, "k", 0)) - 1
     return (0, earlier) if deck.listed == "first" else (t - earlier, t)
 
@@ -89,14 +89,14 @@ def statistic_of(env: Environment, who: Who, t: int) -> Statistic:
         one = counts(deck, t)
     if deck.num_decks == 1:
         return one
-    if who == "rl":  # the card of the second deck tells nothing of the first
+    if who == "rl":  # the second deck's card is independent of the first deck
         return one._replace(prior=np.repeat(one.prior, deck.num_kinds, axis=0))
     return both(one, one)
 
 
 def lists(deck: Deck, length: int) -> Statistic:
-    """So many cards in order, from a deck without the card on the table. Lists have their cards in
-    common, and each is a word of its own besides: who knows counts knows that some cannot be."""
+    """Ordered lists of cards from a deck without the current card. The parts are each card of a
+    list and the list itself, since the counts alone rule some lists out."""
     kinds = np.arange(deck.num_kinds)
     values = np.array(list(itertools.product(kinds, repeat=length)), int).reshape(-1, length)
     drawn = (values[..., None] == kinds).sum(axis=1)  # [K, kinds]
@@ -108,7 +108,7 @@ def lists(deck: Deck, length: int) -> Statistic:
 
 
 def counts(deck: Deck, drawn: int) -> Statistic:
-    """How many of each kind are among so many cards, of a deck without the card on the table."""
+    """Counts of each kind among so many cards from a deck without the current card."""
     most = range(min(deck.each, drawn) + 1)
     values = np.array(
         [c for c in itertools.product(most, repeat=deck.num_kinds) if sum(c) == drawn]
@@ -121,7 +121,7 @@ def counts(deck: Deck, drawn: int) -> Statistic:
 
 
 def both(one: Statistic, other: Statistic) -> Statistic:
-    """Two independent statistics at once."""
+    """The joint of two independent statistics."""
     i, j = (a.reshape(-1) for a in np.indices((len(one.values), len(other.values))))
     prior = one.prior[:, None, i] + other.prior[None, :, j]
     return Statistic(

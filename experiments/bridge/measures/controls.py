@@ -1,15 +1,15 @@
-"""What a probe would find in any case: four controls, and a probe's price.
+"""What a probe would find in any case: four controls, and the description length.
 
-untrained: the states of the same network before its first update; ask the same `probe` of them.
-last_cards: no network at all, but the last m observations as they are.
-hashed: the same number of labels, each drawn once and for all for each value of something that a
-    state may hold; what a probe learns of it, it learns by rote (Hewitt and Liang 2019, arXiv
-    1909.03368). The nats of the task less those of the control are its selectivity.
-shuffled: labels of other rows with the same token on the table; only overfitting is left.
+untrained: the states of the same network before its first update, with the same `probe`.
+last_cards: no network, only the last m observations.
+hashed: as many labels, drawn once for each value of something a state may hold; a probe can only
+memorise them (Hewitt and Liang 2019, arXiv 1909.03368). Selectivity is the nats of the task minus
+those of this control.
+shuffled: labels of other rows with the same current token; only overfitting is left.
 
-An untrained network answers many probes right if a probe has rows enough. The length of the labels'
-description, coded block by block by probes of the blocks before, counts the rows as well (Voita and
-Titov 2020, arXiv 2003.12298).
+With enough rows, probes succeed on untrained networks as well. The description length of the
+labels, coded block by block with probes fitted on earlier blocks, accounts for the number of rows
+(Voita and Titov 2020, arXiv 2003.12298).
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ BLOCKS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
 def last_cards(
     cards: Int[np.ndarray, "T N decks"], t: int, m: int, kinds: int
 ) -> Float[np.ndarray, "N d"]:
-    """The last m observations after card t as words of 0 and 1.
+    """The last m observations after card t, one-hot.
 
     >>> last_cards(np.array([[[2]], [[0]], [[1]]]), t=2, m=2, kinds=3).astype(int).tolist()
     [[1, 0, 0, 0, 1, 0]]
     """
-    seen = cards[max(0, t + 1 - m) : t + 1]
-    return np.eye(kinds)[seen].transpose(1, 0, 2, 3).reshape(cards.shape[1], -1)
+    window = cards[max(0, t + 1 - m) : t + 1]
+    return np.eye(kinds)[window].transpose(1, 0, 2, 3).reshape(cards.shape[1], -1)
 
 
 def hashed(kept: Int[np.ndarray, "n m"], num_values: int, seed: int = 0) -> Question:
-    """The control task: a random label for each row of what is kept."""
+    """The control task: a random label for each distinct row."""
     groups = np.unique(kept, axis=0, return_inverse=True)[1].reshape(-1)
     label = np.random.default_rng(seed).integers(num_values, size=groups.max() + 1)[groups]
     shares = np.bincount(label, minlength=num_values) / len(label)
@@ -49,7 +49,7 @@ def hashed(kept: Int[np.ndarray, "n m"], num_values: int, seed: int = 0) -> Ques
 
 
 def shuffled(question: Question, token: Int[np.ndarray, " n"], seed: int = 0) -> Question:
-    """The same question with the answers of other rows, among those with the same token."""
+    """The same question with the answers permuted among rows with the same token."""
     generator = np.random.default_rng(seed)
     place = np.arange(len(token))
     for value in np.unique(token):
@@ -59,7 +59,7 @@ def shuffled(question: Question, token: Int[np.ndarray, " n"], seed: int = 0) ->
 
 
 def gain(share: np.ndarray, untrained: np.ndarray) -> np.ndarray:
-    """What training added, of what an untrained network left to add; negative if it erased.
+    """What training added, as a share of what the untrained network lacked; negative if it erased.
 
     >>> gain(np.array([0.9, 0.2]), np.array([0.6, 0.6])).round(2).tolist()
     [0.75, -1.0]
@@ -75,8 +75,8 @@ def description(
     steps: int = 40,
     seed: int = 0,
 ) -> Float[np.ndarray, " L"]:
-    """Nats a row to tell all answers to one who has the states: the first block by the prior, each
-    later one by a probe of those before it."""
+    """Nats per row to code all answers given the states: the first block by the prior, each later
+    block by a probe fitted on those before it."""
     n = len(question.target)
     order = np.random.default_rng(seed).permutation(n)
     ends = [round(share * n) for share in blocks]

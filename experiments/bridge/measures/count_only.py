@@ -1,10 +1,8 @@
-"""What is known of one card if only the counts of a deck are kept: the exact curve of a memory that
-is a multiset.
+"""What a memory that keeps only counts knows of one card: the exact curve of a multiset memory.
 
-All orders of a deck are equally likely, so given that t cards showed the counts c, the first of
-them, or any other, was of suit s with probability c[s] / t. A predictor of the next card needs the
-counts and no more; what it still knows of the first card is this curve, and it falls to nothing as
-the counts even out.
+All orders of a deck are equally likely, so given the counts c of t cards, the first of them, or any
+other, was of suit s with probability c[s] / t. A predictor of the next card needs only the counts;
+this curve is what it still knows of the first card, and it falls to zero as the counts even out.
 """
 
 from __future__ import annotations
@@ -18,8 +16,8 @@ from scipy.stats import hypergeom
 
 
 def by_lag(t: int, each: int, suits: int = 4) -> Float[np.ndarray, " lags"]:
-    """Nats that a counter knows after t cards of the card k before the newest, k = 0 to t - 1. The
-    newest is on the table; of the t - 1 others it knows the counts, and not which came when.
+    """Nats that a counter knows after t cards of the card k before the newest, k = 0 to t - 1. It
+    observes the newest; of the t - 1 others it knows the counts but not the order.
 
     >>> by_lag(3, 13).round(3).tolist()
     [1.386, 0.856, 0.856]
@@ -29,7 +27,7 @@ def by_lag(t: int, each: int, suits: int = 4) -> Float[np.ndarray, " lags"]:
 
 
 def nats_of_one(t: int, each: int, suits: int = 4) -> float:
-    """Nats known of one of t cards by who knows their counts, from the law of one suit's count.
+    """Nats about one of t cards given their counts, from the distribution of one suit's count.
 
     >>> round(nats_of_one(2, 13), 3), round(nats_of_one(3, 4, suits=13), 3)
     (0.856, 1.547)

@@ -2,10 +2,10 @@
 
 A swap of two cards leaves all counts as they were, so a predictor of the next card must not move;
 one card replaced by another changes the counts. How far outputs move is measured in total
-variation, beside how far the exact rule moves on the very same histories (Bayes).
+variation, and compared with the exact Bayesian rule on the same histories.
 
 An `Answer` is any function from histories `[T, N]` of cards to probabilities `[N, K]` at their
-last step: a trained network, the exact rule, or one made by hand.
+last step: a trained network, the exact rule, or a hand-written one.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ Answer = Callable[[Int[Array, "T N"]], Float[Array, "N K"]]
 
 
 class Effects(NamedTuple):
-    """Mean total variation by the lag of the card that was touched, 0 for the newest, `[T]`."""
+    """Mean total variation by the lag of the edited card, 0 for the newest, `[T]`."""
 
     swap: Float[Array, " T"]
     replace: Float[Array, " T"]
 
     @property
     def order_index(self) -> Float[Array, ""]:
-        """Swaps' share of both: 0 for a multiset. A register of one earlier card has 2/3, for a
-        swap touches two places and a replacement one."""
+        """Swaps' share of both: 0 for a multiset, 2/3 for a register of one earlier card: a
+        swap edits two positions, a replacement one."""
         return jnp.mean(self.swap) / (jnp.mean(self.swap) + jnp.mean(self.replace))
 
 
@@ -55,8 +55,8 @@ def deal_histories(
 def swapped(
     key: Key[Array, ""], cards: Int[Array, "T N"]
 ) -> tuple[Int[Array, "T T N"], Bool[Array, "T N"]]:
-    """For each lag the histories with that card and a random other one exchanged, and where they
-    differ from what they were. The key is consumed."""
+    """For each lag the histories with that card and a random other one swapped, and which
+    histories changed. The key is consumed."""
     T, N = cards.shape
     place = (T - 1 - jnp.arange(T))[:, None]
     other = (place + jax.random.randint(key, (T, N), 1, T)) % T
@@ -69,8 +69,8 @@ def swapped(
 def replaced(
     key: Key[Array, ""], cards: Int[Array, "T N"], each: int, suits: int = 4
 ) -> tuple[Int[Array, "T T N"], Bool[Array, "T N"]]:
-    """For each lag the histories with that card turned into one of another suit, and where the deck
-    holds such a card. The key is consumed."""
+    """For each lag the histories with that card replaced by one of another suit, and where the
+    deck still holds such a card. The key is consumed."""
     T = len(cards)
     place = T - 1 - jnp.arange(T)
     mine = cards[place]
@@ -96,7 +96,7 @@ def moved(
 def effects(
     answer: Answer, cards: Int[Array, "T N"], key: Key[Array, ""], each: int, suits: int = 4
 ) -> Effects:
-    """What both changes do at every lag; equal keys change equal histories alike. The key is
+    """Effects of both edits at every lag; equal keys edit equal histories alike. The key is
     consumed."""
     key_swap, key_replace = jax.random.split(key)
     return Effects(
@@ -106,7 +106,7 @@ def effects(
 
 
 def next_card(each: int, suits: int = 4) -> Answer:
-    """The exact law of the next card: a counter."""
+    """The exact distribution of the next card: a counter."""
 
     def answer(cards):
         left = each - jnp.sum(jax.nn.one_hot(cards, suits), axis=0)
@@ -123,7 +123,7 @@ def card_before(lag: int, suits: int = 4) -> Answer:
 def network_answer(
     env: Environment, network: LanguageModel, params: Any, says: str = "action"
 ) -> Answer:
-    """What a network that reads cards alone says at the last step: its "action", or its
+    """The last-step output of a network that reads only cards: its "action" probabilities, or its
     prediction of the next "token"."""
 
     agent = LanguageAgent.of(env, network, "obs")

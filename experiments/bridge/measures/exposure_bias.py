@@ -1,8 +1,8 @@
-"""How right a policy is in the expert's loop and in its own, on the same new episodes.
+"""A policy's accuracy in the expert's loop and in its own, on the same new episodes.
 
-In the open loop the expert acts and the policy only predicts; in the closed loop it acts itself,
-and the expert says at each step what would have been right. Chances are the policy's own numbers,
-so nothing but the histories is sampled.
+In the open loop the expert acts and the policy only predicts; in the closed loop the policy acts
+and the expert labels each step. Accuracy is the policy's probability of the label, so only the
+histories are sampled.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from popjax.players.follow import follow
 def label_log_probs(
     agent: LanguageAgent, params: Any, episodes: Episodes, label: Int[Array, "T N"]
 ) -> Float[Array, "T N"]:
-    """What the policy gives to the labels along histories."""
+    """The policy's probabilities of the labels along histories."""
     x, start = episode_inputs(agent.env, episodes, agent.inputs)
     carry = agent.initial_carry(x.shape[1])
     _, policy = agent.action_outputs(params, carry, x, start)
@@ -45,8 +45,8 @@ def judge(
 ) -> dict[str, Array]:
     """Means over new episodes, all of T steps. The key is consumed.
 
-    oracle: the expert, with the memory of the family's reference player; that player if not given.
-    more: what else is measured of the policy's own episodes.
+    oracle: the expert, with the memory of the family's reference player, which is the default.
+    more: further measures of the policy's own episodes.
 
     open_right, closed_right: `[T]` probability of the right action, in the expert's loop and in
         the policy's own. open_nats, closed_nats: `[T]` divergence of the policy from the expert.
@@ -87,7 +87,7 @@ def labelled(
     num_episodes: int,
     oracle: Player | None = None,
 ) -> tuple[Episodes, Int[Array, "T N"]]:
-    """New episodes, and what the expert would have done at each step. The key is consumed."""
+    """New episodes and the expert's action at each step. The key is consumed."""
     teacher = (oracle_of(env, oracle), follow(env))
     episodes, label, _ = histories(env, chooser, key, num_episodes, teacher)
     return episodes, label
@@ -104,8 +104,8 @@ def experts_own(
 def one_slip(
     env: Environment, episodes: Episodes, label: Int[Array, "T N"], key: Key[Array, ""]
 ) -> tuple[Episodes, Bool[Array, "T N"]]:
-    """Episodes in which one action is another than the label, never the last; and `[T, N]` bool,
-    the step after it. The key is consumed."""
+    """Episodes in which one action, never the last, differs from the label; and `[T, N]` bool, the
+    step after it. The key is consumed."""
     key_when, key_what = jax.random.split(key)
     T, N = label.shape
     when = jnp.arange(T)[:, None] == jax.random.randint(key_when, (N,), 0, T - 1)

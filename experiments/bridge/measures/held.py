@@ -1,14 +1,13 @@
-"""What a state holds of a statistic, and how firmly: three readings beside one another.
+"""What a state holds of a statistic, and how robustly: three complementary measures.
 
     probe through noise   nats that a linear probe reads from states plus noise of 0, 0.1 and 0.3
                           of a unit's standard deviation
     variance share        the share of a state's variance that the statistic explains
     network               nats that a network of one hidden layer reads: an upper bound
 
-A linear reading without noise finds a statistic down to a ten-millionth of the variance, so that
-"held" says little. What can be read through noise stands out from everything else that the state
-carries. (Similarity follows variance: Hermann and Lampinen 2020, arXiv 2006.12433; Lampinen et al.
-2025, arXiv 2507.22216.)
+Without noise a linear probe finds a statistic down to a ten-millionth of the variance, so "held"
+means little. What is decoded through noise stands out from the rest of the state. (Similarity
+follows variance: Hermann and Lampinen 2020, arXiv 2006.12433; Lampinen et al. 2025, 2507.22216.)
 """
 
 from __future__ import annotations
@@ -40,8 +39,8 @@ HIDDEN, STEPS, EVERY = 64, 300, 10
 def variance_share(
     states: Float[np.ndarray, "L n d"], question: Question, token: Int[np.ndarray, " n"]
 ) -> Float[np.ndarray, " L"]:
-    """The share of each state's variance that the statistic explains beyond the token on the
-    table: least squares on its parts, fitted on one half of the rows and asked on the other.
+    """The share of each state's variance that the statistic explains beyond the current token:
+    least squares on its parts, fitted on one half of the rows and evaluated on the other.
 
     >>> z = np.random.default_rng(0).integers(4, size=4000)
     >>> other = np.random.default_rng(1).normal(size=(4000, 1)) * np.sqrt(0.75)  # as z varies
@@ -52,14 +51,14 @@ def variance_share(
     """
     half = len(token) // 2
     words = residual(question.target @ question.parts, token)
-    found = []
-    for one in states:
-        left = residual(one, token)
+    shares = []
+    for x in states:
+        left = residual(x, token)
         guess = through(ridge(words[:half], left[:half]), words[half:])
         missed = np.sum((left[half:] - guess) ** 2)
-        whole = np.sum((one[half:] - one[half:].mean(axis=0)) ** 2)
-        found.append((np.sum(left[half:] ** 2) - missed) / whole)
-    return np.array(found)
+        whole = np.sum((x[half:] - x[half:].mean(axis=0)) ** 2)
+        shares.append((np.sum(left[half:] ** 2) - missed) / whole)
+    return np.array(shares)
 
 
 def network_reading(
@@ -69,11 +68,11 @@ def network_reading(
     test_share: float = 1 / 3,
     seed: int = 0,
 ) -> Float[np.ndarray, " L"]:
-    """Nats that a network of one hidden layer of 64 reads on the rows left out, over the prior: an
-    upper bound of what is there for a probe.
+    """Nats over the prior that a network with one hidden layer of 64 decodes on held-out rows: an
+    upper bound for a probe.
 
-    It goes on from the linear probe of the same rows. A quarter of the rows that are not left out
-    decides how far, so that it reads no less than the probe does but for chance.
+    It starts from the linear probe of the same rows and stops early on a quarter of the remaining
+    rows, so up to chance it decodes no less than the probe.
 
     >>> from experiments.bridge.measures.probes import ask
     >>> bits = np.random.default_rng(0).integers(2, size=(900, 2))
@@ -94,7 +93,7 @@ def network_reading(
 
 @jax.jit
 def _learned(x, penalties, target, prior, parts, masks, key):
-    """Of each state, the nats of the rows left out when the deciding ones cost least."""
+    """For each state, the held-out nats at the step with the least validation loss."""
     optimiser = optax.adamw(optax.cosine_decay_schedule(3e-3, STEPS), weight_decay=1e-2)
     first = {
         "in": jax.random.normal(key, (x.shape[-1], HIDDEN)) / jnp.sqrt(x.shape[-1]),
@@ -133,16 +132,16 @@ def _learned(x, penalties, target, prior, parts, masks, key):
 def gaussian_channel(
     values: int, power: float, noise: float, draws: int = 20_000, seed: int = 0
 ) -> float:
-    """Nats that a word of so many equally likely one-hot values tells through Gaussian noise, by
-    its exact posterior: what any reading can find of a planted statistic at most.
+    """Nats that a one-hot code of equally likely values transmits through Gaussian noise, by its
+    exact posterior: the most that any probe can decode of a planted statistic.
 
-    power: variance of the word, all its units together. noise: variance of each unit's noise.
+    power: total variance of the code over its units. noise: variance of each unit's noise.
 
     >>> round(gaussian_channel(4, 1.0, 1e-6), 3), round(gaussian_channel(4, 1.0, 1e3), 2)
     (1.386, 0.0)
     """
     draw = np.random.default_rng(seed)
-    height = np.sqrt(power / (1 - 1 / values))  # a one-hot word has the variance 1 - 1 / values
+    height = np.sqrt(power / (1 - 1 / values))  # a one-hot code has the variance 1 - 1 / values
     z = draw.integers(values, size=draws)
     seen = height * np.eye(values)[z] + np.sqrt(noise) * draw.normal(size=(draws, values))
     logits = height * seen / noise

@@ -1,11 +1,11 @@
-"""Do two networks hold the same thing? Ask by exchange.
+"""Do two networks hold the same information? Tests by exchanging states.
 
-stitch, transplant: another network's state, translated by a map that was fitted to states alone, in
-    place of its own. A map trained on the task could solve it by itself (Bansal et al. 2021, arXiv
-    2106.07682), so none is; the strict one may only turn, scale and shift.
+stitch, transplant: replaces a network's state with another's, through a map fitted to states only.
+A map trained on the task could solve it by itself (Bansal et al. 2021, arXiv 2106.07682), so none
+is; the strict map may only rotate, scale and shift.
 simulation: from the exact belief to a state, and back (Mikulik et al. 2020, arXiv 2010.11223).
-interchange: one statistic's part of a state taken from another history, beside the exact answer of
-    the history that would then have been (Geiger et al. 2021, arXiv 2106.02997).
+interchange: takes one statistic's component of a state from another history and compares with the
+exact answer of the counterfactual history (Geiger et al. 2021, arXiv 2106.02997).
 
 A map is `[p + 1, q]` weights, the last row a constant. A head turns states into probabilities.
 """
@@ -30,8 +30,7 @@ def ridge(
     y: Float[np.ndarray, "n q"],
     penalties: tuple[float, ...] = PENALTIES,
 ) -> Map:
-    """Least squares with a penalty, in units of x's variance, chosen by leaving rows out one at a
-    time.
+    """Ridge regression; the penalty, in units of x's variance, is chosen by leave-one-out error.
 
     >>> x = np.random.default_rng(0).normal(size=(50, 2))
     >>> ridge(x, x @ [[1.0], [2.0]] + 3).round(3).ravel().tolist()
@@ -54,7 +53,7 @@ def ridge(
 
 
 def rotation(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d"]) -> Map:
-    """The turn, scale and shift that bring x nearest to y (orthogonal Procrustes)."""
+    """The rotation, scale and shift that best map x to y (orthogonal Procrustes)."""
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     at_x, at_y = x.mean(axis=0), y.mean(axis=0)
     left, size, right = np.linalg.svd((x - at_x).T @ (y - at_y), full_matrices=False)
@@ -63,13 +62,13 @@ def rotation(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d"]) -> Map:
 
 
 def through(weights: Map, x: Float[np.ndarray, "n p"]) -> Float[np.ndarray, "n q"]:
-    """What the map makes of x."""
+    """Applies the map to x."""
     return np.asarray(x, np.float64) @ weights[:-1] + weights[-1]
 
 
 def recovery(stitched: float, null: float, own: float) -> float:
-    """The share of what a state is worth that another's, translated, is worth: 0 as good as no
-    state, 1 as good as its own; not-a-number where its own is worth nothing.
+    """The value of another network's mapped state as a share of that of the own state: 0 as good as
+    no state, 1 as good as its own; NaN where the own state has no value.
 
     >>> recovery(stitched=-0.5, null=-1.0, own=-0.2)
     0.625
@@ -78,15 +77,15 @@ def recovery(stitched: float, null: float, own: float) -> float:
 
 
 def flat(carry: Any) -> Float[np.ndarray, "N d"]:
-    """A recurrent state as one row an episode; a ValueError if it holds anything but reals."""
+    """A recurrent state as one row per episode. Raises ValueError if it holds non-real values."""
     leaves = jax.tree.leaves(carry)
     if not all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves):
-        raise ValueError("only a state of real numbers can be translated")
+        raise ValueError("only a state of real numbers can be mapped")
     return np.concatenate([np.asarray(leaf).reshape(len(leaf), -1) for leaf in leaves], axis=1)
 
 
 def unflat(rows: Float[np.ndarray, "N d"], like: Any) -> Any:
-    """The state again, in the form of another of as many episodes."""
+    """The inverse of flattening, in the structure of another state of as many episodes."""
     leaves, tree = jax.tree.flatten(like)
     ends = np.cumsum([leaf[0].size for leaf in leaves])
     parts = np.split(np.asarray(rows, np.float32), ends[:-1], axis=1)
@@ -100,8 +99,8 @@ def exchanged(
     worth: Callable[[Float[np.ndarray, "n q"]], Float[np.ndarray, " n"]],
     fit: Callable[[np.ndarray, np.ndarray], Map],
 ) -> float:
-    """The recovery with another's rows, translated by a map that is fitted on one half of them and
-    asked on the other; the null is the mean row, which tells nothing."""
+    """The recovery with another's rows through a map fitted on one half and evaluated on the
+    other; the null is the mean row, which is uninformative."""
     half = len(own) // 2
     weights = fit(theirs[:half], own[:half])
     nothing = np.broadcast_to(own[:half].mean(axis=0), own.shape)
@@ -115,25 +114,25 @@ def transplant(
     score: Callable[[Any], Float[Array, " N"]],
     fit: Callable[[np.ndarray, np.ndarray], Map] = ridge,
 ) -> float:
-    """The recovery of a network that goes on with another's state of N episodes.
+    """The recovery of a network that continues from another's state of N episodes.
 
-    donor, own: both networks' states after the same steps. score: what the network earns in each
-    episode if it goes on from a state.
+    donor, own: both networks' states after the same steps. score: the network's score in each
+    episode when it continues from a state.
     """
     return exchanged(flat(donor), flat(own), lambda rows: score(unflat(rows, own)), fit)
 
 
 def divergence(
-    law: Float[np.ndarray, "n K"], said: Float[np.ndarray, "n K"]
+    law: Float[np.ndarray, "n K"], probs: Float[np.ndarray, "n K"]
 ) -> Float[np.ndarray, " n"]:
-    """KL(law || said) of each row, in nats."""
-    ratio = np.log(np.where(law > 0, law, 1.0)) - np.log(np.maximum(said, 1e-12))
+    """KL(law || probs) of each row, in nats."""
+    ratio = np.log(np.where(law > 0, law, 1.0)) - np.log(np.maximum(probs, 1e-12))
     return np.sum(np.where(law > 0, law * ratio, 0.0), axis=-1)
 
 
 class Simulation(NamedTuple):
-    """net_from_bayes, bayes_from_net: share of variance that one tells linearly of the other. nats:
-    KL of the output after the round trip state -> belief -> state from that before."""
+    """net_from_bayes, bayes_from_net: share of variance that one explains linearly of the other.
+    nats: KL of the output after the round trip state -> belief -> state from that before."""
 
     net_from_bayes: float
     bayes_from_net: float
@@ -148,7 +147,7 @@ def explained(y: Float[np.ndarray, "n q"], guess: Float[np.ndarray, "n q"]) -> f
 def simulation(
     belief: Float[np.ndarray, "n b"], states: Float[np.ndarray, "n d"], head: Head
 ) -> Simulation:
-    """Maps are fitted on one half of the rows and asked on the other."""
+    """Maps are fitted on one half of the rows and evaluated on the other."""
     half = len(states) // 2
     to_net = ridge(belief[:half], states[:half])
     to_bayes = ridge(states[:half], belief[:half])
@@ -162,9 +161,9 @@ def simulation(
 
 
 class Interchange(NamedTuple):
-    """accuracy: how often the likeliest answer is that of the history that would have been. moved:
-    the share of the way to its law, 1 - KL after / KL before. by_chance: `moved` for a random
-    subspace as large."""
+    """accuracy: how often the likeliest answer is that of the counterfactual history. moved: the
+    share of the way to its distribution, 1 - KL after / KL before. by_chance: `moved` for a random
+    subspace of the same size."""
 
     accuracy: float
     moved: float
@@ -174,8 +173,8 @@ class Interchange(NamedTuple):
 def span(
     statistic: Float[np.ndarray, "n b"], states: Float[np.ndarray, "n d"]
 ) -> Float[np.ndarray, "d r"]:
-    """An orthonormal basis of the directions in which states differ with a statistic: those of
-    the regression of states on its words."""
+    """An orthonormal basis of the directions in which states vary with a statistic: those of the
+    regression of states on its features."""
     weights = ridge(statistic, states)[:-1]
     words = np.asarray(statistic, np.float64) - statistic.mean(axis=0)
     _, size, axes = np.linalg.svd(words @ weights, full_matrices=False)
@@ -190,10 +189,10 @@ def interchange(
     head: Head,
     seed: int = 0,
 ) -> Interchange:
-    """Each state gets the part within the basis from the content of another history.
+    """Replaces each state's component in the basis with that of another history.
 
-    content: the states themselves, or another network's translated. law: `[n]` places of the
-    histories that the content comes from -> the exact answers that would follow.
+    content: the states themselves, or another network's mapped states. law: `[n]` indices of the
+    source histories -> the exact answers that would follow.
     """
     generator = np.random.default_rng(seed)
     source = generator.permutation(len(states))
@@ -202,10 +201,10 @@ def interchange(
     before = divergence(expected, head(states)).mean()
 
     def after(basis):
-        said = head(states + (content[source] - states) @ basis @ basis.T)
-        return said, float(1 - divergence(expected, said).mean() / before)
+        probs = head(states + (content[source] - states) @ basis @ basis.T)
+        return probs, float(1 - divergence(expected, probs).mean() / before)
 
-    said, moved = after(basis)
-    right = np.argmax(said, axis=-1)[:, None]
+    probs, moved = after(basis)
+    right = np.argmax(probs, axis=-1)[:, None]
     best = np.take_along_axis(expected, right, axis=-1)[:, 0] >= expected.max(axis=-1) - 1e-9
     return Interchange(float(best.mean()), moved, after(random)[1])

@@ -1,14 +1,14 @@
-"""Is a likeness of two kinds of networks that of two seeds of one kind, or that of strangers?
+"""Are two kinds of networks as similar as two seeds of one kind, or as unrelated networks?
 
     NS = (sim(A, B) - null) / (ceiling - null)
 
-null: the mean likeness of a trained network and an untrained one. ceiling: the mean likeness of two
-seeds of the same kind, of that kind where it is less. 1: as alike as two seeds of one objective;
-0: no more than an untrained network. Where the ceiling is near the null the quotient means nothing,
-so NS is given only where they are more than 0.2 apart, and always beside the three likenesses.
-Pairs share networks, so networks are drawn again, not pairs, and labels are dealt anew among
-networks with the matrix left as it is. "The same" is claimed only by an equivalence test: the
-interval within a margin of 1 (Schuirmann 1987).
+null: the mean similarity of a trained and an untrained network. ceiling: the mean similarity of two
+seeds of one kind, for the kind where it is lower. 1: as similar as two seeds of one objective;
+0: no more than an untrained network. Near the null the ratio is meaningless, so NS is given only
+where ceiling and null are more than 0.2 apart, and always with the three similarities.
+Pairs share networks, so the bootstrap resamples networks, not pairs, and the permutation test
+permutes the labels of networks with the matrix fixed. "The same" is claimed only by an equivalence
+test: the interval lies within a margin of 1 (Schuirmann 1987).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from jaxtyping import Float
 
 MARGIN = 0.1
 APART = 0.2
-"""Ceiling less null above which NS means something."""
+"""The least difference of ceiling and null at which NS is meaningful."""
 Verdict = Literal["the same", "different", "inconclusive"]
 
 
 class Likeness(NamedTuple):
-    """Mean likeness between two kinds, its null and ceiling, and NS."""
+    """Mean similarity between two kinds, its null and ceiling, and NS."""
 
     between: float
     null: float
@@ -37,7 +37,7 @@ class Likeness(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """NS of two kinds with what resampling says of it.
+    """NS of two kinds with its resampling statistics.
 
     low, high: its 95 % interval. equivalence: p of "further than the margin from 1" (two one-sided
     tests). permutation: p of "the labels mean nothing".
@@ -51,13 +51,12 @@ class Comparison(NamedTuple):
 
     @property
     def has_ns(self) -> bool:
-        """Whether two seeds of one kind are so much more alike than strangers that NS means
-        something."""
+        """Whether the ceiling is far enough above the null for NS to be meaningful."""
         return self.likeness.ceiling - self.likeness.null > APART
 
     @property
     def verdict(self) -> Verdict:
-        """As alike as two seeds of one kind at the 5 % level, less alike than these, or neither."""
+        """As similar as two seeds of one kind at the 5 % level, less similar, or neither."""
         if not self.has_ns:
             return "inconclusive"
         if self.equivalence < 0.05:
@@ -71,8 +70,8 @@ def likeness(
     b: Sequence[int],
     untrained: Sequence[int],
 ) -> Likeness:
-    """From the matrix of likenesses of all networks and the places of each kind in it. Pairs that
-    should not count are not-a-number in the matrix.
+    """From the similarity matrix of all networks and the indices of each kind in it. Excluded pairs
+    are NaN in the matrix.
 
     >>> alike = np.full((5, 5), 0.5)
     >>> alike[0, 1] = alike[1, 0] = alike[2, 3] = alike[3, 2] = 0.9
@@ -85,15 +84,15 @@ def likeness(
 
 
 def indicator(chosen: Sequence[int], size: int) -> Float[np.ndarray, " size"]:
-    """How often each place was chosen."""
+    """How often each index was drawn."""
     return np.bincount(np.asarray(chosen, int), minlength=size).astype(float)
 
 
 def pairs_mean(
     matrix: Float[np.ndarray, "M M"], a: Float[np.ndarray, "R M"], b: Float[np.ndarray, "R M"]
 ) -> Float[np.ndarray, " R"]:
-    """Over pairs of different networks, one of each list, both weighed R times. A network drawn
-    twice is no pair."""
+    """Means over pairs of different networks, one of each list, for R sets of weights. A network
+    drawn twice does not form a pair."""
     counted = ~np.isnan(matrix) & ~np.eye(len(matrix), dtype=bool)
     total = np.sum(a @ np.where(counted, matrix, 0.0) * b, axis=1)
     pairs = np.sum(a @ counted * b, axis=1)
@@ -111,7 +110,7 @@ def weighed(matrix, a, b, untrained) -> Likeness:
 def redrawn(
     kind: Sequence[int], size: int, repetitions: int, generator: np.random.Generator
 ) -> Float[np.ndarray, "R size"]:
-    """How often each network comes if a kind's are drawn with replacement, never one alone."""
+    """Counts of each network in bootstrap draws of a kind, with at least two distinct networks."""
     kind = np.asarray(kind)
     drawn = generator.choice(kind, size=(repetitions, len(kind)))
     if len(kind) > 1:
@@ -147,7 +146,7 @@ def equivalence(
     draws: Float[np.ndarray, " R"], target: float = 1.0, margin: float = MARGIN
 ) -> float:
     """p of the hypothesis that a number lies further than the margin from the target, from its
-    bootstrap draws: the larger of two one-sided ones.
+    bootstrap draws: the larger p of two one-sided tests.
 
     >>> near = np.random.default_rng(0).normal(1.0, 0.02, 4000)
     >>> equivalence(near) < 0.001, equivalence(near + 0.09) > 0.05
@@ -165,8 +164,8 @@ def permutation(
     generator: np.random.Generator,
     most: int = 5000,
 ) -> float:
-    """p of a difference of within and between means as large, if labels were dealt anew: all ways
-    where these are few, else so many drawn ones. With 5 and 5 the least p is 2 / 252."""
+    """Permutation p of the difference of within and between means: all permutations of the labels
+    where these are few, else a random sample. With 5 and 5 the least p is 2 / 252."""
     everyone = np.array([*a, *b])
     size = len(everyone)
     few = math.comb(size, len(a)) <= most
@@ -199,7 +198,7 @@ def holm(p: Sequence[float]) -> Float[np.ndarray, " m"]:
 def over_networks(
     values: Float[np.ndarray, "seeds ..."], repetitions: int = 2000, seed: int = 0
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-    """The mean over seeds and its 95 % interval, seeds drawn again."""
+    """The mean over seeds and its 95 % bootstrap interval."""
     values = np.asarray(values, np.float64)
     generator = np.random.default_rng(seed)
     chosen = generator.integers(len(values), size=(repetitions, len(values)))
@@ -207,8 +206,8 @@ def over_networks(
     return values.mean(axis=0), low, high
 
 
-def in_words(found: Comparison) -> str:
-    """The likeness of two kinds with its null and ceiling, and NS where there is one.
+def in_words(comparison: Comparison) -> str:
+    """The similarity of two kinds with its null and ceiling, and NS where it is meaningful.
 
     >>> likeness = Likeness(between=0.3, null=0.2, ceiling=0.9, ns=0.14)
     >>> in_words(Comparison(likeness, 0.1, 0.2, 1.0, 0.001))
@@ -216,16 +215,16 @@ def in_words(found: Comparison) -> str:
     >>> in_words(Comparison(likeness._replace(ceiling=0.25, ns=2.0), -3.6, 7.9, 1.0, 0.001))
     '0.30 (null 0.20, ceiling 0.25), NS none (ceiling within 0.2 of null)'
     """
-    if np.isnan(found.likeness.between):
+    if np.isnan(comparison.likeness.between):
         return "unmatched"
-    between, null, ceiling = (f"{x:.2f}" for x in found.likeness[:3])
-    return f"{between} (null {null}, ceiling {ceiling}), NS {ns_in_words(found)}"
+    between, null, ceiling = (f"{x:.2f}" for x in comparison.likeness[:3])
+    return f"{between} (null {null}, ceiling {ceiling}), NS {ns_in_words(comparison)}"
 
 
-def ns_in_words(found: Comparison) -> str:
-    """NS with its interval, where there is one."""
-    if np.isnan(found.likeness.between):
+def ns_in_words(comparison: Comparison) -> str:
+    """NS with its interval, where it is meaningful."""
+    if np.isnan(comparison.likeness.between):
         return "unmatched"
-    if not found.has_ns:
+    if not comparison.has_ns:
         return f"none (ceiling within {APART} of null)"
-    return f"{found.likeness.ns:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    return f"{comparison.likeness.ns:.2f} [{comparison.low:.2f}, {comparison.high:.2f}]"

@@ -1,16 +1,16 @@
 """How much of what an agent needs a language model needs as well, from the rules alone.
 
-Z_LM is all that the next observations depend on, Z_RL all that acting best from now on does. Where
-cards come whatever is done, both are known: the counts of a deck, or a list of some of its cards in
-order. Given the clock and the card o on the table, over the steps t at which an action is paid,
+Z_LM is all that future observations depend on, Z_RL all that acting optimally depends on. Where
+actions do not affect the cards, both are known: the counts of a deck, or an ordered list of some of
+its cards. Given the clock and the current card o, over the steps t at which an action is rewarded,
 
-    U(RL|LM) = sum I(Z_RL; Z_LM | o) / sum H(Z_RL | o)    what RL needs that the LM's state tells
-    U(LM|RL) = sum I(Z_RL; Z_LM | o) / sum H(Z_LM | o)    what the LM needs that RL's state tells
+    U(RL|LM) = sum I(Z_RL; Z_LM | o) / sum H(Z_RL | o)    the share of Z_RL that Z_LM determines
+    U(LM|RL) = sum I(Z_RL; Z_LM | o) / sum H(Z_LM | o)    the share of Z_LM that Z_RL determines
 
-(uncertainty coefficients, Theil 1970). Two routes lead there. `exact`: all orders of a deck are
-equally likely, so entropies of counts and of lists, given counts or not, are sums over
-hypergeometric laws of one suit. `sampled`: decks as the environment deals them, and how surprising
-each list is, each counts, and the counts to who holds the list.
+(uncertainty coefficients, Theil 1970). They are computed in two ways. `exact`: all orders of a deck
+are equally likely, so entropies of counts and of lists, given counts or not, are sums over
+hypergeometric distributions of one suit. `sampled`: decks dealt by the environment, and the
+surprisal of each list, of its counts, and of the counts given the list.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ STATISTICS = {
     for name, family in FAMILIES.items()
     if family.statistics and not family.actions_matter
 }
-"""Where cards come whatever is done: what acting needs, and what predicting needs."""
+"""Where actions do not affect the cards: what acting needs, and what predicting needs."""
 CAUSAL = {
     name: family.statistics[0]
     for name, family in FAMILIES.items()
     if family.statistics and family.actions_matter
 }
-"""Where actions change what is seen, both need the same statistic, and RL the clock."""
+"""Where actions affect observations, both need the same statistic, and RL the clock."""
 
 LISTED = {"RepeatFirst": "first", "RepeatPrevious": "last", "Autoencode": "all"}
 
 
 @dataclass(frozen=True)
 class Deck:
-    """What an environment deals and what acting takes.
+    """What an environment deals and what acting requires.
 
-    num_cards, num_kinds: of a deck. num_decks: dealt side by side. steps: `(first, last)` number of
-    cards seen where an action is paid. listed: how many of the t cards seen the agent must know in
-    order, the one on the table included; None if it needs the counts of the first deck.
+    num_cards, num_kinds: of a deck. num_decks: dealt in parallel. steps: `(first, last)` number of
+    cards seen where an action is rewarded. listed: how many of the t cards seen the agent must know
+    in order, the current one included; None if it needs the counts of the first deck.
 
     >>> deck = Deck(num_cards=52, num_kinds=4, num_decks=1, steps=(4, 51), listed="last")
     >>> deck.each, len(deck.times), deck.list_length(20, k=4)
@@ -78,10 +78,10 @@ class Deck:
 
 @dataclass(frozen=True)
 class Overlap:
-    """Nats at each step: of Z_RL and Z_LM given clock and token, and of what both share.
+    """Nats at each step: of Z_RL and Z_LM given clock and token, and their mutual information.
 
-    >>> found = Overlap(of_rl=np.array([2.0]), of_lm=np.array([1.0]), shared=np.array([1.0]))
-    >>> found.rl_given_lm, found.lm_given_rl, found.kind
+    >>> overlap = Overlap(of_rl=np.array([2.0]), of_lm=np.array([1.0]), shared=np.array([1.0]))
+    >>> overlap.rl_given_lm, overlap.lm_given_rl, overlap.kind
     (0.5, 1.0, 'RL richer')
     """
 
@@ -107,7 +107,7 @@ class Overlap:
 
 
 def deck_of(env: Environment) -> Deck:
-    """The deck of an environment whose cards come whatever is done; a ValueError for others.
+    """The deck of an environment whose cards do not depend on actions; a ValueError for others.
 
     >>> import popjax
     >>> deck_of(popjax.make("HigherLowerEasy")).num_kinds
@@ -118,7 +118,7 @@ def deck_of(env: Environment) -> Deck:
         decks = 2 if env.name == "CountRecall" else 1
         steps = first, cards.num_cards - 1
         return Deck(cards.num_cards, cards.kinds, decks, steps, LISTED.get(env.name))
-    raise ValueError(f"what {env.name} shows depends on what is done: no table of counts and lists")
+    raise ValueError(f"obs of {env.name} depend on actions: no table of counts and lists")
 
 
 def log_falling(n, k):
@@ -152,7 +152,7 @@ def nats_of_counts(deck: Deck, t: int) -> float:
 
 
 def nats_of_list(cards: int, of_a_kind: int, kinds: int, length: int) -> float:
-    """H(an ordered list) of so many of the cards: ln (n)_w - S E ln (m)_v, v of them of a kind.
+    """H(an ordered list of w of n cards): ln (n)_w - S E ln (m)_v, v of them of one kind.
 
     >>> round(nats_of_list(cards=4, of_a_kind=1, kinds=4, length=2), 3)  # ln 4 * 3
     2.485
@@ -163,7 +163,7 @@ def nats_of_list(cards: int, of_a_kind: int, kinds: int, length: int) -> float:
 
 
 def nats_of_list_given_counts(deck: Deck, t: int, length: int) -> float:
-    """H(list | counts of the t cards it is from): each kind's number c is another deck.
+    """H(list | counts of the t cards it is from): the counts c define another deck.
 
     >>> deck = Deck(num_cards=4, num_kinds=4, num_decks=1, steps=(1, 3), listed="all")
     >>> round(nats_of_list_given_counts(deck, 3, 3), 3)  # three known cards, in any of 3! orders
@@ -179,8 +179,8 @@ def exact(env: Environment) -> Overlap:
     """In closed form.
 
     >>> import popjax
-    >>> found = exact(popjax.make("RepeatFirstEasy"))
-    >>> round(found.rl_given_lm, 3), round(found.lm_given_rl, 3), found.kind
+    >>> overlap = exact(popjax.make("RepeatFirstEasy"))
+    >>> round(overlap.rl_given_lm, 3), round(overlap.lm_given_rl, 3), overlap.kind
     (0.085, 0.026, 'disjoint')
     """
     deck, table = deck_of(env), []
@@ -199,12 +199,12 @@ def exact(env: Environment) -> Overlap:
 
 
 def sampled(env: Environment, key: jax.Array, num_episodes: int = 2000) -> Overlap:
-    """From decks that the environment deals to a random player. The key is consumed.
+    """Estimated from decks that the environment deals to a random player. The key is consumed.
 
     >>> import popjax
     >>> env = popjax.make("RepeatFirstEasy")
-    >>> found = sampled(env, jax.random.key(0), num_episodes=200)
-    >>> abs(found.rl_given_lm - exact(env).rl_given_lm) < 0.05
+    >>> overlap = sampled(env, jax.random.key(0), num_episodes=200)
+    >>> abs(overlap.rl_given_lm - exact(env).rl_given_lm) < 0.05
     True
     """
     deck = deck_of(env)
@@ -237,7 +237,7 @@ def sampled(env: Environment, key: jax.Array, num_episodes: int = 2000) -> Overl
 def surprise_of_counts(
     deck: Int[np.ndarray, "*batch kinds"], drawn: Int[np.ndarray, "*batch kinds"]
 ) -> Float[np.ndarray, "*batch"]:
-    """Nats of the counts drawn from what a deck holds (multivariate hypergeometric).
+    """Surprisal, in nats, of counts drawn from a deck (multivariate hypergeometric).
 
     >>> round(surprise_of_counts(np.array([2, 2]), np.array([1, 1])).item(), 3)  # 4 of 6 pairs
     0.405
@@ -249,7 +249,7 @@ def surprise_of_counts(
 def dealt(
     env: Environment, player: Player, key: jax.Array, num_episodes: int
 ) -> Int[np.ndarray, "T N decks"]:
-    """The cards of whole episodes; those of Autoencode until the last is dealt.
+    """The cards of whole episodes; for Autoencode, until the last card is dealt.
 
     >>> import popjax
     >>> env = popjax.make("RepeatFirstEasy")

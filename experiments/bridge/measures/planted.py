@@ -1,9 +1,9 @@
-"""Memories made by hand, whose overlap is known: the positive control of every measurement.
+"""Synthetic memories with known overlap: the positive control of every measurement.
 
-A counter keeps what predicting the next card takes, a register what acting takes, each beside the
-card on the table and the clock, as words of 0 and 1. Whatever measures trained networks must find
-in a counter all of the counts and as much of the agent's statistic as the rules say, and in a
-register the reverse.
+A counter keeps what predicting the next card requires, a register what acting requires, each with
+the current card and the clock, one-hot. Every measure of trained networks must find in a counter
+all of the counts and the share of the agent's statistic that the rules imply, and in a register the
+reverse.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from popjax.core import Environment
 def states(
     env: Environment, who: Who, cards: Int[np.ndarray, "T N decks"], t: int
 ) -> Float[np.ndarray, "N d"]:
-    """Of N networks' worth of memory after card t, that hold just the statistic of `who`: "lm" a
-    counter, each count a word of its own; "rl" where order matters a register, each list one."""
+    """`[N, d]` memories after card t that hold only the statistic of `who`: "lm" a counter, each
+    count one-hot; "rl", where order matters, a register, each list one-hot."""
     deck = deck_of(env)
     known = known_of(env, who, cards, t)
     if who == "rl" and deck.listed:
@@ -36,8 +36,8 @@ def states(
 def at_share(
     words: Float[np.ndarray, "N m"], share: float, width: int, seed: int = 0
 ) -> Float[np.ndarray, "N d"]:
-    """States of unit mean variance, in a random basis, of whose variance the words take this share;
-    the rest is independent Gaussian noise in the other directions.
+    """States of unit mean variance in a random basis, with this share of the variance from `words`
+    and the rest independent Gaussian noise in the other directions.
 
     >>> words = np.eye(4)[np.random.default_rng(0).integers(4, size=5000)]
     >>> x = at_share(words, share=0.1, width=32)

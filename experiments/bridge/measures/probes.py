@@ -1,19 +1,19 @@
 """How many nats a network's state holds of an exact belief: linear probes.
 
-A probe is a log-linear law of a statistic z, given a state x, on top of what is known without it:
+A probe is a log-linear model of a statistic z given a state x, on top of an exact prior:
 
     p(z | x) ~ p(z | clock, token) exp(sum_f parts[z, f] (W x + b)[f])
 
-prior: the exact law p(z | clock, token), so that a probe that finds nothing says 0 nats and none is
-    paid for what the clock and the token on the table give for free.
-parts: `[K, F]` what values of z have in common, such as the kind of each card of a list; the unit
-    matrix makes the law a multinomial logistic one.
+prior: the exact p(z | clock, token), so that an uninformative probe scores 0 nats and what the
+clock and the current token already determine does not count.
+parts: `[K, F]` features shared by values of z, such as the kind of each card of a list; the
+identity matrix gives multinomial logistic regression.
 
-States are whitened first, so an answer does not depend on the basis or the scale of a state; nor,
-without noise, on how much of a state's variance the statistic moves. With noise it does: a reading
-through `noisy` states finds what stands out from them. The penalty is chosen for each state by
-cross-validation inside the rows that are fitted; episodes, not rows, are split (Alain and Bengio
-2016, arXiv 1610.01644; Voita and Titov 2020, arXiv 2003.12298).
+States are whitened first, so results do not depend on the basis or the scale of a state; nor,
+without noise, on the share of a state's variance that the statistic explains. With noise they do: a
+probe of `noisy` states finds only what stands out. The penalty is chosen for each state by
+cross-validation within the fitted rows; splits are by episode, not by row (Alain and Bengio 2016,
+arXiv 1610.01644; Voita and Titov 2020, arXiv 2003.12298).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NEVER = -1e9
 
 
 class Question(NamedTuple):
-    """What is asked of n states.
+    """What n states are probed for.
 
     target: `[n, K]` the belief, one-hot where the statistic is known.
     prior: `[n, K]` log-probabilities without the state, `NEVER` where impossible.
@@ -53,14 +53,14 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What probes found, for each of L states, all in nats a row of episodes not fitted.
+    """Probe results for each of L states, in nats per row of held-out episodes.
 
     nats: `[L]` cross-entropy of the probe. entropy: `[]` cross-entropy of the prior on the same
     rows. floor: `[]` entropy of the targets themselves, 0 where the statistic is known.
     penalty: `[L]` chosen. accuracy: `[L]` how often the likeliest value is the target's.
 
-    >>> found = Answer(np.array([0.5]), 1.5, 0.0, np.array([0.1]), np.array([0.9]))
-    >>> found.information.tolist(), found.share.round(3).tolist()
+    >>> answer = Answer(np.array([0.5]), 1.5, 0.0, np.array([0.1]), np.array([0.9]))
+    >>> answer.information.tolist(), answer.share.round(3).tolist()
     ([1.0], [0.667])
     """
 
@@ -77,7 +77,7 @@ class Answer(NamedTuple):
 
     @property
     def share(self) -> Float[np.ndarray, " L"]:
-        """`[L]` Uhat: the share held of what there is to know."""
+        """`[L]` Uhat: the share of the available nats that is held."""
         return self.information / (self.entropy - self.floor)
 
     @property
@@ -92,8 +92,8 @@ def ask(
     prior: Float[np.ndarray, "n K"] | None = None,
     parts: Float[np.ndarray, "K F"] | None = None,
 ) -> Question:
-    """The question for a statistic known at every row. Without a prior nothing is known before, and
-    an unpenalised constant of the probe finds how often each value comes.
+    """The question for a statistic known at every row. The default prior is uniform, and the
+    probe's unpenalised bias fits the marginal frequencies.
 
     >>> question = ask(np.array([0, 2]), num_values=3)
     >>> question.target.tolist(), question.known.round(3).tolist()  # ln 3
@@ -117,10 +117,10 @@ def probe(
     seed: int = 0,
     noise: float = 0.0,
 ) -> Answer:
-    """Fits a probe to each of L states of the same n rows, and asks it on the episodes left out.
+    """Fits a probe to each of L states of the same n rows and evaluates it on held-out episodes.
 
-    episodes: the episode of each row; each its own if not given. folds: of the fitted episodes, on
-    which the penalty is chosen. noise: through which states are read, see `noisy`.
+    episodes: the episode of each row; by default each row is its own. folds: of the fitted
+    episodes, to choose the penalty. noise: added to the states, see `noisy`.
 
     >>> card = np.random.default_rng(0).integers(4, size=600)
     >>> held = probe(np.eye(4)[card][None], ask(card, 4)).information
@@ -151,9 +151,8 @@ def probe(
 def noisy(
     states: Float[np.ndarray, "... n d"], noise: float, seed: int = 0
 ) -> Float[np.ndarray, "... n d"]:
-    """States plus independent Gaussian noise in every unit, of so many standard deviations of a
-    unit: the root of the mean variance of a state's units, the same for all of them, so that a
-    turned state is as noisy.
+    """States plus independent Gaussian noise in every unit, in units of the root mean variance of a
+    state's units. The scale is the same for all units, so rotating a state does not change it.
 
     >>> x = np.random.default_rng(0).normal(size=(20_000, 2)) * [3.0, 1.0]  # mean variance 5
     >>> (noisy(x, 0.3) - x).std(axis=0).round(1).tolist()  # 0.3 of the root of 5
@@ -186,8 +185,8 @@ def parts_of_rows(
 def whitened(
     states: Float[np.ndarray, "... n d"], fitted: np.ndarray | None = None, least: float = 1e-7
 ) -> Float[np.ndarray, "... n d"]:
-    """Without correlations and with unit variance on the fitted rows. Directions with less than
-    `least` of the largest variance, which 32-bit numbers do not carry, are zero.
+    """States whitened on the fitted rows. Directions with less than `least` of the largest
+    variance, which is below float32 precision, are set to zero.
 
     >>> x = np.random.default_rng(0).normal(size=(100, 2)) @ np.array([[3.0, 1.0], [0.0, 0.1]])
     >>> np.allclose(np.cov(whitened(x).T, bias=True), np.eye(2))
@@ -205,7 +204,7 @@ def whitened(
 
 @partial(jax.jit, static_argnames="steps")
 def _choose_and_fit(x, target, prior, parts, masks, penalties, steps):
-    """For each state the place of the penalty, and of every row the nats and whether the likeliest
+    """For each state the index of the penalty, and for every row the nats and whether the likeliest
     value is right."""
 
     def one(x):
@@ -230,7 +229,7 @@ def _choose_and_fit(x, target, prior, parts, masks, penalties, steps):
 
 
 def blank(x: Float[Array, "n d"], parts: Float[Array, "K F"]) -> Float[Array, "d1 F"]:
-    """The weights of a probe that says what the prior says; the last row is the constant.
+    """The weights of a probe that returns the prior; the last row is the bias.
 
     >>> blank(jnp.ones((10, 3)), jnp.eye(4)).shape
     (4, 4)
@@ -262,8 +261,8 @@ def fit(
         mean nats of the masked rows + penalty / 2 |W|^2
 
     by `steps` steps of nonlinear conjugate gradients (Polak and Ribiere) from `weights`. The step
-    is Newton's along the direction, which a linear model gives without another pass; one that
-    makes it worse is not taken, and the next is a quarter as long.
+    is Newton's along the direction, which a linear model gives without another pass; a step that
+    increases the loss is rejected, and the next is a quarter as long.
 
     >>> x = jnp.array([[1.0], [-1.0], [1.0], [-1.0]])
     >>> target, parts = jnp.eye(2)[jnp.array([0, 1, 0, 1])], jnp.eye(2)

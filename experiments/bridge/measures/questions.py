@@ -1,12 +1,12 @@
-"""What is asked of states of the games in which what acting and predicting need is known.
+"""Probe questions for the games in which what acting and predicting need is known.
 
-Where a statistic takes few values, a probe is asked for all of it at once
-(`experiments.bridge.measures.beliefs`). Where it takes too many it is asked for in parts, and what
-is held and what there is to know are summed over these:
+Where a statistic takes few values, one probe decodes all of it
+(`experiments.bridge.measures.beliefs`). Where it takes too many, it is split into parts, and the
+nats held and available are summed over these:
 
     Autoencode         each of some earlier cards, for the ordered list
     HigherLower        each rank's count, for the counts
-    Concentration      what was seen of some places, for the board
+    Concentration      what has been revealed of some cells, for the board
     MultiarmedBandit   the posterior mean of each arm, in groups of equal frequency
 """
 
@@ -42,8 +42,8 @@ def questions(
     t: int,
     size: int = 0,
 ) -> list[Question]:
-    """What is asked of the states after step t. cards: of a game of cards. token: what is on the
-    table, as one number. size: see `beliefs.question`."""
+    """The questions about the states after step t. cards: in a card game. token: the current token
+    as one integer. size: see `beliefs.question`."""
     if in_one(env, who):
         return [beliefs.question(env, who, cards, t, size)]
     if env.name == "Autoencode":
@@ -63,30 +63,30 @@ def places(t: int) -> list[int]:
 
 
 def one_card(deck: Deck) -> Float[np.ndarray, "kinds kinds"]:
-    """The law of any other card, given the one on the table."""
+    """The distribution of any other card, given the current one."""
     return (deck.each - np.eye(deck.num_kinds)) / (deck.num_cards - 1)
 
 
 def counted(deck: Deck, cards: Int[np.ndarray, "T N decks"], t: int, of: int = 0) -> list[Question]:
     """How many of each kind are among the t earlier cards of one of the decks, kind by kind."""
-    values, found = np.arange(deck.each + 1), []
+    values, questions = np.arange(deck.each + 1), []
     for kind in range(deck.num_kinds):
         count = np.sum(cards[:t, :, of] == kind, axis=0)
         others = deck.each - (cards[t, :, of] == kind)
         law = hypergeom.pmf(values, deck.num_cards - 1, others[:, None], t)
         prior = np.log(np.maximum(law, 1e-300))
-        found.append(ask(count, deck.each + 1, np.maximum(prior, NEVER)))
-    return found
+        questions.append(ask(count, deck.each + 1, np.maximum(prior, NEVER)))
+    return questions
 
 
 def seen_places(env: Environment, obs: Int[np.ndarray, "T N cells"], t: int) -> list[Question]:
-    """What was ever seen at some places of the board: a kind, or nothing yet."""
-    hidden, found = env.num_kinds, []
+    """What has been revealed at some cells of the board: a kind, or nothing yet."""
+    hidden, questions = env.num_kinds, []
     for place in np.linspace(0, env.num_cards - 1, PARTS).round().astype(int):
         shown = obs[: t + 1, :, place]
         known = np.min(shown, axis=0)  # hidden is the largest number
-        found.append(often(known, hidden + 1, shown[-1]))
-    return found
+        questions.append(often(known, hidden + 1, shown[-1]))
+    return questions
 
 
 def arms(
@@ -94,19 +94,19 @@ def arms(
 ) -> list[Question]:
     """The posterior mean of each arm, after t pulls of all."""
     action, paid = np.asarray(episodes.action)[:t], np.asarray(episodes.next_obs)[:t]
-    found = []
+    questions = []
     for arm in range(env.num_arms):
         pulled = action == arm
         mean = (1 + np.sum(pulled * paid, axis=0)) / (2 + pulled.sum(axis=0))
         edges = np.unique(np.quantile(mean, np.arange(1, GROUPS) / GROUPS))
         groups = np.searchsorted(edges, mean, side="right")
-        found.append(often(groups, len(edges) + 1, 2 * pulled[-1] + paid[-1] * pulled[-1]))
-    return found
+        questions.append(often(groups, len(edges) + 1, 2 * pulled[-1] + paid[-1] * pulled[-1]))
+    return questions
 
 
 def often(values: Int[np.ndarray, " n"], num_values: int, given: Int[np.ndarray, " n"]) -> Question:
-    """The question which value it is, where no more is known than how often each comes among the
-    rows with the same of what is given."""
+    """The question about a value, with a prior of its frequencies among rows with the same given
+    value."""
     shares = np.full((int(given.max()) + 1, num_values), 0.5 / num_values)
     np.add.at(shares, (given, values), 1.0)
     shares /= shares.sum(axis=1, keepdims=True)
@@ -114,8 +114,8 @@ def often(values: Int[np.ndarray, " n"], num_values: int, given: Int[np.ndarray,
 
 
 def held_by_counts(env: Environment, times: tuple[int, ...]) -> float:
-    """The share of the ordered list of Autoencode that its counts tell, card by card: what a
-    language model that remembers no more than it must tells of these questions.
+    """The share of the ordered list of Autoencode that its counts determine, card by card: what a
+    minimal language model holds of these questions.
 
     >>> import popjax
     >>> round(held_by_counts(popjax.make("AutoencodeEasy"), (1, 10, 40)), 2)

@@ -1,4 +1,4 @@
-"""Forgetting curves: how much of each earlier input is still in a memory, and what it does there.
+"""Forgetting curves: how much of each earlier input a memory still holds, and its effect there.
 
 Four measures against the lag k, the same as agent and as language model, at a fixed step t:
 
@@ -7,7 +7,7 @@ Four measures against the lag k, the same as agent and as language model, at a f
     effects       of a swap and of a replacement at lag k (`experiments.bridge.measures.edits`)
     order index   0 for a memory that is a multiset (same file)
 
-Two numbers sum a curve up: its half-life, and the total of what can be read back.
+Two numbers summarise a curve: its half-life, and the total nats that can be decoded.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from experiments.bridge.measures.probes import Question, ask, probe
 def retention(
     states: Float[np.ndarray, "nets n d"], earlier: Int[np.ndarray, "n L"], classes: int
 ) -> Float[np.ndarray, "nets L"]:
-    """Nats about each of L earlier inputs that a linear probe finds in the states of so many
+    """Nats about each of L earlier inputs that a linear probe finds in the states of several
     networks after n different episodes.
 
-    What there is to know of an input is its entropy, with the shares of its values among all rows;
-    a probe that finds nothing gives 0, and one that overfitted less.
+    The available nats of an input are its empirical entropy over all rows; an uninformative probe
+    gives 0, and an overfitted one less.
     """
     return np.stack([probe(states, word(column, classes)).information for column in earlier.T], 1)
 
 
 def word(values: Int[np.ndarray, " n"], classes: int) -> Question:
-    """The question which value came, where no more is known than how often each does."""
+    """The question about a value, with its marginal frequencies as prior."""
     shares = (np.bincount(values, minlength=classes) + 0.5) / (len(values) + 0.5 * classes)
     return ask(values, classes, prior=np.broadcast_to(np.log(shares), (len(values), classes)))
 
@@ -48,7 +48,7 @@ def features_along(
     x: Float[Array, "T N d"],
     start: Bool[Array, "T N"],
 ) -> Float[Array, "T N features"]:
-    """What the heads of a network of either costume read: its backbone's outputs."""
+    """The backbone's outputs, which the heads of an agent or a language model read."""
     backbone = network.backbone
     tree = {"params": params["params"]["backbone"]}
     return backbone.apply(tree, backbone.initial_carry(x.shape[1]), x, start)[1]
@@ -63,8 +63,8 @@ def sensitivity(
 ) -> Float[Array, " T"]:
     """Shares of J_k, k = 0 for the last input, over episodes that all have the T steps given.
 
-    outputs: what `network.apply` returns to the logits `[T, N, K]` of the head in question. The
-    embedding is what the encoder makes of an input: a change of it is felt through memory alone.
+    outputs: maps what `network.apply` returns to the logits `[T, N, K]` of one head. The embedding
+    is the encoder's output: a change of it acts only through memory.
     """
     width = network.backbone.memories[0].features
 
@@ -72,7 +72,7 @@ def sensitivity(
         def add(function, args, kwargs, context):
             out = function(*args, **kwargs)
             encoder = context.module.name == "encoder" and context.method_name == "__call__"
-            whole = encoder and out.shape == change.shape  # and not over rows, on the way to it
+            whole = encoder and out.shape == change.shape  # not within the encoder, over rows
             return out + change if whole else out
 
         carry = network.initial_carry(x.shape[1])
@@ -89,8 +89,8 @@ def sensitivity(
 def half_life(
     kept: Float[np.ndarray, "*batch L"], null: Float[np.ndarray, " L"]
 ) -> Float[np.ndarray, "*batch"]:
-    """The first lag at which half of what is known of the newest input is gone, both above an
-    untrained network's; infinity if there is none: the curve was cut off before.
+    """The first lag at which half of the nats of the newest input are gone, both above an untrained
+    network's; infinity if the curve ends before.
 
     >>> half_life(np.array([[1.0, 0.8, 0.5, 0.0], [1.0, 0.9, 0.9, 0.9]]), np.zeros(4)).tolist()
     [2.0, inf]
@@ -101,7 +101,7 @@ def half_life(
 
 
 def censored_median(lives: Float[np.ndarray, " seeds"]) -> float:
-    """The median, in which an infinite half-life counts as longer than any other.
+    """The median, with an infinite half-life ranked above any other.
 
     >>> censored_median(np.array([3.0, np.inf, 4.0])), censored_median(np.array([3.0, np.inf]))
     (4.0, inf)
@@ -110,7 +110,7 @@ def censored_median(lives: Float[np.ndarray, " seeds"]) -> float:
 
 
 def recoverable(kept: Float[np.ndarray, "*batch L"]) -> Float[np.ndarray, "*batch"]:
-    """Total nats that can be read back, over all lags.
+    """Total nats that can be decoded, over all lags.
 
     >>> recoverable(np.array([1.0, 0.5, -0.1])).item()
     1.5

@@ -1,7 +1,7 @@
-"""How alike two networks' states are, on the same n inputs: seven measures.
+"""How similar two networks' states are on the same n inputs: seven measures.
 
 Rows are inputs, columns are units. All work in float64 and centre the columns themselves. Two
-networks that both know the clock and the token on the table are alike for that alone, so headlines
+networks that both encode the clock and the current token are similar for that alone, so headlines
 use `residual` states (Kornblith et al. 2019, arXiv 1905.00414, and the papers named below).
 """
 
@@ -23,7 +23,7 @@ def centred(x: States) -> States:
 
 
 def residual(x: States, *given: Int[np.ndarray, " n"]) -> States:
-    """What regression on all combinations of the given labels leaves: each row less the mean of
+    """Residuals of a regression on all combinations of the given labels: each row minus the mean of
     the rows with the same labels.
 
     >>> residual(np.array([[1.0], [3.0], [8.0]]), np.array([0, 0, 1])).tolist()
@@ -37,7 +37,7 @@ def residual(x: States, *given: Int[np.ndarray, " n"]) -> States:
 
 
 def distinct(rows: np.ndarray) -> Int[np.ndarray, " m"]:
-    """Where each different row comes first: equal histories would be each other's neighbours."""
+    """The first index of each distinct row: equal histories would be each other's neighbours."""
     return np.sort(np.unique(rows, axis=0, return_index=True)[1])
 
 
@@ -105,7 +105,7 @@ def pwcca(x: States, y: States, variance: float = 0.99) -> float:
 
 
 def distances(x: States, kind: str = "correlation") -> Float[np.ndarray, " pairs"]:
-    """Of all pairs of rows: 1 - Pearson's correlation, or the squared Euclidean distance."""
+    """Distances of all pairs of rows: 1 - Pearson's correlation, or squared Euclidean."""
     x = np.asarray(x, np.float64)
     if kind == "correlation":
         x = x - x.mean(axis=1, keepdims=True)
@@ -134,20 +134,19 @@ def neighbours(x: States, k: int) -> Int[np.ndarray, "n k"]:
 
 
 def neighbourhood(x: States, k: int) -> np.ndarray:
-    """`[n, n]` bool: the column's row is a neighbour of the row's."""
+    """`[n, n]` bool: whether row j is a neighbour of row i."""
     near = np.zeros((len(x), len(x)), bool)
     np.put_along_axis(near, neighbours(x, k), True, axis=1)
     return near
 
 
 def mutual_knn(x: States, y: States, k: int = 10) -> float:
-    """The share of neighbours in common, by chance k / (n - 1) (Huh et al. 2024, arXiv
-    2405.07987)."""
+    """The share of common neighbours, k / (n - 1) by chance (Huh et al. 2024, arXiv 2405.07987)."""
     return float(np.sum(neighbourhood(x, k) & neighbourhood(y, k)) / (k * len(x)))
 
 
 def cknna(x: States, y: States, k: int = 10) -> float:
-    """Kernel alignment of the pairs alone that are neighbours in both (Huh et al. 2024)."""
+    """Kernel alignment restricted to pairs that are neighbours in both (Huh et al. 2024)."""
     near_x, near_y = neighbourhood(x, k), neighbourhood(y, k)
     gram_x, gram_y = ((s / np.linalg.norm(s, axis=1).mean()) for s in (centred(x), centred(y)))
     gram_x, gram_y = gram_x @ gram_x.T, gram_y @ gram_y.T
@@ -169,22 +168,22 @@ def masked_hsic(a: Float[np.ndarray, "n n"], b: Float[np.ndarray, "n n"]) -> flo
 
 
 def matrix(measure: Measure, states: Sequence[States]) -> Float[np.ndarray, "M M"]:
-    """The measure of all pairs: both ways round for PWCCA alone, which is not symmetric, and for
-    CKA with each network's own norm made once.
+    """The measure of all pairs: in both directions for PWCCA, which is not symmetric; for CKA the
+    norm of each network is computed once.
 
     >>> x = np.random.default_rng(0).normal(size=(30, 2))
     >>> matrix(cka, [x, -x]).round(6).tolist()
     [[1.0, 1.0], [1.0, 1.0]]
     """
     M = len(states)
-    found = np.empty((M, M))
+    values = np.empty((M, M))
     for i in range(M):
         for j in range(M if measure is pwcca else i + 1):
-            found[i, j] = (hsic if measure is cka else measure)(states[i], states[j])
+            values[i, j] = (hsic if measure is cka else measure)(states[i], states[j])
     if measure is not pwcca:
-        found = np.tril(found) + np.tril(found, -1).T
-    norm = np.sqrt(np.diag(found))
-    return found / norm[:, None] / norm if measure is cka else found
+        values = np.tril(values) + np.tril(values, -1).T
+    norm = np.sqrt(np.diag(values))
+    return values / norm[:, None] / norm if measure is cka else values
 
 
 MEASURES: dict[str, Measure] = {

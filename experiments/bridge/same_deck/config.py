@@ -1,4 +1,4 @@
-"""Same deck, different memory: is what an agent remembers what a language model remembers?
+"""Same deck, different memory: does an agent remember what a language model remembers?
 
 Networks of one shape, from the same seeds, on the same cards, differ in their feedback alone:
 
@@ -10,10 +10,10 @@ Networks of one shape, from the same seeds, on the same cards, differ in their f
     sum      R5     their sum, at the end
     untrained       nothing
 
-Tasks lie in four classes of overlap (`experiments.bridge.measures.overlap`): in RepeatFirst and
-RepeatPrevious acting and predicting take different things, in CountRecall predicting takes what
-acting does and more, in Autoencode the reverse, and in the others both take the same. One language
-model serves both suits games, for their cards are the same.
+Tasks form four classes of overlap (`experiments.bridge.measures.overlap`): in RepeatFirst and
+RepeatPrevious acting and predicting need different information, in CountRecall predicting needs
+what acting does and more, in Autoencode the reverse, and in the others both need the same. Both
+suits games share one language model, because their cards are the same.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from popjax.tokens.corpora import corpus
 
 @dataclass(frozen=True)
 class Condition:
-    """A rung of the ladder, and which heads it trains: of the next "token", of the "action"."""
+    """An objective, and the heads it trains: of the next "token", of the "action"."""
 
     rung: Objective
     says: tuple[str, ...]
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The statistics that it must hold: "lm" to predict, "rl" to act."""
+        """The statistics it needs: "lm" to predict, "rl" to act."""
         return tuple({"token": "lm", "action": "rl"}[says] for says in self.says)
 
 
@@ -69,25 +69,24 @@ DECKS: dict[str, dict[str, Environment]] = {
     "easy": {name: make(f"{name}Easy") for name in (*TASKS, *MORE)},
 }
 LEAST_COMPETENCE, MOST_EXCESS = 0.95, 0.02
-"""Networks are compared if the agent has so much of what memory is worth, and the language model
-pays at most so many nats per token above the floor."""
+"""Networks are compared if the agent reaches this share of the value of memory, and the language
+model is at most this many nats per token above the floor."""
 ALIVE = 0.8
-"""Of the histories of a task whose episodes differ in length, so many last until the last step
-that is probed."""
+"""For tasks with varying episode length: the share of histories that last until the last probed
+step."""
 
 
 @dataclass(frozen=True)
 class SameDeckConfig:
-    """All that decides the result.
+    """All settings that determine the result.
 
-    decks: the tasks are played with. num_tokens: that each seed reads. num_looks: how often
-    competence is measured, at equal ratios of updates. num_decks: that no network learns from, for
-    every measurement. num_steps: of the episode at which states are probed. rows: of states
-    compared. edits: histories that are changed. kinds: of feedback. layers: memories on top of one
-    another. longer: times as many tokens for those that learn from sums. judged: decks on which
-    competence is measured. rates: learning rates, each tried with `trials` tuning seeds, for
-    every cell; none: all learn with `learning_rate`. noises: through which states are probed, in
-    standard deviations of a unit; the first is 0.
+    decks: of the tasks. num_tokens: per seed. num_looks: evaluations of competence, at equal ratios
+    of updates. num_decks: held-out decks of every measurement. num_steps: probed steps of the
+    episode. rows: of states compared. edits: edited histories. kinds: of feedback. layers: stacked
+    memory layers. longer: factor on the tokens of those that learn from sums. judged: decks on
+    which competence is measured. rates: learning rates, each tuned with `trials` seeds, for every
+    cell; if empty, all use `learning_rate`. noises: added to probed states, in standard deviations
+    of a unit; the first is 0.
     """
 
     memory: str = "gru"
@@ -113,7 +112,7 @@ class SameDeckConfig:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """The kinds, and networks that were never trained."""
+        """The kinds, and untrained networks."""
         return (*self.kinds, UNTRAINED)
 
     @property
@@ -131,14 +130,14 @@ class SameDeckConfig:
         return LanguageModel(backbone, target_of(env).sizes, actions, self.features)
 
     def config(self, task: str) -> LMConfig:
-        """What is read. Where what comes depends on what is done, it is the histories of a mixture
-        of players, and with the previous action."""
+        """The inputs. Where obs depend on actions, histories come from a mixture of players and
+        include the previous action."""
         player = "mixture" if task in CAUSAL else "random"
         return LMConfig(self.num_episodes, player=player)
 
     def cell(self, task: str, kind: str) -> tuple[str, str]:
-        """The task and kind of the networks that stand for these: the cards of both suits games are
-        one deck, and so is their language model."""
+        """The task and kind of the networks used for these: both suits games have the same cards
+        and share one language model."""
         shared = kind == "LM" and task == "RepeatPrevious" and "RepeatFirst" in self.tasks
         return ("RepeatFirst" if shared else task), kind
 
@@ -151,7 +150,7 @@ class SameDeckConfig:
         return max(1, tokens // (self.num_episodes * self.env(task).max_steps))
 
     def looks(self, task: str, kind: str = "") -> list[int]:
-        """After how many updates competence is measured."""
+        """The updates after which competence is measured."""
         later = np.geomspace(1, self.num_updates(task, kind), self.num_looks).round().astype(int)
         return [0, *np.unique(later).tolist()]
 
@@ -164,8 +163,8 @@ class SameDeckConfig:
 
 @cache
 def steps_of(env: Environment) -> tuple[int, int]:
-    """How many tokens are seen at the first and at the last step that is probed: those at which an
-    action is paid, or, where episodes differ in length, up to the one that most of them reach."""
+    """Tokens seen at the first and last probed step: those at which an action is rewarded, or,
+    where episodes differ in length, up to the step that most of them reach."""
     if env.name not in CAUSAL:
         return deck_of(env).steps
     lengths = np.asarray(corpus(env, "mixture", 2**20, 256).lengths)
@@ -174,11 +173,11 @@ def steps_of(env: Environment) -> tuple[int, int]:
 
 
 MEMORIES_OF = {"gpu": ("gru", "s5", "mamba", "transformer")}
-"""What a preset is run with if no memory is named, each a study of its own."""
+"""The default memories of a preset, each a separate study."""
 REAL = SameDeckConfig(
     seeds=8, tasks=(*TASKS, "HigherLower"), decks="easy", num_tokens=2_000_000, rates=FEW[1:3]
 )
-"""The ids themselves instead of tiny decks."""
+"""The registered environments instead of tiny decks."""
 PRESETS = {
     "mini": SameDeckConfig(seeds=8, rates=FEW),  # some of those with verdicts stay on plateaus
     **{f"real-{width}": replace(REAL, features=width) for width in (8, 16, 48)},

@@ -1,4 +1,4 @@
-"""How well a network of `experiments.bridge.same_deck.config` does what it was trained for."""
+"""Competence of a network of `experiments.bridge.same_deck.config` at its own objective."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from popjax.tokens.corpora import in_parts, players_of
 
 
 class Exam(NamedTuple):
-    """Histories that no network learns from.
+    """Held-out histories.
 
-    x, start, action: what is read of them. token, label: what is right, where `valid`, and where
-    `labelled`. floor: nats a token, and worth: what memory is worth above it. without, best: what
-    is earned without memory, and by the reference player: shares of right answers where rewards
-    are verdicts, else returns. key: of the episodes that these were earned in.
+    x, start, action: the inputs. token, label: the targets, where `valid` and where `labelled`.
+    floor: the least nats per token; worth: the value of memory above it. without, best: scores
+    without memory and of the reference player: accuracy where rewards are verdicts, else returns.
+    key: of the episodes that gave these scores.
     """
 
     x: Float[Array, "T N d"]
@@ -51,9 +51,9 @@ class Exam(NamedTuple):
 
 
 def shared_histories(env: Environment, key: Key[Array, ""], num_episodes: int) -> Episodes:
-    """What all networks of a task read: the reference player's where cards come whatever is done,
-    else a third each of a random player, the reference player, and it with slips. The key is
-    consumed."""
+    """The histories that all networks of a task read: the reference player's where actions do not
+    affect cards, else a third each of a random player, the reference player, and the reference with
+    random errors. The key is consumed."""
     if env.name not in CAUSAL:
         return play(env, make_player(env), key, num_episodes)
     return in_parts(players_of(env, "mixture"), key, num_episodes, lambda *part: play(env, *part))
@@ -92,7 +92,7 @@ def exam(env: Environment, num_episodes: int, inputs: Inputs = "obs") -> Exam:
 
 
 def number(env: Environment, token: Int[Array, "*batch m"]) -> Int[Array, "*batch"]:
-    """A token of several components as one."""
+    """A token of several components as one integer."""
     total = jnp.zeros(token.shape[:-1], jnp.int32)
     for i, size in enumerate(target_of(env).sizes):
         total = total * size + token[..., i]
@@ -100,13 +100,13 @@ def number(env: Environment, token: Int[Array, "*batch m"]) -> Int[Array, "*batc
 
 
 def marginal(env: Environment, token: Int[Array, "T N m"], valid: Bool[Array, "T N"]) -> float:
-    """Nats a token to one who only knows how often each comes."""
+    """Nats per token under the marginal frequencies."""
     share = np.bincount(np.asarray(number(env, token))[np.asarray(valid)]) / int(valid.sum())
     return float(-np.sum(share[share > 0] * np.log(share[share > 0])))
 
 
 def earned(env: Environment, player: Player, key: Key[Array, ""], num_episodes: int) -> float:
-    """The mean return of a player, whose cards are those that a network gets under the same key."""
+    """The mean return of a player on the cards that a network gets with the same key."""
     return float(
         histories(env, by_player(player, num_episodes), key, num_episodes)[0].returns.mean()
     )
@@ -115,10 +115,9 @@ def earned(env: Environment, player: Player, key: Key[Array, ""], num_episodes: 
 def judged(
     env: Environment, network: LanguageModel, kind: str, exam: Exam, params: Any, inputs: Inputs
 ) -> dict[str, Array]:
-    """Of one network: its `competence`, 0 for the best without memory and 1 for the best there is,
-    and the number that it is made of, `raw`: nats a token above the floor, or the share of right
-    answers, or the return. Who does both has the competence of the agent and the raw number of the
-    language model."""
+    """One network's `competence`, 0 for the best without memory and 1 for the best possible, and
+    the `raw` number behind it: nats per token above the floor, accuracy, or return. A network that
+    does both has the agent's competence and the language model's raw number."""
     agent = LanguageAgent.of(env, network, inputs)
     logits, policy = agent.outputs(params, exam)
     says, found = KINDS[kind].says if kind in KINDS else ("token",), {}

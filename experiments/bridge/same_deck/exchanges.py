@@ -28,7 +28,7 @@ from experiments.results.store import Table
 
 
 def head_of(nets: Networks, kind: str, seed: int):
-    """What a network says of states `[n, d]`: probabilities of its own costume."""
+    """A network's output for states `[n, d]`: probabilities of its own costume."""
     params = nets.one(kind, seed)
 
     def says(model, features):
@@ -39,10 +39,10 @@ def head_of(nets: Networks, kind: str, seed: int):
 
 
 def transplanted(nets: Networks) -> Table:
-    """Recovery of each trained network that goes on, from the middle of the episode, with the state
-    of another seed of each kind. What it earns is the log-probability of the token that comes, or
-    of the right action; where what is right depends on what was done, of the action that it would
-    itself have thought the likeliest. No rows for a memory that is not a state of reals."""
+    """Recovery of each trained network that continues, from the middle of the episode, from the
+    state of another seed of each kind. The score is the log-probability of the next token or of the
+    right action; where that depends on earlier actions, of the network's own likeliest action. No
+    rows for a memory whose state is not real-valued."""
     cut, network, rows = nets.middle + 1, nets.network, []
 
     @jax.jit
@@ -61,8 +61,8 @@ def transplanted(nets: Networks) -> Table:
                 log_probs = token_log_probs(network.sizes, logits, nets.token[cut:])[0]
                 return jnp.mean(log_probs, axis=0, where=nets.episodes.valid[cut:])
             right = nets.answer[cut:] if nets.dealt else own
-            said = jax.nn.log_softmax(policy)
-            log_probs = jnp.take_along_axis(said, right[..., None], -1)[..., 0]
+            all_log_probs = jax.nn.log_softmax(policy)
+            log_probs = jnp.take_along_axis(all_log_probs, right[..., None], -1)[..., 0]
             return jnp.mean(log_probs, axis=0, where=labelled[cut:])
 
         return run
@@ -95,8 +95,8 @@ def transplanted(nets: Networks) -> Table:
 
 def exchanged(nets: Networks) -> Table:
     """In the middle of the episode: the round trip of each costume's belief through the states, and
-    what happens if that part of a state is another history's, as the network itself holds it or as
-    another does."""
+    the effect of replacing that component of a state with another history's, from the same network
+    or from another."""
     t, rows = nets.middle, []
     half = nets.number // 2
     later = slice(half, None)

@@ -1,4 +1,4 @@
-"""The figures of `popjax bridge same-deck`: what is remembered, beside what had to be."""
+"""The figures of `popjax bridge same-deck`: what is remembered, beside what is needed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def names(panel: Axes, x: float, y: float, kinds: tuple[str, ...], step: float =
 
 
 def draw_overlap(panel: Axes, summary: Summary) -> None:
-    """Filled: what acting takes. Hollow: what predicting takes. Bars: 95 % over seeds."""
+    """Filled: what acting needs. Hollow: what predicting needs. Bars: 95 % over seeds."""
     panel.plot([0, 1], [0, 1], **DOTS)
     shift = {kind: 0.012 * (i - 1) for i, kind in enumerate(summary.setup.kinds)}
     for task, kind, who, predicted, measured in summary.points():
@@ -68,7 +68,7 @@ def draw_overlap(panel: Axes, summary: Summary) -> None:
 
 
 def draw_retention(panel: Axes, summary: Summary, task: str) -> None:
-    """Seeds thin, their mean thick, beside the exact curve of one who keeps the counts alone."""
+    """Thin: seeds, thick: their mean; dashed: the exact curve of a memory of counts only."""
     deck = deck_of(summary.setup.env(task))
     for kind in reversed(summary.setup.all):
         t, curves = summary.retention(task, kind)
@@ -80,7 +80,7 @@ def draw_retention(panel: Axes, summary: Summary, task: str) -> None:
     exact = by_lag(t + 1, deck.each, deck.num_kinds)
     panel.plot(np.arange(t + 1), exact, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
     panel.axhline(math.log(deck.num_kinds), **DOTS)
-    dashed = "dashed: the counts alone, exact"
+    dashed = "dashed: counts only, exact"
     panel.text(0.42, 0.62, dashed, fontsize=8, color=INK, transform=panel.transAxes)
     title(panel, f"{task}: what is kept of each card after {t + 1}")
     panel.set_xlabel("cards ago", fontsize=9, color=INK)
@@ -90,7 +90,7 @@ def draw_retention(panel: Axes, summary: Summary, task: str) -> None:
 
 
 def draw_matrix(panel: Axes, summary: Summary, task: str) -> None:
-    """Of all networks, and below it the similarity of each pair of kinds with null and ceiling."""
+    """Similarity of all networks; below, that of each pair of kinds with null and ceiling."""
     matrix, seeds, kinds = summary.matrix(task), summary.setup.seeds, summary.setup.all
     np.fill_diagonal(matrix, np.nan)
     panel.imshow(matrix, cmap="Blues", vmin=0, vmax=1)
@@ -109,8 +109,8 @@ def draw_matrix(panel: Axes, summary: Summary, task: str) -> None:
             place = {"ha": "center", "va": "center", "fontsize": 8.5, "color": INK, "bbox": box}
             panel.text(middle[j], middle[i], f"{mean:.2f}", **place)
     panel.spines[:].set_visible(False)
-    said = [f"{a}, {b}: {in_words(summary.likeness(task, a, b))}" for a, b in summary.pairs]
-    panel.set_xlabel("\n".join(said), fontsize=8, color=INK)
+    labels = [f"{a}, {b}: {in_words(summary.likeness(task, a, b))}" for a, b in summary.pairs]
+    panel.set_xlabel("\n".join(labels), fontsize=8, color=INK)
     title(panel, f"{task}: residual CKA")
 
 
@@ -156,7 +156,7 @@ def draw_transplants(panel: Axes, summary: Summary) -> None:
     labels = [f"{host}\n" + re.sub(r"(?<=[a-z])(?=[A-Z])", "\n", task) for task, host in hosts]
     panel.set_xticks(range(len(hosts)), labels, fontsize=7)
     names(panel, 1.0, 0.93, summary.setup.all)
-    title(panel, "recovery with a translated state, by its donor")
+    title(panel, "recovery with a mapped state, by its donor")
     panel.set_ylim(-0.3, 1.2)
     furnish(panel)
 
@@ -169,7 +169,7 @@ def one(draw: Callable[..., None], *of, size: tuple[float, float] = (5.2, 4.0)) 
 
 
 def pictures(summary: Summary) -> dict[str, list[Picture]]:
-    """For the page, by what they show."""
+    """The figures of the page, by topic."""
 
     def per_task(draw, tasks, shows):
         return [Picture(one(draw, summary, task), f"{shows}, {task}") for task in tasks]
@@ -179,7 +179,7 @@ def pictures(summary: Summary) -> dict[str, list[Picture]]:
         "overlap": [
             Picture(
                 one(draw_overlap, summary),
-                "Measured against predicted share of each statistic, one point a kind and task",
+                "Measured against predicted share of each statistic, one point per kind and task",
                 "On the dotted line a network holds what its objective needs and no more; above "
                 "it, more. Ticks at the left edge: untrained networks.",
             )
@@ -192,7 +192,7 @@ def pictures(summary: Summary) -> dict[str, list[Picture]]:
         "transplants": [
             Picture(
                 one(draw_transplants, summary, size=(8.0, 3.6)),
-                "Recovery of language models and agents that go on with another's state",
+                "Recovery of language models and agents that continue from another's state",
             )
         ],
     }
@@ -222,7 +222,7 @@ TITLES = {
 
 
 def on_axes(summary: Summary) -> list[str]:
-    """The tasks whose curves hold all three axes: those of the first studies do not."""
+    """The tasks whose curves hold all three axes; the first studies did not store them."""
     kinds = summary.setup.kinds
     curves = {task: [summary.curves[summary.setup.cell(task, k)] for k in kinds]
               for task in summary.setup.tasks}  # fmt: skip
@@ -230,7 +230,7 @@ def on_axes(summary: Summary) -> list[str]:
 
 
 def draw_learning(summary: Summary) -> Figure:
-    """One row a task: competence over each axis, seeds thin, their mean thick."""
+    """One row per task: competence over each axis, thin: seeds, thick: their mean."""
     tasks, seeds = on_axes(summary), summary.setup.seeds
     figure = Figure(figsize=(10, 2.3 * len(tasks) + 0.4), layout="constrained")
     panels = figure.subplots(len(tasks), 3, sharey="row", squeeze=False)
@@ -239,7 +239,7 @@ def draw_learning(summary: Summary) -> Figure:
             for kind in summary.setup.kinds:
                 curve = summary.curves[summary.setup.cell(task, kind)]
                 x, y = (curve[name].reshape(-1, seeds)[1:] for name in (axis, "competence"))
-                if not (x > 0).all():  # what rewards say is not known everywhere
+                if not (x > 0).all():  # the nats of rewards are not always known
                     continue
                 panel.plot(x, y, color=COLOURS[kind], linewidth=0.5, alpha=0.4)
                 panel.plot(x.mean(1), y.mean(1), color=COLOURS[kind], linewidth=1.8)
@@ -258,14 +258,14 @@ def draw_learning(summary: Summary) -> Figure:
 
 
 def corners(number: int) -> Float[np.ndarray, "b 2"]:
-    """Where the certainties of a law of so many things lie in the plane."""
+    """The corners of a probability simplex in the plane."""
     angle = 2 * np.pi * np.arange(number) / number + np.pi / 4
     return np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
 def draw_beliefs(summary: Summary, task: str) -> Figure:
-    """Exact beliefs, and what least squares reads of the first seed of each kind, in the plane:
-    each law the mean of its corners. A bandit's: the first two arms."""
+    """Exact beliefs and those decoded by least squares from the first seed of each kind, in the
+    plane: each distribution is the mean of its corners. For a bandit: the first two arms."""
     table, kinds = summary.tables[task, "shaped"], ["exact", *summary.setup.all]
     points, whole = table["point"] >= 0, table["point"] < 0
     figure = Figure(figsize=(2.1 * len(kinds), 2.5), layout="constrained")
@@ -291,7 +291,7 @@ def draw_beliefs(summary: Summary, task: str) -> Figure:
 
 
 def learning_pictures(summary: Summary) -> dict[str, list[Picture]]:
-    """For the page, as far as there are numbers for them."""
+    """The figures of the page for which there are numbers."""
     found = {}
     if on_axes(summary):
         shows = "Learning curves over tokens, tokens that made a gradient, and nats of feedback"
@@ -301,9 +301,9 @@ def learning_pictures(summary: Summary) -> dict[str, list[Picture]]:
         found["beliefs"] = [
             Picture(
                 draw_beliefs(summary, task),
-                f"Exact beliefs and what is read of states, {task}",
-                "Each point is the law of what comes next after one history, the mean of its "
-                "corners; of a bandit the posterior means of two arms. Dark: early; light: late.",
+                f"Exact beliefs and those decoded from states, {task}",
+                "Each point is the next-token distribution after one history, the mean of its "
+                "corners; for a bandit the posterior means of two arms. Dark: early; light: late.",
             )
             for task in shaped
         ]

@@ -27,12 +27,12 @@ COUNTER_AT_MOST, LIST_AT_LEAST = 0.1, 0.3
 
 
 def disjoint(summary: Summary) -> list[str]:
-    """The tasks where acting and predicting take different things."""
+    """The tasks where acting and predicting need different information."""
     return [t for t in summary.setup.tasks if overlap_of(summary.setup.env(t)) == "disjoint"]
 
 
 def but(summary: Summary, *kinds: str) -> str:
-    """What is not compared, for want of competence."""
+    """The tasks that are not compared because networks lack competence."""
     tasks = summary.unmatched(*kinds)
     return f"; unmatched: {', '.join(tasks)}" if tasks else ""
 
@@ -71,8 +71,8 @@ def moderate(summary: Summary) -> Finding:
         "a network remembers of each statistic what the rules say its objective needs: over the "
         "points with a predicted overlap below 1, measured and predicted overlap are correlated by "
         "rank (permutation p below 0.05), and the slope's interval contains 1 or the correlation "
-        f"is above {LEAST_RANK}. (At first all points entered; but a competent network has all "
-        "that it needs, so those with a predicted overlap of 1 are near 1 whatever is true)",
+        f"is above {LEAST_RANK}. (Originally all points were included; but a competent network has "
+        "all it needs, so those with a predicted overlap of 1 are near 1 in any case)",
     )
     points = summary.points()
     if not {"LM"} < {p[1] for p in points} or len(free(points)) < ENOUGH:
@@ -85,9 +85,12 @@ def moderate(summary: Summary) -> Finding:
     if found.in_size or found.by_rank:
         outcome, why = "holds", "" if found.in_size else "; by rank alone, the slope is not 1"
     elif found.slope[1] <= 1 <= found.slope[2]:
-        outcome, why = "inconclusive", "; the slope may be 1, and the order an accident"
+        outcome, why = (
+            "inconclusive",
+            "; the slope may be 1, the rank correlation chance",
+        )
     elif found.p < 0.05:
-        why = "; correlated, but too little, and not in size"
+        why = "; correlated, but too weakly, and the slope is not 1"
     return Finding(
         name,
         claim,
@@ -103,7 +106,7 @@ def moderate(summary: Summary) -> Finding:
 
 
 def in_size(summary: Summary) -> Finding:
-    """M read through noise, as registered before any network was read so."""
+    """M probed through noise, registered before any network was probed this way."""
     name, claim = (
         "M in size",
         "read through noise of 0.1 or 0.3 of a unit's standard deviation, measured overlap is as "
@@ -130,7 +133,7 @@ def in_size(summary: Summary) -> Finding:
 
 
 def distance(points: list[tuple]) -> float:
-    """Of measured from predicted overlap, over the points with a predicted one below 1."""
+    """Distance of measured from predicted overlap, over points with a predicted one below 1."""
     return float(np.mean([abs(p[3] - p[4].mean()) for p in free(points)]))
 
 
@@ -182,7 +185,7 @@ def order(summary: Summary) -> Finding:
 
 
 def together(outcomes: list[str]) -> str:
-    """All of them hold, one fails, or neither.
+    """ "holds" if all hold, "fails" if any fails, else "inconclusive".
 
     >>> together(["holds", "inconclusive"]), together(["holds", "fails"])
     ('inconclusive', 'fails')
@@ -212,7 +215,7 @@ def feedback(summary: Summary) -> Finding:
 
 
 def weak(summary: Summary) -> Finding:
-    """W, as far as learning speed goes."""
+    """W, for learning speed."""
     words, outcomes = [], []
     for task in summary.suits:
         at = {}
@@ -233,8 +236,8 @@ def weak(summary: Summary) -> Finding:
         outcomes.append(outcome_of(low, high, theory / 1.5, theory * 1.5))
     return Finding(
         "W",
-        "an RL step is an LM step with another weight: so verdicts take as many times the tokens "
-        "of labels, to half of what memory is worth, as gradient flow without noise predicts "
+        "an RL step is an LM step with another weight: so the ratio of verdict to label tokens, to "
+        "half of the value of memory, is that predicted by gradient flow without noise "
         "(within a factor of 1.5; the identity of gradients is itself a test, by enumeration)",
         "; ".join(words),
         together(outcomes),
@@ -242,7 +245,7 @@ def weak(summary: Summary) -> Finding:
 
 
 def united(summary: Summary) -> Finding:
-    """H1b, where acting and predicting take the same."""
+    """H1b, where acting and predicting need the same information."""
     tasks = [t for t in summary.setup.tasks if overlap_of(summary.setup.env(t)) == "equal"]
     agent = "rewards" if "rewards" in summary.setup.kinds else "verdict"
     found = {task: summary.likeness(task, agent, "LM") for task in tasks}
@@ -254,7 +257,7 @@ def united(summary: Summary) -> Finding:
         outcome = "fails"
     return Finding(
         "H1b'",
-        "where acting and predicting require the same, agent and language model are equivalent to "
+        "where acting and predicting need the same, agent and language model are equivalent to "
         "two seeds of one objective, at matched competence",
         f"{agent} and LM: "
         + "; ".join(f"{task} {in_words(one)}" for task, one in found.items())
@@ -264,7 +267,7 @@ def united(summary: Summary) -> Finding:
 
 
 def findings_of(summary: Summary) -> list[Finding]:
-    """Without a finding where a kind lacks competent networks."""
+    """All findings; none where a kind lacks competent networks."""
     found = [one(summary) for one in (strong, moderate, dissociation, order, feedback, weak)]
     if any(overlap_of(summary.setup.env(task)) == "equal" for task in summary.setup.tasks):
         found.insert(3, united(summary))
@@ -280,11 +283,11 @@ SLOGAN = {
 
 
 def lead_of(findings: list[Finding]) -> str:
-    """The verdict on each reading of the slogan, in a sentence each."""
-    by_name = {one.name: one for one in findings}
-    said = []
+    """One sentence with the verdict on each reading of the slogan."""
+    by_name = {finding.name: finding for finding in findings}
+    sentences = []
     for name, reading in SLOGAN.values():
-        one = by_name[name]
-        verb = one.outcome if one.outcome != "inconclusive" else "is inconclusive"
-        said.append(f"{reading[0].upper()}{reading[1:]} {verb}: {one.found}.")
-    return " ".join(said)
+        finding = by_name[name]
+        verb = finding.outcome if finding.outcome != "inconclusive" else "is inconclusive"
+        sentences.append(f"{reading[0].upper()}{reading[1:]} {verb}: {finding.found}.")
+    return " ".join(sentences)

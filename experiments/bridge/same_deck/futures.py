@@ -1,8 +1,8 @@
-"""Histories after which the same is to be expected next, but not later: are they kept apart?
+"""Histories with the same next-token distribution but different futures: are they separated?
 
-After some histories the law of the next token is the same and what follows is not: in Autoencode
-the same cards came in another order, in Concentration they lie in other places. Whoever only
-predicts the next token may hold them in one state; an agent that acts on the difference cannot
+After some histories the next-token distribution is the same but later ones differ: in Autoencode
+the same cards came in another order, in Concentration they lie in other cells. A next-token
+predictor may map them to one state; an agent that acts on the difference cannot
 (after Shai et al. 2024, arXiv 2405.15943).
 """
 
@@ -16,13 +16,13 @@ from experiments.bridge.same_deck.networks import Networks
 from experiments.results.store import Table
 
 TASKS = ("Autoencode", "Concentration")
-"""Where acting well needs more than the law of the next token."""
+"""Where acting well needs more than the next-token distribution."""
 ROWS = 2000
-"""So many histories at most are paired, for there are as many distances as pairs."""
+"""The most histories paired, since the number of distances is quadratic."""
 
 
 def classes(rows: Float[np.ndarray, "n m"]) -> Int[np.ndarray, " n"]:
-    """The same number for rows that are equal to five digits.
+    """Equal integers for rows that are equal to five digits.
 
     >>> classes(np.array([[0.5, 0.5], [1.0, 0.0], [0.5, 0.5]])).tolist()
     [0, 1, 0]
@@ -36,11 +36,11 @@ def apart(
     future: Int[np.ndarray, " n"],
     token: Int[np.ndarray, " n"],
 ) -> float:
-    """The mean squared distance between states of the same token on the table and the same law but
-    other futures, over that between states of the same token and other laws.
+    """The mean squared distance between states with the same current token and next-token
+    distribution but other futures, over that with the same token and other distributions.
 
-    0 where the law is all that is held; 1 where histories are as far apart whether or not the
-    next token distinguishes them. Not a number if there are no such pairs.
+    0 where only the distribution is held; 1 where histories are as far apart whether or not the
+    next token distinguishes them. NaN if there are no such pairs.
 
     >>> law, future, token = np.array([0, 0, 1]), np.array([0, 1, 2]), np.zeros(3, int)
     >>> apart(np.array([[0.0], [0.0], [1.0]]), law, future, token)
@@ -64,8 +64,8 @@ def apart(
 
 
 def future_of(nets: Networks, t: int) -> Int[np.ndarray, " N"]:
-    """The same number for histories after whose step t all that may follow is the same: all cards
-    in order, or the kind of each card seen, by its place."""
+    """Equal integers for histories with the same possible futures after step t: all cards in
+    order, or the kind of each revealed card by cell."""
     if nets.task == "Autoencode":
         return classes(nets.cards[: t + 1, :, 0].T)
     obs = np.asarray(nets.episodes.obs)[: t + 1]
@@ -73,7 +73,7 @@ def future_of(nets: Networks, t: int) -> Int[np.ndarray, " N"]:
 
 
 def distinction(nets: Networks) -> Table:
-    """`apart` of each network at each step that is probed, with how many pairs it is of."""
+    """`apart` of each network at each probed step, with the number of pairs."""
     rows = []
     for t in nets.times:
         law, future = classes(nets.law[t])[:ROWS], future_of(nets, t)[:ROWS]

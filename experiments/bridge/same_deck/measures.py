@@ -1,8 +1,7 @@
-"""What is measured of the networks of `experiments.bridge.same_deck.config`, one table a
-measurement.
+"""Measurements of the networks of `experiments.bridge.same_deck.config`, one table each.
 
-All networks of a task see the same histories, which none has learned from. Tables have one row a
-number: who was measured, and the result. Exchanges between networks are in `exchanges`, histories
+All networks of a task read the same held-out histories. Tables have one row per number: the
+network, and the result. Exchanges between networks are in `exchanges`, histories
 with equal next observations and different later ones in `futures`.
 """
 
@@ -40,7 +39,7 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
 
 
 def probed(nets: Networks) -> Table:
-    """Nats that each network holds of each statistic, step by step, read through each noise."""
+    """Nats that each network holds of each statistic, step by step, at each noise level."""
     tables = []
     for who in STATISTICS:
         whole = in_one(nets.env, who)
@@ -58,8 +57,8 @@ def probed(nets: Networks) -> Table:
 
 
 def controlled(nets: Networks) -> Table:
-    """In the middle of the episode: what is held by the last cards alone, of a control task, of
-    shuffled labels, and the length of the description; nats a row."""
+    """In the middle of the episode: nats per row held by the last cards alone, of a control task,
+    of shuffled labels, and the description length."""
     t, rows = nets.middle, []
     kept = np.stack([nets.tokens[0], np.full(nets.number, t % 7)], axis=1)
 
@@ -89,16 +88,16 @@ def controlled(nets: Networks) -> Table:
 
 
 def last_inputs(nets: Networks, t: int, m: int) -> np.ndarray:
-    """`[N, d]` the last m inputs themselves: cards, or whatever is read."""
+    """`[N, d]` the last m inputs."""
     if nets.dealt:
         return controls.last_cards(nets.cards, t, m, nets.deck.num_kinds)
-    seen = np.asarray(nets.x[max(0, t + 1 - m) : t + 1])
-    return seen.swapaxes(0, 1).reshape(nets.number, -1)
+    window = np.asarray(nets.x[max(0, t + 1 - m) : t + 1])
+    return window.swapaxes(0, 1).reshape(nets.number, -1)
 
 
 def alike(nets: Networks) -> Table:
-    """How alike all pairs of networks are: both primary measures in three versions, the others of
-    residual states on fewer rows. One random step of each deck."""
+    """Similarity of all pairs of networks: both primary measures in three versions, the others on
+    fewer rows of residual states. One random step of each deck."""
     draw, setup = np.random.default_rng(0), nets.setup
     row = np.arange(min(setup.rows, nets.number))
     steps = [step for step in nets.steps if nets.times[0] <= step <= nets.times[-1]]
@@ -149,14 +148,14 @@ def retained(nets: Networks) -> Table:
 
 
 def ordered(nets: Networks) -> Table:
-    """Total variation that swaps and replacements make in what each network says, and the exact
-    rules of both costumes, as the mean over lags; the order index of each."""
+    """Total variation that swaps and replacements cause in the outputs of each network and of the
+    exact rules of both costumes, mean over lags; the order index of each."""
     each, kinds, t = nets.deck.each, nets.deck.num_kinds, nets.middle
     histories = edits.deal_histories(
         jax.random.key(2**31 + 8), t + 1, nets.setup.edits, each, kinds
     )
     exact = {"counter": edits.next_card(each, kinds)}
-    if nets.deck.listed:  # else acting takes counts as well
+    if nets.deck.listed:  # else acting needs counts as well
         lag = -1 if nets.deck.listed == "first" else nets.env.k - 1
         exact["register"] = edits.card_before(lag, kinds)
 
@@ -191,9 +190,8 @@ SHOWN = 150
 
 
 def backwards(nets: Networks) -> Table:
-    """CKA, residual given the token on the table, of each network's states after a history and
-    after the same backwards, at each step that is probed: a null for what a likeness is worth, and
-    high for a memory that is a multiset."""
+    """CKA, residual given the current token, of each network's states after a history and after its
+    reversal, at each probed step: another null for similarities, and high for a multiset memory."""
     rows, env = [], nets.env
     for t in nets.times:
         obs = jnp.asarray(nets.episodes.obs)[: t + 1][::-1]
@@ -211,8 +209,8 @@ def backwards(nets: Networks) -> Table:
 
 
 def belief_of(nets: Networks, t: int) -> Float[np.ndarray, "N b"]:
-    """What is exactly known after step t of what may come: the law of the next token, or the
-    posterior means of a bandit's arms."""
+    """The exact belief after step t: the next-token distribution, or the posterior means of a
+    bandit's arms."""
     if nets.task != "MultiarmedBandit":
         return nets.law[t]
     action = np.asarray(nets.episodes.action)[:t]
@@ -222,10 +220,10 @@ def belief_of(nets: Networks, t: int) -> Float[np.ndarray, "N b"]:
 
 
 def shaped(nets: Networks) -> Table:
-    """The share of the exact belief's variance that least squares finds in states, over all steps
-    probed together, fitted on one half of the histories and asked on the other; and of beliefs of
-    other histories. Beside it points of the belief and of what is read, of the first seed: rows
-    with `point` at or above 0, one a point and coordinate. (Shai et al. 2024, arXiv 2405.15943.)"""
+    """The share of the exact belief's variance that least squares decodes from states, over all
+    probed steps, fitted on one half of the histories and evaluated on the other; and the same for
+    beliefs of other histories. Rows with `point` at or above 0 hold exact and decoded beliefs of
+    the first seed, one per point and coordinate. (Shai et al. 2024, arXiv 2405.15943.)"""
     draw, half = np.random.default_rng(0), nets.number // 2
     exact = np.stack([belief_of(nets, t) for t in nets.times])
     wrong = draw.permutation(half)
@@ -262,9 +260,9 @@ def shaped(nets: Networks) -> Table:
 
 
 def own_play(nets: Networks) -> Table:
-    """How alike all pairs of networks are, residual CKA at the steps probed, on the histories that
-    the agents of each kind make themselves. Where cards come whatever is done and no action is
-    read, these are the same histories for all, and there is nothing to measure."""
+    """Similarity of all pairs of networks, residual CKA at the probed steps, on the agents' own
+    histories. Where actions neither affect cards nor are inputs, these are the same histories for
+    all, and there is nothing to measure."""
     tables, seeds = [], nets.setup.seeds
     each = -(-nets.setup.num_decks // seeds)
     for kind in nets.setup.agents:

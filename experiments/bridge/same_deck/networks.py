@@ -1,4 +1,4 @@
-"""The networks of one task of `experiments.bridge.same_deck.config`, and what they all read."""
+"""The networks of one task of `experiments.bridge.same_deck.config`, and their histories."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from popjax.players import Episodes
 from popjax.tokens import target_of
 
 HEAD = {kind: one.says[-1] for kind, one in KINDS.items()}
-"""The head by which a kind is judged where it goes on with another's state: who does both acts."""
+"""The head that scores a kind continuing from another's state; kind "both" is scored by action."""
 
 
 class Networks:
-    """The networks of one task, the histories they are asked about, and their states.
+    """The networks of one task, the histories they are probed on, and their states.
 
     cards: `[T, N, decks]`, of a game of cards. params: of each kind, `[seeds, ...]`. states: of
     each kind `[seeds, steps, N, d]`, what the heads read after each of `steps`.
@@ -47,7 +47,7 @@ class Networks:
 
     @property
     def dealt(self) -> bool:
-        """Cards come whatever is done."""
+        """Whether cards do not depend on actions."""
         return self.task not in CAUSAL
 
     @property
@@ -55,7 +55,7 @@ class Networks:
         return deck_of(self.env)
 
     def lasting(self, episodes: Episodes) -> Episodes:
-        """Those that are not over before the last step that is asked about."""
+        """The histories that last until the last probed step."""
         if self.dealt:
             return episodes
         alive = np.asarray(episodes.valid[self.times[-1]])
@@ -68,7 +68,7 @@ class Networks:
 
     @property
     def steps(self) -> tuple[int, ...]:
-        """After which states are kept: all, or where histories are long those that are probed."""
+        """The steps whose states are kept: all, or only probed ones where histories are long."""
         return tuple(range(len(self.x))) if self.dealt else self.times
 
     @cached_property
@@ -105,8 +105,8 @@ class Networks:
 
     @cached_property
     def tokens(self) -> np.ndarray:
-        """`[T, N]` what is on the table, as one number; where what comes depends on what is done,
-        the token that came last, and with few actions the action before it."""
+        """`[T, N]` the current observation as one integer; where obs depend on actions, the last
+        token and, with few actions, the action before it."""
         if self.dealt:
             sizes = (self.deck.num_kinds,) * self.deck.num_decks
             return np.ravel_multi_index(np.moveaxis(self.cards, -1, 0), sizes)
@@ -114,17 +114,16 @@ class Networks:
 
     @cached_property
     def answer(self) -> np.ndarray:
-        """`[T, N]` what the player of these histories did: the right action where cards come
-        whatever is done."""
+        """`[T, N]` the player's actions: the right ones where cards do not depend on actions."""
         return np.asarray(self.env.action_space.to_number(self.episodes.action))
 
     @cached_property
     def law(self) -> np.ndarray:
-        """`[T, N, K]` the exact law of the next token."""
+        """`[T, N, K]` the exact distribution of the next token."""
         return np.exp(np.asarray(log_probs_along(make_law(self.env), self.episodes)[0]))
 
     def ask(self, who: str, t: int, size: int = 0) -> list[Question]:
-        """What is asked of a statistic after step t."""
+        """The questions about a statistic after step t."""
         cards = self.cards if self.dealt else np.zeros((0, 0, 1), int)
         return questions(self.env, who, self.episodes, cards, self.tokens, t, size)
 
@@ -141,7 +140,7 @@ class Networks:
         return np.concatenate([self.at(kind, t) for kind in self.setup.all])
 
     def outputs(self, params: Any, carry: Any, cut: int) -> tuple[Any, Any]:
-        """Logits of both heads from step `cut` on, going on with a state."""
+        """Logits of both heads from step `cut` on, continuing from a state."""
         later = (self.x, self.start, self.action, self.token)
         x, start, action, token = (part[cut:] for part in later)
         target = target_of(self.env)
@@ -161,7 +160,7 @@ class Networks:
 
 def tokens_of(env: Environment, episodes: Episodes) -> np.ndarray:
     """`[T, N]` see `Networks.tokens`."""
-    came = np.asarray(number(env, target_of(env).tokens(episodes)))
+    tokens = np.asarray(number(env, target_of(env).tokens(episodes)))
     if env.name == "MultiarmedBandit":
-        came = came * env.num_arms + np.asarray(episodes.action)
-    return np.concatenate([np.zeros_like(came[:1]), 1 + came[:-1]])
+        tokens = tokens * env.num_arms + np.asarray(episodes.action)
+    return np.concatenate([np.zeros_like(tokens[:1]), 1 + tokens[:-1]])

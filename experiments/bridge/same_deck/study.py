@@ -37,10 +37,10 @@ NOT_OF = {
     "own-play": tuple(STATISTICS),
     "distinction": tuple({**STATISTICS, **CAUSAL}.keys() - set(futures.TASKS)),
 }
-"""Measurements that a task has no room for. Single cards are asked for in games of one deck; cards
-are exchanged where all of them are there to act upon; statistics, where they are counts or short
-lists; and agents that read cards alone, which come whatever is done, have no histories of their
-own: theirs are those of everybody. The same law with other futures is there in few games."""
+"""Measurements that do not apply to a task. Single cards are probed in games of one deck; cards are
+swapped where actions depend on all of them; statistics are interchanged where they are counts or
+short lists; agents that read only cards, which do not depend on actions, have no histories of their
+own. Equal next-token distributions with different futures occur in few games."""
 
 
 def measured_of(task: str) -> list[str]:
@@ -89,7 +89,7 @@ def summary_of(context: Context) -> Summary:
 
 
 def shown(context: Context, preset: str) -> Shown:
-    """What was found: the figure, the tables, and the outcome of each hypothesis."""
+    """The results: the figure, the tables, and the outcome of each hypothesis."""
     summary = summary_of(context)
     findings = report.findings_of(summary)
     pictures = figures.pictures(summary) | figures.learning_pictures(summary)
@@ -115,21 +115,21 @@ TITLE = "Same deck, different memory"
 SECTIONS = (
     ("Competence", "Networks are compared only where they do what they were trained for.",
      "learning", ("competence", "rates")),
-    ("What is held, and what had to be",
-     "For every statistic the share that a linear probe finds beyond the clock and the card on the "
-     "table, beside the share that a network which keeps no more than it must would tell.",
+    ("What is held, and what is needed",
+    "For every statistic the share that a linear probe finds beyond the clock and the current "
+    "card, beside the share that a network with no more memory than it needs would hold.",
      "overlap", ("overlap", "noise", "controls")),
-    ("Forgetting", "Nats of each earlier card in the state. One who keeps the counts alone still "
-     "knows what the dashed curve says.", "retention", ()),
+    ("Forgetting", "Nats of each earlier card in the state. Dashed: what a memory of counts only "
+    "still holds.", "retention", ()),
     ("The shape of beliefs",
-     "What may come next, as it is known exactly, and as a linear map finds it in states.",
+     "The exact distribution of the next token, and a linear map's estimate of it from states.",
      "beliefs", ("shapes", "distinction")),
-    ("Likeness", "Debiased linear CKA of what clock and card leave, beside its null (an untrained "
+    ("Likeness", "Debiased linear CKA given clock and card, beside its null (an untrained "
      "network) and its ceiling (two seeds of one objective).", "matrix",
      ("likeness", "others", "backwards", "own")),
-    ("Order", "Two cards of the history are exchanged, or one is replaced; the order index is the "
-     "share of exchanges in how far the outputs move.", "order", ("orders",)),
-    ("Exchange", "A network goes on with another's state, or with one statistic's part of it.",
+    ("Order", "Two cards of the history are swapped, or one is replaced; the order index is the "
+    "share of swaps in the total change of the outputs.", "order", ("orders",)),
+    ("Exchange", "A network continues from another's state, or from one component of it.",
      "transplants", ("transplants", "exchanges")),
 )  # fmt: skip
 

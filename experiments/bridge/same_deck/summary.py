@@ -1,5 +1,5 @@
-"""From the tables of `experiments.bridge.same_deck.study` to the numbers that figures and
-verdicts are made of."""
+"""From the tables of `experiments.bridge.same_deck.study` to the numbers of figures and
+verdicts."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from popjax.core import Environment
 
 Part = tuple[str, str]
 ENOUGH = 4
-"""Networks of a kind: with 4 and 4 the least two-sided p is 2 / 70, with 3 and 3 it is 0.1."""
+"""Least networks per kind: with 4 and 4 the least two-sided p is 2 / 70, with 3 and 3 it is 0.1."""
 LEAST_RANK = 0.8
-"""Correlation by rank from which memory is said to follow need by rank."""
+"""The least rank correlation at which memory is judged to follow need."""
 PAIRS = (
     ("verdict", "LM"), ("label", "LM"), ("verdict", "label"), ("rewards", "LM"), ("sum", "LM"),
     ("both", "LM"), ("both", "label"), ("rewards", "verdict"), ("sum", "rewards"),
@@ -36,7 +36,7 @@ PAIRS = (
 
 @dataclass(frozen=True)
 class Summary:
-    """All tables of a study, with what was set. rates: learning rates that were tried."""
+    """All tables of a study with its settings. rates: tuning runs."""
 
     setup: SameDeckConfig
     curves: dict[Part, Table]
@@ -49,17 +49,17 @@ class Summary:
         return [pair for pair in PAIRS if set(pair) <= set(self.setup.kinds)]
 
     def having(self, name: str) -> list[str]:
-        """The tasks of which this was measured."""
+        """The tasks with this measurement."""
         return [task for task in self.setup.tasks if (task, name) in self.tables]
 
     @property
     def suits(self) -> list[str]:
-        """The games of one deck in which acting takes cards in order."""
+        """The games of one deck in which acting needs cards in order."""
         ordered = self.having("ordered")
         return [task for task in ordered if deck_of(self.setup.env(task)).listed]
 
     def last(self, task: str, kind: str, column: str) -> Float[np.ndarray, " seeds"]:
-        """Of each seed at the end of training."""
+        """Competence of each seed at the end of training."""
         return self.curves[self.setup.cell(task, kind)][column][-self.setup.seeds :]
 
     def competent(self, task: str, kind: str) -> np.ndarray:
@@ -81,25 +81,25 @@ class Summary:
         return np.flatnonzero(self.competent(task, kind))
 
     def matched(self, task: str, *kinds: str) -> bool:
-        """Of each kind enough networks are competent for a difference to be found."""
+        """Whether each kind has enough competent networks to detect a difference."""
         return all(len(self.kept(task, kind)) >= ENOUGH for kind in kinds)
 
     def unmatched(self, *kinds: str) -> list[str]:
-        """The tasks in which some of these kinds has too few competent networks."""
+        """The tasks in which any of these kinds has too few competent networks."""
         return [task for task in self.setup.tasks if not self.matched(task, *kinds)]
 
     def predicted(self, task: str, kind: str, who: str) -> float:
-        """What a network that remembers no more than it must holds of a statistic."""
+        """The share of a statistic that a minimal network for the objective holds."""
         env = self.setup.env(task)
         if who in KINDS[kind].needs or overlap_of(env) == "equal":
             return 1.0
         if not in_one(env, who):
             return held_by_counts(env, self.setup.times(task))
-        found, deck = exact(env), deck_of(env)
+        overlap, deck = exact(env), deck_of(env)
         at = [t + 1 - deck.steps[0] for t in self.setup.times(task)]
-        at = [i for i in at if 0 <= i < len(found.shared)]
-        of = found.of_rl if who == "rl" else found.of_lm
-        return float(found.shared[at].sum() / of[at].sum())
+        at = [i for i in at if 0 <= i < len(overlap.shared)]
+        of = overlap.of_rl if who == "rl" else overlap.of_lm
+        return float(overlap.shared[at].sum() / of[at].sum())
 
     def share(
         self, task: str, kind: str, who: str, noise: float = 0.0
@@ -125,8 +125,8 @@ class Summary:
     def matrix(
         self, task: str, measure: str = "CKA", version: str = "residual", name: str = "alike"
     ) -> np.ndarray:
-        """`[networks, networks]`, in the order of `setup.all`. Networks of one seed began as one,
-        which is similarity of another kind: pairs of them are not numbers."""
+        """`[networks, networks]`, in the order of `setup.all`. Networks of one seed share their
+        initial weights, a different source of similarity: their pairs are NaN."""
         table = self.tables[task, name]
         rows = (table["measure"] == measure) & (table["version"] == version)
         n, seeds = len(self.setup.all) * self.setup.seeds, self.setup.seeds
@@ -137,7 +137,7 @@ class Summary:
         return matrix
 
     def places(self, kind: str) -> range:
-        """Of a kind in the matrix."""
+        """Indices of a kind in the matrix."""
         first = self.setup.all.index(kind) * self.setup.seeds
         return range(first, first + self.setup.seeds)
 
@@ -177,7 +177,7 @@ def overlap_of(env: Environment) -> str:
 @dataclass(frozen=True)
 class Followed:
     """How measured overlap follows predicted overlap, over `number` points with a predicted one
-    below 1. Intervals are of 95 %, networks drawn again within each kind. rank: Spearman's, of the
+    below 1. Intervals are 95 %, networks resampled within each kind. rank: Spearman's, of the
     means; p: two-sided, of a permutation test."""
 
     number: int
@@ -191,18 +191,18 @@ class Followed:
 
     @property
     def in_size(self) -> bool:
-        """The interval of the slope contains 1, and that the points are in order is no accident."""
+        """Whether the slope's interval contains 1 and the rank correlation is significant."""
         return self.p < 0.05 and self.slope[1] <= 1 <= self.slope[2]
 
 
 def free(points: list[tuple]) -> list[tuple]:
-    """Those whose predicted overlap is below 1. The others cannot test the hypothesis: a competent
+    """Points with a predicted overlap below 1. The others cannot test the hypothesis: a competent
     network has what its objective needs."""
     return [point for point in points if point[3] < 0.999]
 
 
 def followed(points: list[tuple], repetitions: int = 2000, seed: int = 0) -> Followed:
-    """Of the `free` points, three at least."""
+    """The fit over the `free` points, at least three."""
     points = free(points)
     predicted = np.array([p[3] for p in points])
     means = np.array([p[4].mean() for p in points])

@@ -29,10 +29,10 @@ def competences(summary: Summary) -> Grid:
             rows.append([task, kind, competence, which_is, compared])
     return Grid(
         "competence at the end",
-        ["task", "feedback", "competence [95 %]", "which is", "may be compared"],
+        ["task", "feedback", "competence [95 %]", "raw", "compared"],
         rows,
-        f"0: best without memory, 1: best there is. Compared are agents with at "
-        f"least {LEAST_COMPETENCE} and language models at most {MOST_EXCESS} nats above the floor.",
+        f"0: best without memory, 1: best possible. Compared: agents with at least "
+        f"{LEAST_COMPETENCE}, language models at most {MOST_EXCESS} nats above the floor.",
     )
 
 
@@ -43,25 +43,25 @@ def overlaps(summary: Summary) -> Grid:
             row = [task, kind]
             for who in STATISTICS:
                 share = summary.share(task, kind, who)
-                said = "" if kind == UNTRAINED else f"{summary.predicted(task, kind, who):.3f}"
+                predicted = "" if kind == UNTRAINED else f"{summary.predicted(task, kind, who):.3f}"
                 before = summary.share(task, UNTRAINED, who).mean()
                 gains = (share - before) / (1 - before)
                 known = kind != UNTRAINED and len(share) and before < NEARLY_ALL
                 gain = f"{gains.mean():+.2f}" if known else ""
-                row += [said, format_interval(share, 3), gain]
+                row += [predicted, format_interval(share, 3), gain]
             rows.append(row)
     return Grid(
         "share of each statistic that a linear probe finds",
         ["task", "feedback", "Z_RL predicted", "Z_RL measured [95 %]", "Z_RL gain",
          "Z_LM predicted", "Z_LM measured [95 %]", "Z_LM gain"],
         rows,
-        "gain: of what untrained networks of the same seeds left, if that is not next to nothing; "
+        "gain: share of what untrained networks of the same seeds lack, unless that is negligible; "
         "below 0 where training erased.",
     )  # fmt: skip
 
 
 def through_noise(summary: Summary) -> Grid:
-    """The same shares, read through noise."""
+    """The same shares, probed through noise."""
     rows = []
     for task in summary.setup.tasks:
         for kind in summary.setup.all:
@@ -104,7 +104,7 @@ def likenesses(summary: Summary) -> Grid:
         ["task", "kinds", "CKA, residual", "null", "ceiling", "NS [95 %]", "verdict",
          "Procrustes, residual", "CKA, raw", "CKA, at fixed steps"],
         rows,
-        "residual: given clock and card on the table. Seeds that began alike are not paired. "
+        "residual: given clock and current card. Networks with the same init are not paired. "
         f"NS only where the ceiling is more than {APART} above the null.",
     )  # fmt: skip
 
@@ -137,7 +137,7 @@ def controls(summary: Summary) -> Grid:
                     row.append(f"{held.mean():.2f}" if at.any() else "")
                 rows.append(row)
     return Grid(
-        "controls of the probes, in the middle of an episode: share of what there is to tell",
+        "controls of the probes, in the middle of an episode: share of the available nats",
         ["task", "of", "control", *summary.setup.all, "no network"],
         rows,
         "last m: a probe of the last m observations themselves. description: saved by online "
@@ -157,10 +157,10 @@ def transplants(summary: Summary) -> Grid:
                 name = "any linear" if kind == "any" else "rotation only"
                 rows.append([task, host, name, *(format_interval(v) for v in found)])
     return Grid(
-        "recovery of a network that goes on with another's translated state",
+        "recovery of a network that continues from another's mapped state",
         ["task", "host", "map", *(f"from {d}" for d in summary.setup.all)],
         rows,
-        "0: a state that tells nothing; 1: its own. The donor is always another seed.",
+        "0: an uninformative state; 1: its own. The donor is always another seed.",
     )
 
 
@@ -182,12 +182,12 @@ def exchanges(summary: Summary) -> Grid:
             own = [mean(column, host) for column in alone]
             rows.append([task, host, *map(both, summary.setup.all), *own, mean("nats", host, 3)])
     return Grid(
-        "interchange of a statistic's part of the state, and the belief's round trip",
+        "interchange of a statistic's component of the state, and the belief's round trip",
         ["task", "host", *(f"from {d}" for d in summary.setup.all), "random subspace",
          "belief from state", "state from belief", "nats lost"],
         rows,
-        "share of the way to the exact answer of the history that would have been (how often the "
-        "likeliest answer is its); from another kind through a map fitted to states.",
+        "share of the way to the exact answer of the counterfactual history (accuracy of the "
+        "likeliest answer); from another kind through a map fitted to states.",
     )  # fmt: skip
 
 
@@ -215,11 +215,11 @@ def backwards(summary: Summary) -> Grid:
             row.append(format_interval(np.array([one.mean() for one in seeds])))
         rows.append(row)
     return Grid(
-        "the same history backwards: residual CKA with the states after it forwards",
+        "reversed histories: residual CKA with the states after the original ones",
         ["task", *summary.setup.all],
         rows,
-        "Another null: a memory of counts alone does not distinguish them but by the token on the "
-        "table, which is left out; one of the last few in order does.",
+        "Another null: a memory of counts separates them only by the current token, which is "
+        "regressed out; a memory of the last few in order separates them.",
     )
 
 
@@ -234,10 +234,10 @@ def shapes(summary: Summary) -> Grid:
         untrained = (table["point"] < 0) & (table["kind"] == UNTRAINED)
         rows.append([*row, f"{table['shuffled'][untrained].mean():.2f}"])
     return Grid(
-        "the shape of beliefs: variance of the exact belief that least squares finds in states",
+        "the shape of beliefs: variance of the exact belief decoded from states by least squares",
         ["task", *summary.setup.all, "beliefs of other histories"],
         rows,
-        "The belief: the law of the next token, or the posterior means of a bandit's arms.",
+        "The belief: the next-token distribution, or the posterior means of a bandit's arms.",
     )
 
 
@@ -253,11 +253,11 @@ def distinction(summary: Summary) -> Grid:
         one_network = (table["kind"] == UNTRAINED) & (table["seed"] == 0)
         rows.append([*row, str(int(table["pairs"][one_network].sum()))])
     return Grid(
-        "equal next-token law, different futures: how far apart, over histories of other laws",
+        "equal next-token distribution, different futures: relative distance of states",
         ["task", *summary.setup.all, "pairs of histories"],
         rows,
-        "Mean squared distances of states at the same step and token. 0: what the next token does "
-        "not tell is not held; 1: histories are as far apart whether the next token tells or not.",
+        "Mean squared distance at the same step and token, over that of histories with different "
+        "next-token distributions. 0: only the distribution is held; 1: futures equally separated.",
     )
 
 
@@ -280,11 +280,11 @@ def own_histories(summary: Summary) -> Grid:
                 else:
                     rows.append([task, kind, f"{a}, {b}", "unmatched", shared])
     return Grid(
-        "NS on histories of an agent's own making, beside the shared ones",
+        "NS on an agent's own histories, beside the shared ones",
         ["task", "played by", "kinds", "own [95 %]", "shared [95 %]"],
         rows,
-        "Only where what comes depends on what is done. In the card games no network reads an "
-        "action, so that its own histories are everybody's.",
+        "Only where observations depend on actions. In the card games no network reads actions, so "
+        "own and shared histories are the same.",
     )
 
 
@@ -305,7 +305,7 @@ def orders(summary: Summary) -> Grid:
 
 
 def learning_tables(summary: Summary) -> dict[str, Grid]:
-    """Those with rows."""
+    """The tables that have rows."""
     titles = {cell: ", ".join(cell) for cell in summary.rates}
     found = {
         "rates": rates.grid(summary.rates, titles, "competence", "middle"),

@@ -26,7 +26,7 @@ from experiments.results.errors import UserError
 from experiments.results.store import Table, read_parquet
 
 SUPERVISION_METRICS = ("gradient_tokens", "supervision_nats")
-"""The feedback a learner gets, summed over its updates, beside the tokens it reads."""
+"""The feedback of a learner, summed over its updates, beside the tokens it reads."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Cell:
 
     @cached_property
     def rung(self):
-        """`init` and `segment` of the kind's rung of the ladder."""
+        """`init` and `segment` of the kind's objective."""
         env, network = self.setup.env(self.task), self.setup.network(self.task)
         trained = KINDS["LM" if self.kind == UNTRAINED else self.kind]
         return make_train(env, network, self.setup.config(self.task), trained.rung)
@@ -51,7 +51,7 @@ class Cell:
 
     @property
     def learning_rate(self) -> float:
-        """That of the reporting seeds."""
+        """The learning rate of the reporting seeds."""
         if not self.setup.rates:
             return self.setup.learning_rate
         return rates.best(read_parquet(self.rates_file), "competence", "middle")
@@ -61,7 +61,7 @@ class Cell:
         return tuple(range(self.setup.seeds))
 
     def begin(self, seeds: tuple[int, ...]) -> Any:
-        """Every seed's state before the first update; equal seeds begin alike in all kinds."""
+        """Every seed's state before the first update; equal seeds share the init in all kinds."""
         num_updates = self.setup.num_updates(self.task, self.kind)
         init = partial(self.rung[0], hyperparams=Hyperparams(), num_updates=num_updates)
         return jax.jit(jax.vmap(init))(lane_keys(seeds)[0])
@@ -71,14 +71,14 @@ class Cell:
         return self.folder / f"{self.task}-{self.kind}"
 
     def params(self) -> Any:
-        """Of the finished networks, `[seeds, ...]`."""
+        """Parameters of the finished networks, `[seeds, ...]`."""
         state = self.begin(self.seeds)
         if self.kind == UNTRAINED:
             return state.params
         return self.restored(self.looks[-1], state)["state"].params
 
     def restored(self, update: int, state: Any) -> dict[str, Any]:
-        """What was kept after so many updates; the first studies kept no axes."""
+        """The checkpoint after so many updates; the first studies stored no axes."""
         like = {"state": state, "curves": self.curves(), "axes": self.curves()}
         try:
             return checkpoint.restore(self.checkpoints, update, like)
@@ -98,7 +98,7 @@ class Cell:
         return jnp.full((len(self.looks), self.setup.seeds, 2), jnp.nan)
 
     def advance(self) -> Callable[..., tuple[Any, Array, Array]]:
-        """`(states, learning rates, number) ->` the states after so many updates, given away, with
+        """`(states, learning rates, number) ->` the states after so many updates (donated), with
         competence and its raw number, and `SUPERVISION_METRICS`, `[lanes, 2]` each."""
         setup, network = self.setup, self.setup.network(self.task)
         env = setup.env(self.task)
@@ -124,7 +124,7 @@ class Cell:
         return advance
 
     def tried(self, watch: Callable[..., Iterable]) -> Table:
-        """All learning rates on tuning seeds: one line a look and run."""
+        """All learning rates on tuning seeds: one row per look and run."""
         run, advance, rows = rates.lanes(self.setup.rates, self.setup.trials), self.advance(), []
         state = self.begin(run.seeds)
         for before, update in watch([(0, 0), *pairwise(self.looks)]):
@@ -133,9 +133,8 @@ class Cell:
         return rates.table_of(run, self.looks, "competence", rows)
 
     def train(self, watch: Callable[..., Iterable]) -> Table:
-        """Trains from where it was left, and writes its state a few times. One line a look and
-        seed: updates and tokens until then, competence, what that is made of, and
-        `SUPERVISION_METRICS`."""
+        """Resumes training and saves a few checkpoints. One row per look and seed: updates and
+        tokens so far, competence, its raw number, and `SUPERVISION_METRICS`."""
         setup, env, advance = self.setup, self.setup.env(self.task), self.advance()
         rate = np.full(setup.seeds, self.learning_rate, np.float32)
         kept = {"state": self.begin(self.seeds), "curves": self.curves(), "axes": self.curves()}

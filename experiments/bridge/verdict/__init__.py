@@ -1,1 +1,1 @@
-"""The price of bandit feedback."""
+"""The cost of bandit feedback."""

@@ -1,4 +1,4 @@
-"""Trains the parts of `popjax bridge verdict` that are not there yet."""
+"""Trains the missing parts of `popjax bridge verdict`."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ from popjax.players import play
 
 
 class Programs(NamedTuple):
-    """What is compiled once for all rungs and learning rates. begin: `keys -> states`. advance: see
-    `make_advance`. examine: `params -> [lanes]` the probability of the right action on decks that
-    are not read."""
+    """Functions compiled once for all objectives and learning rates. begin: `keys -> states`.
+    advance: see `make_advance`. examine: `params -> [lanes]` the probability of the right action on
+    held-out decks."""
 
     begin: Callable[..., Any]
     advance: Callable[..., Any]
@@ -51,7 +51,7 @@ class Programs(NamedTuple):
 
 @cache
 def measure_of(setup: VerdictConfig, suits: int, game: str) -> Callable[..., Any]:
-    """What the gradients of any rung are like at the parameters of all seeds."""
+    """Gradient statistics of any objective at the parameters of all seeds."""
     env, oracle = setup.env(suits, game), setup.oracle(suits, game)
     one = make_measure(env, setup.network(suits, game), ALL, oracle, setup.num_gradients)
     return jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
@@ -61,7 +61,7 @@ def measure_of(setup: VerdictConfig, suits: int, game: str) -> Callable[..., Any
 def programs_of(
     setup: VerdictConfig, suits: int, batch: int, game: str, beside: str = ""
 ) -> Programs:
-    """For so many suits and so large batches. beside: of one of these ways alone."""
+    """The program for a number of suits and a batch size. beside: of one of these ways alone."""
     env, network, oracle = (make(suits, game) for make in (setup.env, setup.network, setup.oracle))
     config = LMConfig(batch, previous_action="off", lm_schedule="constant", lm_warmup=0.0)
     hyperparams = Hyperparams(max_grad_norm=1.0)
@@ -97,7 +97,7 @@ def first_row(segment, state, hyperparams):
 
 
 def ignoring(one):
-    """A step of one objective alone, in the form that `make_advance` takes."""
+    """A step of a single objective, in the form that `make_advance` takes."""
 
     def step(state, hyperparams, index, share):
         state, news = one(state, hyperparams)
@@ -109,7 +109,7 @@ def ignoring(one):
 def run_part(
     setup: VerdictConfig, part: Condition, rate: float, watch: Callable[..., Iterable]
 ) -> Table:
-    """Trains all seeds side by side until all are done or time is over: one line a look and seed.
+    """Trains all seeds until all are done or the budget ends: one row per look and seed.
 
     right: the mean probability of the right action at the judged steps of the held-out decks.
     """
@@ -135,7 +135,7 @@ def run_part(
 
 
 def try_rates(setup: VerdictConfig, part: Condition, watch: Callable[..., Iterable]) -> Table:
-    """All learning rates on tuning seeds: one line a look and run."""
+    """All learning rates on tuning seeds: one row per look and run."""
     run = rates.lanes(setup.rates, setup.trials)
     looks = [(update, right) for update, _, right, _ in looked_at(setup, part, *run, watch)]
     updates, right = zip(*looks, strict=True)
@@ -149,8 +149,8 @@ def looked_at(
     rate: Any,
     watch: Callable[..., Iterable],
 ) -> Iterator[tuple[int, Any, np.ndarray, dict[str, np.ndarray]]]:
-    """Trains runs of those seeds and learning rates side by side until all are done or time is
-    over; at each look the update, the states, who is right `[lanes]`, and the sums of the axes."""
+    """Trains runs of those seeds and learning rates in parallel until all are done or the budget
+    ends; yields the update, the states, `[lanes]` accuracy, and the sums of the axes."""
     beside = part.feedback if part.feedback in BESIDE else ""
     plan = replace(setup, learning_rate=0.0, rates=(), seeds=1)  # one program for all of them
     programs = programs_of(plan, part.suits, part.batch, part.game, beside)
@@ -166,12 +166,12 @@ def looked_at(
 
 
 def chosen_rate(setup: VerdictConfig, tried: dict[Condition, Table], part: Condition) -> float:
-    """The learning rate of a part: the fastest of those tried, if any were."""
+    """The learning rate of a part: the fastest of those tuned, if any."""
     return rates.best(tried[part], "right", "fastest") if setup.rates else setup.learning_rate
 
 
 def name_of(part: Condition) -> str:
-    """Of a part's file.
+    """The stem of a part's file.
 
     >>> name_of(Condition(4, "verdict", 64)), name_of(Condition(4, "sum, critic", 64, "8 cards"))
     ('4-bandit-64', '4-sum-critic-64-8-cards')

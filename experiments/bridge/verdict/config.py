@@ -1,13 +1,13 @@
-"""The price of a verdict: how far does supervision alone explain the gap between the costumes?
+"""The cost of a verdict: how far does supervision alone explain the gap between the costumes?
 
-The same network plays the same histories, its own, on decks of 16 cards with K suits. The
-feedback is the right action at each step (R2), or whether its own was right, weighted so that the
-expected gradient is the label's (R3a), or plainly (R3b), or at the end of the episode how often it
-was (R5). At two sizes of the batch: a small one, where noise may rule, and a large one.
+The same network plays its own histories on decks of 16 cards with K suits. The feedback is the
+right action at each step (R2); whether its own action was right, either weighted so that the
+expected gradient is the label's (R3a) or unweighted (R3b); or, at the end of the episode, how often
+it was right (R5). Two batch sizes: a small one, where noise may dominate, and a large one.
 
-The presets on a GPU and the one of sums add other games, sums beside a critic or beside others on
-the same deck, PPO, and longer episodes; the former also the six cells of two targets by three kinds
-of feedback.
+The GPU presets and the preset of sums add other games, sums with a critic or with a group baseline
+on the same deck, PPO, and longer episodes; the GPU presets also the six cells of two targets by
+three kinds of feedback.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ RUNGS = {
     "sum": "sum_to_end",
 }
 BESIDE = {"sum, critic": "sum_to_end", "sum, group": "grpo", "PPO": "ppo"}
-"""More kinds of feedback: the sum beside a critic's value, or beside the mean of others on the same
-deck; and PPO on the rewards, several passes a batch. No part of the first studies."""
-ENOUGH = 0.97  # of the probability of the right action: a part whose seeds all have it is over
+"""More kinds of feedback: the sum with a critic's value or the mean of others on the same deck as
+baseline; and PPO on the rewards, several epochs per batch. Not part of the first studies."""
+ENOUGH = 0.97  # probability of the right action: a part stops when all its seeds reach it
 Curves = dict[str, np.ndarray]  # [seeds, looks] each
 
 
 class Condition(NamedTuple):
-    """One kind of feedback, of so many suits, in batches of so many episodes.
+    """One kind of feedback, number of suits and batch size in episodes.
 
-    game: "" for RepeatPrevious as the setup has it, or with another "k 2", or of "64 cards"; else
-    the id of an environment, whose actions are counted as suits.
+    game: "" for default RepeatPrevious, "k 2" for another k, "64 cards" for another length; or
+    the id of an environment, with its number of actions as `suits`.
     """
 
     suits: int
@@ -55,16 +55,15 @@ class Condition(NamedTuple):
 
 @dataclass(frozen=True)
 class VerdictConfig:
-    """All that decides the result.
+    """All settings that determine the result.
 
-    batches: episodes of an update. updates: how many at most, for each of them.
-    suits_of_all_batches: other batches than the largest are made with these.
-    num_looks: how often the learner is examined, at equal ratios of updates, on `num_decks` decks
-    that it does not read, and its gradients on `num_gradients` episodes. beside: more kinds of
-    feedback. games, lengths: more games and numbers of cards, in the largest batches. factorial:
-    the preset of `experiments.bridge.factorial.conditions` whose six cells belong to it as well, if
-    any. rates: learning rates, each tried with `trials` tuning seeds, for every part; none: all
-    learn with `learning_rate`.
+    batches: episodes per update. updates: the maximum for each batch size.
+    suits_of_all_batches: numbers of suits for which batches below the largest are run.
+    num_looks: evaluations, at equal ratios of updates, on `num_decks` held-out decks, with gradient
+    statistics on `num_gradients` episodes. beside: more kinds of feedback. games, lengths: more
+    games and numbers of cards, at the largest batch. factorial: a preset of
+    `experiments.bridge.factorial.conditions` whose six cells are included, if any. rates: learning
+    rates, each tuned with `trials` seeds, for every part; if empty, all use `learning_rate`.
     """
 
     memory: str = "gru"
@@ -136,14 +135,14 @@ class VerdictConfig:
         return [*first, *more, *apart]
 
     def looks(self, batch: int) -> list[int]:
-        """After how many updates the learner is examined."""
+        """The updates after which the learner is evaluated."""
         longest = self.updates[self.batches.index(batch)]
         later = np.geomspace(1, longest, self.num_looks).round().astype(int)
         return [0, *np.unique(later).tolist()]
 
 
 MEMORIES_OF = {"gpu": ("gru", "s5")}
-"""What a preset is run with if no memory is named, each a study of its own."""
+"""The default memories of a preset, each a separate study."""
 PRESETS = {
     "mini": VerdictConfig(rates=FEW),
     "gpu": VerdictConfig(
@@ -194,7 +193,7 @@ PRESETS = {
 
 
 def rung(feedback: str) -> Objective:
-    """Of the ladder, without a critic, which would partly share a sum out among the steps."""
+    """The objective, without a critic, which would redistribute part of a sum over the steps."""
     regime = OBJECTIVES[RUNGS[feedback]]
     return replace(regime, baseline="constant") if regime.baseline == "value" else regime
 

@@ -1,5 +1,5 @@
-"""The price of a verdict as figures: tokens to a criterion against the closed form, learning curves
-on three axes, and the gradients on the way."""
+"""Figures of the cost of a verdict: tokens to a criterion against the closed form, learning curves
+on three axes, and the gradients during training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = {
     "verdict": "verdict (R3b)",
     "sum": "one sum (R5)",
     "sum, critic": "one sum, with a critic (R5)",
-    "sum, group": "one sum, beside others' (R7)",
+    "sum, group": "one sum, group baseline (R7)",
     "PPO": "PPO, four passes (R4)",
 }
 TITLES = ("environment tokens", "gradient tokens", "nats of feedback, as the learner expects")
@@ -29,7 +29,7 @@ SHAPES = {HALF: "o", MOST: "s"}
 
 
 def draw(curves: dict[Condition, Curves], setup: VerdictConfig) -> Figure:
-    """The summary: price against suits, and two of the three axes at the middle number of them."""
+    """The summary: cost against suits, and two of the three axes at the middle number of suits."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     price, tokens, nats = figure.subplots(1, 3)
     draw_price(price, curves, setup)
@@ -89,12 +89,12 @@ def draw_price(panel: Axes, curves: dict[Condition, Curves], setup: VerdictConfi
 def draw_curves(
     panel: Axes, curves: dict[Condition, Curves], suits: int, batch: int, axis: str, game: str = ""
 ) -> None:
-    """Seeds thin, their mean thick."""
+    """Thin lines: seeds. Thick line: their mean."""
     for feedback, colour in (COLOURS | BESIDE).items():
         curve = curves.get(Condition(suits, feedback, batch, game))
         if curve is None:
             continue
-        x, y = curve[axis][:, 1:], curve["right"][:, 1:]  # the first look is at zero
+        x, y = curve[axis][:, 1:], curve["right"][:, 1:]  # the first evaluation is at zero
         panel.plot(x.T, y.T, color=colour, linewidth=0.5, alpha=0.4)
         panel.plot(x.mean(axis=0), y.mean(axis=0), color=colour, linewidth=1.8)
     for height in (1 / suits, 1):
@@ -128,7 +128,7 @@ def draw_all_curves(curves: dict[Condition, Curves], setup: VerdictConfig) -> Fi
 
 
 def draw_gradients(curves: dict[Condition, Curves], setup: VerdictConfig) -> Figure:
-    """Signal to noise, and where the gradients point, as the learner gets better."""
+    """Signal to noise and the direction of the gradients as the learner improves."""
     suits, batch = setup.suits[len(setup.suits) // 2], max(setup.batches)
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     ratio, towards, apart = figure.subplots(1, 3)
@@ -139,7 +139,7 @@ def draw_gradients(curves: dict[Condition, Curves], setup: VerdictConfig) -> Fig
         update = np.maximum(curve["update"][0], 0.5)
         noise = curve["noise"].mean(axis=0)
         signal = np.maximum(curve["signal"], 1e-4 * curve["noise"]).mean(axis=0)
-        known = noise > 0  # who is never wrong has neither
+        known = noise > 0  # a learner that is never wrong has neither
         ratio.plot(update[known], signal[known] / noise[known], color=colour, linewidth=1.5)
         towards.plot(update, curve["cos_expected"].mean(axis=0), color=colour, linewidth=1.5)
         apart.plot(update, curve["cos_labels"].mean(axis=0), color=colour, linewidth=1.5)

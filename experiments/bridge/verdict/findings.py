@@ -1,4 +1,4 @@
-"""Each hypothesis on the price of a verdict against its interval."""
+"""The outcome of each hypothesis on the cost of a verdict, from its interval."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def findings(curves: dict[Condition, Curves], setup: VerdictConfig) -> list[Find
 
 
 def closed_form(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding:
-    """H2a: the price of a verdict is that of a noise-free softmax, within a factor."""
+    """H2a: the cost of a verdict is that of a noise-free softmax, within a factor."""
     when, words, outcomes, claims = reached(curves, TOKENS, HALF), [], [], []
     for suits in setup.suits:
         theory = predicted_slowdown(suits, HALF)
@@ -54,14 +54,14 @@ def closed_form(curves: dict[Condition, Curves], setup: VerdictConfig, batch: in
         high = high if when.everywhere(over) else np.inf
         outcomes.append(outcome_of(low, high, theory / FACTOR, theory * FACTOR))
     claim = (
-        f"a verdict takes as many times the tokens of a label to probability {HALF} as without "
+        f"the ratio of verdict to label tokens to probability {HALF} is that predicted without "
         f"noise, within a factor of {FACTOR}: {', '.join(claims)}"
     )
     return Finding("H2a", claim, "; ".join(words), all_of(outcomes), primary=True)
 
 
 def noise(curves: dict[Condition, Curves], setup: VerdictConfig) -> list[Finding]:
-    """H2b: where the expected gradient is the same, noise explains what is slower: steps grow as
+    """H2b: with equal expected gradients, noise explains the slowdown: steps grow as
     1 + noise scale / batch (McCandlish et al. 2018)."""
     words, outcomes = [], []
     when = reached(curves, TOKENS, MOST)
@@ -81,14 +81,14 @@ def noise(curves: dict[Condition, Curves], setup: VerdictConfig) -> list[Finding
             high = high if when.everywhere(over) else np.inf
             outcomes.append(outcome_of(low, high, theory / FACTOR, theory * FACTOR))
     claim = (
-        f"a verdict weighted to the label's gradient is slower to {MOST} by what its noise "
-        f"predicts, within a factor of {FACTOR}"
+        f"a verdict weighted to the label's gradient is slower to {MOST} by the factor that its "
+        f"noise predicts, within a factor of {FACTOR}"
     )
     return [Finding("H2b", claim, "; ".join(words), all_of(outcomes))] if words else []
 
 
 def sums(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding:
-    """H2c: the cost of feedback once an episode is the ratio of the nats it gives."""
+    """H2c: the cost of one sum per episode is the ratio of the nats it gives."""
     words, outcomes = [], []
     for suits in setup.suits:
         level = HALF if suits > 2 else MOST
@@ -124,7 +124,7 @@ def feedback_ratio(suits: int, judged: int) -> float:
 
 
 def direction(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding:
-    """H2d: a verdict's gradient is the weighted label's, the nearer the larger the batch."""
+    """H2d: a verdict's gradient approaches the weighted label's as the batch grows."""
     parts = [part for part in curves if part[1:] == ("verdict", batch, "")]
     early = {
         name: np.concatenate([curves[p][name][curves[p]["right"] <= MOST] for p in parts]).mean()
@@ -147,7 +147,7 @@ def direction(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int)
 
 
 def one_axis(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding:
-    """Counted in nats all kinds of feedback learn alike: less feedback is all there is."""
+    """Per nat of feedback, all kinds learn equally fast: only the amount of feedback matters."""
     words, outcomes = [], []
     for suits in setup.suits:
         level = HALF if suits > 2 else MOST
@@ -175,14 +175,14 @@ def one_axis(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) 
         )
     claim = (
         "counted in expected nats of feedback, labels, verdicts and sums reach the criterion "
-        f"within a factor of {FACTOR} of one another: the difference is quantity alone"
+        f"within a factor of {FACTOR} of one another: only the amount of feedback differs"
     )
     return Finding("H2e", claim, "; ".join(words), all_of(outcomes))
 
 
 def lead(found: list[Finding]) -> str:
     """The verdict in a few sentences, on reading W of the slogan: a step of reinforcement learning
-    is one of language modelling with another weight and another noise."""
+    is a language modelling step with another weight and another noise."""
     by_name = {one.name: one.outcome for one in found}
     price = {
         "holds": "The closed form of gradient flow predicts what a verdict costs",
@@ -204,7 +204,7 @@ HELPED = ("sum, critic", "sum, group")
 
 
 def findings_of_games(curves: dict[Condition, Curves], setup: VerdictConfig) -> list[Finding]:
-    """Of what there is."""
+    """Findings of the conditions that were run."""
     large = max(setup.batches)
     found = (elsewhere, growth, helped, ppo)
     return [one for make in found if (one := make(curves, setup, large))]
@@ -227,7 +227,7 @@ def elsewhere(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int)
 
 
 def bounded(when, over: Condition, under: Condition, theory: float):
-    """Whether a ratio is what was predicted within the factor."""
+    """Whether a ratio matches its prediction within the factor."""
     _, low, high = when.ratio(over, under)
     high = high if when.everywhere(over) else np.inf
     return outcome_of(low, high, theory / FACTOR, theory * FACTOR)
@@ -246,7 +246,7 @@ def level_of(suits: int) -> float:
 
 
 def growth(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding | None:
-    """H2c: the price of a sum grows with the episode as the nats that it withholds."""
+    """H2c: the cost of a sum grows with episode length as the nats that it lacks."""
     if not setup.lengths:
         return None
     steps = lengths(setup)
@@ -261,8 +261,8 @@ def growth(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) ->
         if when.everywhere(over) and when.everywhere(under):
             prices.append((judged, suits, game))
     claim = (
-        "from the shortest to the longest episodes the price of a sum over verdicts grows as many "
-        f"times as the nats of a verdict over those of a sum, within a factor of {FACTOR}"
+        "from the shortest to the longest episodes the cost of a sum over a verdict grows by the "
+        f"ratio of a verdict's nats to a sum's, within a factor of {FACTOR}"
     )
     if len(prices) < 2:
         found = "; ".join(words) + f"; too few reached {level}"
@@ -284,7 +284,7 @@ def growth(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) ->
 
 
 def helped(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Finding | None:
-    """H2c: how much of the price of a sum a critic, or others on the same deck, take back."""
+    """H2c: how much of the cost of a sum a critic or a group baseline recovers."""
     words, outcomes = [], []
     for judged, suits, game in lengths(setup):
         when = reached(curves, TOKENS, level_of(suits))
@@ -304,7 +304,7 @@ def helped(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) ->
                 + (f", {100 * back:.0f} % of the way to a verdict's" if known else "")
             )
             outcomes.append(outcome_of(low, high, 0, 1) if known else "inconclusive")
-    claim = "a critic, or the mean of others on the same deck, makes sums cheaper (in tokens)"
+    claim = "a critic or a group baseline on the same deck reduces the tokens that sums take"
     return Finding("H2c''", claim, "; ".join(words), all_of(outcomes)) if words else None
 
 
@@ -315,7 +315,7 @@ def ppo(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Fi
         return None
 
     def mean(name, low, high):
-        """`[seeds]` over looks at which the right action is so likely, if there are any."""
+        """`[seeds]` means over looks with the right action's probability in a range, if any."""
         right = np.concatenate([curves[part]["right"] for part in parts], axis=1)
         values = np.concatenate([curves[part][name] for part in parts], axis=1)
         where = (right > low) & (right <= high)
@@ -326,11 +326,9 @@ def ppo(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Fi
     early, late = mean("cos_ppo", 0, HALF), mean("cos_ppo", HALF, MOST)
     plain = mean("cos_labels", 0, HALF), mean("cos_labels", HALF, MOST)
     both = np.isfinite(late - early)
-    claim = (
-        "the gradient of PPO's first pass turns away from the labels' as the learner gets better"
-    )
+    claim = "the gradient of PPO's first epoch turns away from the labels' as the learner improves"
     if not both.any():
-        found = f"no seed was looked at both below {HALF} and between it and {MOST}"
+        found = f"no seed was evaluated both below {HALF} and between {HALF} and {MOST}"
         return Finding("H2d'", claim, found, "inconclusive")
     gap = (late - early)[both]
     low, high = mean_interval(gap)
@@ -344,8 +342,8 @@ def ppo(curves: dict[Condition, Curves], setup: VerdictConfig, batch: int) -> Fi
 
 
 def beside_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid | None:
-    """All kinds of feedback beside one another, where more than the first four were tried: tokens
-    and gradient tokens to a level over those of labels."""
+    """All kinds of feedback compared, where more than the first four were run: tokens and gradient
+    tokens to a level over those of labels."""
     rows = []
     batch = max(setup.batches)
     for suits, game in [*((k, "") for k in setup.suits), *setup.longer, *setup.others]:
@@ -367,5 +365,5 @@ def beside_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid 
         "all kinds of feedback, over labels",
         ["", *(axis.replace("_", " ") for axis in SUPERVISION_METRICS)],
         rows,
-        "PPO makes several gradients of each token; all others one.",
+        "PPO computes several gradients per token; all others one.",
     )

@@ -1,4 +1,4 @@
-"""What an update of an objective is made of: how much of it is signal, and which way it points.
+"""Signal-to-noise ratio and direction of an objective's gradient.
 
 All on one fresh batch of the learner's own histories, episode by episode:
 
@@ -42,7 +42,7 @@ def gradients(
     choice: Int[Array, "T B"],
     weight: Float[Array, "T B"],
 ) -> Float[Array, "B P"]:
-    """Of each episode alone."""
+    """The gradient of each episode."""
 
     def loss(params, episode, choice, weight):
         alone = jax.tree.map(lambda leaf: leaf[:, None], episode)
@@ -69,10 +69,10 @@ def make_measure(
     """`(params, key, index) ->` the numbers of `NAMES` for the objective of that index; the key is
     consumed.
 
-    signal, noise: `|E g|^2` without the share that noise has in the square of a mean, and tr Cov.
+    signal, noise: `|E g|^2` corrected for the noise in a squared mean, and tr Cov.
     cos_expected, cos_quarter: of the gradient of all episodes, and of a quarter of them, with the
-        weighted labels'. cos_labels: with the labels'. cos_ppo: of the gradient of
-        PPO's first pass on these episodes with the labels', whatever the objective.
+    weighted labels' gradient. cos_labels: with the labels' gradient. cos_ppo: of the gradient of
+    PPO's first epoch on these episodes with the labels' gradient, for any objective.
     """
     agent = LanguageAgent.of(env, network, "obs")
     sample_batch = make_batch_sampler(agent, num_episodes, oracle)

@@ -1,4 +1,4 @@
-"""What the price of a verdict was: tables, and each hypothesis against its interval."""
+"""Tables of the cost of a verdict."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ TOKENS, _, NATS = SUPERVISION_METRICS
 HALF, MOST = 0.5, 0.9
 WHAT = (
     "One network plays the same tiny decks, RepeatPrevious with 16 cards of K suits, on "
-    "histories of its own. The feedback is the right action (label), whether its own was right "
-    "(verdict), the same weighted so that the expected gradient is the label's, or once an "
+    "its own histories. The feedback is the right action (label), whether its own was right "
+    "(verdict), the same weighted so that the expected gradient is the label's, or once per "
     "episode how often it was right (sum). Without noise, gradient flow on one softmax predicts "
-    "the price of a verdict in closed form."
+    "the cost of a verdict in closed form."
 )
 SAYS = {
     "label": "R2", "unbiased verdict": "R3a", "verdict": "R3b", "sum": "R5",
@@ -26,19 +26,19 @@ SAYS = {
 
 
 def reached(curves: dict[Condition, Curves], axis: str, level: float) -> Reached:
-    """When the mean probability of the right action first comes to a level, by part and seed."""
+    """When the mean probability of the right action first reaches a level, by part and seed."""
     return criterion.reached(curves, axis, level, of="right")
 
 
 def predicted_slowdown(suits: int, level: float) -> float | None:
-    """Verdicts over labels without noise; nothing where learning begins at the level."""
+    """Verdicts over labels without noise; None where learning starts at the level."""
     return slowdown(suits, level) if level > 1 / suits + 1e-9 else None
 
 
 def noise_scale(curve: Curves, level: float) -> float:
     """Episodes at which signal and noise are equal, over the looks of all seeds until a level is
-    reached. Both are summed before they are divided, for an estimate of the signal alone may be
-    below zero; infinity where all of it is."""
+    reached. Both are summed before dividing, since a single signal estimate may be negative;
+    infinity where their sum is."""
     until = curve["right"] <= level
     signal = float(curve["signal"][until].sum())
     return float(curve["noise"][until].sum()) / signal if signal > 0 else float("inf")
@@ -52,7 +52,7 @@ def ratio_words(when: Reached, over: Condition, under: Condition) -> str:
 
 
 def named(part: Condition) -> str:
-    """A part in words."""
+    """A readable name of a part."""
     how = f"{part.feedback} ({SAYS[part.feedback]}), {part.batch} a batch"
     return f"{game_words(part.suits, part.game)}, {how}"
 
@@ -68,14 +68,14 @@ def game_words(suits: int, game: str) -> str:
 
 
 def parts_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid:
-    """One line per part."""
+    """One row per part."""
     columns = [(axis, level) for axis in (TOKENS, NATS) for level in (HALF, MOST)]
     when = {column: reached(curves, *column) for column in columns}
     rows = []
     for part, curve in curves.items():
         reach = []
         for (_, level), r in when.items():
-            if predicted_slowdown(part.suits, level) is None:  # learning begins there
+            if predicted_slowdown(part.suits, level) is None:  # learning starts there
                 reach.append("-")
             else:
                 reach.append(("" if r.everywhere(part) else "> ") + short(r.mean(part)))
@@ -88,10 +88,10 @@ def parts_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid:
                 f"{curve['seconds'].max():.0f}",
             )
         )
-    headings = ("part", "right at last", *(f"{a} to {x}" for a in ("tokens", "nats") for x in (
+    headings = ("part", "final accuracy", *(f"{a} to {x}" for a in ("tokens", "nats") for x in (
         HALF, MOST)), "noise scale (episodes)", "seconds")  # fmt: skip
     note = (
-        f"{setup.seeds} seeds, geometric means; > where a seed never got there. Right: probability "
+        f"{setup.seeds} seeds, geometric means; > where a seed never did. Accuracy: probability "
         "of the right action on held-out decks. Noise scale: episodes at which the gradient's "
         "signal and noise are equal, until 0.9."
     )
@@ -99,7 +99,7 @@ def parts_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid:
 
 
 def curve_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid:
-    """Verdicts over labels beside the closed form, and the other prices."""
+    """Verdicts over labels beside the closed form, and the other costs."""
     rows = []
     for batch in setup.batches:
         for suits in setup.suits:
@@ -122,4 +122,4 @@ def curve_table(curves: dict[Condition, Curves], setup: VerdictConfig) -> Grid:
         *(f"{feedback} ({SAYS[feedback]})" for feedback in list(RUNGS)[1:]),
     )
     note = "Tokens over those of labels (R2), with 95 % intervals over seeds."
-    return Grid("the price in tokens", headings, rows, note)
+    return Grid("the cost in tokens", headings, rows, note)

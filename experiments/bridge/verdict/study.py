@@ -19,8 +19,7 @@ from experiments.results.store import Table
 def shown(
     context: Context, preset: str, grids: Sequence[Grid] = (), sections: Sequence[Section] = ()
 ) -> Shown:
-    """All that the curves of a study say. grids, sections: of other studies that belong on its
-    page."""
+    """All results of a study's curves. grids, sections: of nested studies shown on its page."""
     setup, tried = context.config, context.tables["rates"]
     curves = curves_of(context.tables["parts"], setup.seeds)
     found = findings(curves, setup)
@@ -33,7 +32,7 @@ def shown(
     price = Picture(summary, "Tokens to a criterion against the closed form, and learning curves")
     on_the_way = [
         Picture(figure.draw_all_curves(curves, setup), "Learning curves on three axes"),
-        Picture(figure.draw_gradients(curves, setup), "Signal, noise and direction on the way"),
+        Picture(figure.draw_gradients(curves, setup), "Signal, noise and direction of gradients"),
     ]
     return Shown(
         "verdict",
@@ -43,7 +42,7 @@ def shown(
         [*tables, *grids],
         [
             Section("What it costs", report.WHAT, [price, *tables]),
-            Section("On the way", "", on_the_way),
+            Section("During training", "", on_the_way),
             *sections,
         ],
         summary,

@@ -142,7 +142,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path, monkeypatch, capsys):
     for word in ("2 of 3", "0.59 [0.59, 0.59]", "-0.23 / -0.23 / 0.98", "-0.36 / -0.36 / 0.98"):
         assert word in out
     out = " ".join(out.split())
-    assert "it copies. As far in the open loop" in out and "DAgger (R2) 0.98" in out
+    assert "it copies. At the same open-loop accuracy" in out and "DAgger (R2) 0.98" in out
     assert command(tmp_path, "--seeds 2") == 2
     assert "seeds" in capsys.readouterr().err
     with Image.open(tmp_path / "copycat" / "copycat.png") as image:

@@ -47,7 +47,7 @@ def test_lives_and_totals_follow_from_the_curves():
     assert rows["RepeatPreviousEasy, gru"][:3] == ("4", "2", "4.00 ± 0.00")
     assert rows["RepeatPreviousEasy, s5"][1] == "> 9"
     assert rows["all environments, gru"][2] == "40.0 %"
-    assert lead(tables).startswith("As agents, gru keeps most") and "s5" in lead(tables)
+    assert lead(tables).startswith("As agents, gru retains most") and "s5" in lead(tables)
 
 
 def test_both_costumes_read_the_same():

@@ -118,7 +118,7 @@ def test_a_board_goes_from_training_to_the_page(capsys, tmp_path, monkeypatch, q
         late = np.isin(table["what"], ("open_right", "closed_right"))
         assert np.isfinite(table["value"][~late]).all() and set(table["seed"]) == {0, 1}
     page = (tmp_path / "loop" / "loop.html").read_text()
-    assert page.count("<img") == 3 and "Boards, which answer" in page
+    assert page.count("<img") == 3 and "Boards, where actions affect observations" in page
     code, out, _ = run(capsys, words)
     assert code == 0 and len(trained) == 2
     assert (tmp_path / "loop" / "board-ConcentrationEasy-tuned.parquet").exists()

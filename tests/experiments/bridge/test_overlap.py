@@ -71,7 +71,7 @@ def test_all_orders_of_eight_cards_say_the_same():
 def test_every_family_is_placed_or_said_not_to_be():
     placed = STATISTICS.keys() | CAUSAL.keys()
     assert popjax.FAMILIES.keys() - placed == {"LabyrinthEscape", "LabyrinthExplore"}
-    with pytest.raises(ValueError, match="depends on what is done"):
+    with pytest.raises(ValueError, match="depend on actions"):
         exact(popjax.make("MineSweeperEasy"))
 
 
