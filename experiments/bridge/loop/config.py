@@ -89,12 +89,12 @@ STOPS = ("99 %", "end")
 on new decks, checked every few updates, and at the end."""
 GAMES = ("decks", "bandit", "dreams", "frontier")
 BANDIT_WAYS = {
-    "privileged": Condition("clone of seeing expert (R1)", teacher_acts=True, sees_best=True),
+    "privileged": Condition("clone of the seeing expert (R1)", teacher_acts=True, sees_best=True),
     "masked": Condition(
         "the same, own actions hidden", teacher_acts=True, previous_action="off", sees_best=True
     ),
-    "history": Condition("clone of history-based expert (R1)", teacher_acts=True),
-    "dagger": Condition("labels of seeing expert (R2)", sees_best=True),
+    "history": Condition("clone of an expert with memory (R1)", teacher_acts=True),
+    "dagger": Condition("labels of the seeing expert (R2)", sees_best=True),
     "rewards": Condition("rewards (R4)", feedback="rewards", sees_best=True),
 }
 """The last does not use its expert; setting it lets one program train three of them."""

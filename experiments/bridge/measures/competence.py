@@ -1,8 +1,8 @@
 """The gate: is a network good enough at its own task for its memory to be compared?
 
-An agent must earn 0.95 of the way from random play to the reference player and, where the best
-player without memory earns clearly less than the reference, 0.7 of the way from there. A language
-model may pay at most a tenth of what memory is worth above the exact floor.
+An agent needs 0.95 of the return between random play and the reference player and, where the best
+player without memory is clearly below the reference, 0.7 of that gap. A language model may exceed
+the exact floor by at most a tenth of the value of memory.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from popjax import scores
 from popjax.floors.table import floor
 
 LEAST_RETURN = 0.95
-"""Of the way from random play to the reference player that an agent must earn."""
+"""The share of the return between random play and the reference that an agent needs."""
 LEAST_GAIN, WORTH = 0.7, 0.02
-"""Of the way from the best player without memory to the reference that an agent must earn, where
-they are so far apart."""
+"""The share of the gap between the best player without memory and the reference that an agent
+needs, where that gap is at least `WORTH`."""
 MOST_EXCESS = 0.1
-"""Of what memory is worth to a predictor that a model may pay above the floor."""
+"""The share of the value of memory, in nats, that a model may exceed the floor by."""
 
 
 def faults_of_agent(scaled: float, gain: float | None) -> list[str]:
@@ -26,13 +26,13 @@ def faults_of_agent(scaled: float, gain: float | None) -> list[str]:
     the same with 0 the best player without memory, None where memory is worth nothing.
 
     >>> faults_of_agent(0.97, 0.5)
-    ['agent 0.50 of what memory is worth, 0.7 needed']
+    ['agent 0.50 of the value of memory, 0.7 needed']
     """
     faults = []
     if scaled < LEAST_RETURN:
         faults.append(f"agent {scaled:.2f} of the scale, {LEAST_RETURN} needed")
     if gain is not None and gain < LEAST_GAIN:
-        faults.append(f"agent {gain:.2f} of what memory is worth, {LEAST_GAIN} needed")
+        faults.append(f"agent {gain:.2f} of the value of memory, {LEAST_GAIN} needed")
     return faults
 
 
@@ -41,11 +41,13 @@ def faults_of_model(excess: float, worth: float) -> list[str]:
     token that memory saves.
 
     >>> faults_of_model(0.02, 0.1)
-    ["model 0.20 of memory's nats above the floor, 0.1 most"]
+    ['model 0.20 of the value of memory above the floor, limit 0.1']
     """
     if excess <= MOST_EXCESS * worth:
         return []
-    return [f"model {excess / worth:.2f} of memory's nats above the floor, {MOST_EXCESS} most"]
+    return [
+        f"model {excess / worth:.2f} of the value of memory above the floor, limit {MOST_EXCESS}"
+    ]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def test_what_is_no_run_gets_one_line(capsys, tmp_path):
     [
         ("RepeatFirstEasy", 1.0, "passes"),
         ("RepeatFirstEasy", 0.8, "agent 0.87 of the scale, 0.95 needed"),
-        ("HigherLowerEasy", 0.50, "of what memory is worth, 0.7 needed"),  # 0.497 without memory
+        ("HigherLowerEasy", 0.50, "of the value of memory, 0.7 needed"),  # 0.497 without memory
         ("HigherLowerEasy", 0.519, "passes"),
     ],
 )
@@ -35,7 +35,7 @@ def test_a_model_is_compared_only_if_it_is_near_the_floor():
     worth = exact.without_memory - exact.nats_per_token
     assert skill_of_model("RepeatFirstEasy", exact.nats_per_token + 0.05 * worth).faults == []
     assert skill_of_model("RepeatFirstEasy", exact.without_memory).faults == [
-        "model 1.00 of memory's nats above the floor, 0.1 most"
+        "model 1.00 of the value of memory above the floor, limit 0.1"
     ]
     assert skill_of_model("MineSweeperEasy", 0.3).outcome == "no gate is known"
 
