@@ -103,11 +103,12 @@ def edge_rows(curves: dict[Cell, Curves], setup: FactorialConfig) -> list[tuple[
     """One row per edge of the square, and one for its diagonal."""
     half = LEVELS[0]
     tokens, nats = reached(curves, TOKENS, half), reached(curves, NATS, half)
-    nats = {target: feedback_at_first(n) for target, n in judged_steps(setup).items()}
+    by_target = {target: feedback_at_first(n) for target, n in judged_steps(setup).items()}
     rows = []
     for under, over in EDGES:
         share = [n / setup.env.max_steps for n in map(judged_steps(setup).get, (under[0], over[0]))]
-        by_nats = nats[under[0]][under[1]] * share[0] / (nats[over[0]][over[1]] * share[1])
+        low, high = by_target[under[0]][under[1]], by_target[over[0]][over[1]]
+        by_nats = low * share[0] / (high * share[1])
         rows.append((
             " by ".join(under),
             " by ".join(over),
