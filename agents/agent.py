@@ -1,4 +1,4 @@
-"""The one way to act: what is read, the network's step, and the action that comes of it."""
+"""The one way to act: the input, the network's step, and the action drawn from it."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def complaint(name: str, value: Any, kind: type, within: Within) -> str | None:
 
 
 def check_ranges(settings: Any) -> None:
-    """Raises ValueError if a number of a dataclass is outside its range; None is not asked for."""
+    """Raises ValueError if a number of a dataclass is outside its range; None is allowed."""
     for name, (kind, within) in ranges_of(type(settings)).items():
         for value in _values(getattr(settings, name)):
             if said := complaint(name, value, kind, within):

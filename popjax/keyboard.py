@@ -173,7 +173,7 @@ def _reals(space: Box) -> Keys:
 
 
 def _numbers(word: str, kind: Callable[[str], Any], low: list, high: list) -> list:
-    """The numbers in a line, if they are as many as there are bounds and lie within them."""
+    """The numbers in a line, if there is one for each bound, within it."""
     parts = re.split(r"[\s,]+", word.strip())
     wanted = "a number" if len(low) == 1 else f"{len(low)} numbers"
     try:

@@ -123,7 +123,7 @@ def best_possible(name: str) -> str:
     """
     known = scores.scores(name).get("reference") if name in ENVS else None
     if not known:
-        return f"nobody has measured what is possible in {name}"
+        return f"the best possible return of {name} is not known"
     who = known["player"]
     if known["sees"] == "privileged":
         who += ", who sees what is hidden"

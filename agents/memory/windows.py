@@ -43,7 +43,7 @@ def visible(
     """Which of its W + C keys each query sees, and which of the newest W steps are remembered.
 
     Seen are the newest W steps, the present one included, as far as they are of its own episode.
-    length: how many of the W steps before the first belong to the episode that goes on.
+    length: how many of the W steps before the first belong to the current episode.
     """
     size = min(len(start), window)
     num_blocks = -(-len(start) // size)

@@ -186,7 +186,7 @@ def speed(spec: CellSpec, lanes: int, repeats: int) -> dict[str, Any]:
 
 
 def training(spec: CellSpec) -> tuple[Call, float, int]:
-    """A call that goes one update on with every lane, its buffers donated; the seconds that it took
+    """A call that makes one update of every lane, with donated buffers; the seconds that it took
     to have the first state and the program; and the bytes the program needs."""
     began = time.perf_counter()
     state, program = begin_training(spec)
@@ -241,7 +241,7 @@ def product() -> Call:
 
 
 def plain_training(spec: CellSpec) -> Call | None:
-    """A call that goes one update on in the plain way, if it has that memory."""
+    """A call that makes one update of the plain baseline, if it has that memory."""
     env, size = build(spec)[0], spec.settings.network
     if spec.memory not in PLAIN or env.action_space.shape:
         return None

@@ -22,7 +22,7 @@ from experiments.cli.shorthands import spelled_out
 from experiments.results.errors import Stopped, UserError
 from popjax.words import nearest
 
-COMMANDS = {  # imported when they are asked for: most need JAX, which takes seconds
+COMMANDS = {  # imported when needed: most need JAX, which takes seconds
     "envs": "list.Envs",
     "memories": "list.Memories",
     "play": "train.Play",

@@ -70,7 +70,7 @@ def joined(values: np.ndarray) -> np.ndarray:
 
 
 def has_gaps(row: Row, metric: str) -> bool:
-    """Whether a curve goes on after bins in which it has no value."""
+    """Whether a curve continues after bins without a value."""
     points = curve(row, metric)[1]
     return bool((np.isfinite(joined(points)) & ~np.isfinite(points)).any())
 

@@ -8,7 +8,7 @@ class UserError(ValueError):
 
 
 class IncompleteError(UserError):
-    """What was asked for is done in part, and what is lost, in one line."""
+    """The request was done in part; the rest is named in one line."""
 
     code = 1
 

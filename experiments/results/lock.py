@@ -194,7 +194,7 @@ def _said(text: str) -> dict[str, Any]:
 
 
 def _abandoned(path: Path, text: str | None) -> bool:
-    """Whether nobody renews a lock any more."""
+    """Whether a lock is no longer renewed."""
     try:
         age = _now(path.parent) - path.stat().st_mtime
         if age < -HEARTBEAT_SECONDS:  # dated in the future: set right, it grows old if it is dead

@@ -1,6 +1,6 @@
 """Where results live: one folder a study, one folder a cell in it.
 
-<out>/<study>/study.json                     what was asked for
+<out>/<study>/study.json                     the request
 <out>/<study>/<cell id>/spec.json            the resolved spec, commit, versions, machine, lanes
                        /progress.jsonl       one line an update and seed, while it runs
                        /checkpoint/          the whole state after the last finished segment
@@ -79,7 +79,7 @@ def open_study(out: Path, study: str, asked: dict[str, Any]) -> Path:
 
 
 def read_study_json(folder: Path) -> dict[str, Any]:
-    """What was asked for; a UserError if its file is damaged.
+    """The request; a UserError if its file is damaged.
 
     >>> read_study_json(Path("nowhere"))
     Traceback (most recent call last):
@@ -91,8 +91,8 @@ def read_study_json(folder: Path) -> dict[str, Any]:
 
 
 def _holds_cells(folder: Path) -> bool:
-    """Whether there are cells, which are named by all that decides them: what was asked for can be
-    written anew beside them."""
+    """Whether there are cells, whose names contain all their settings: the request can be rewritten
+    beside them."""
     return any(folder.glob("*/spec.json"))
 
 
@@ -142,7 +142,7 @@ class Cell:
     def open(self) -> None:
         """Makes the folder and writes `spec.json`, or checks that it is this cell's.
 
-        Where the results are older than the file, nobody knows the machine they were made on.
+        Where the results are older than the file, the machine they were made on is unknown.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "spec.json"

@@ -4,7 +4,7 @@
     report(places, scores)    higher is better; -inf for a run that diverged
 
 An engine's proposals depend on its seed and on what was reported, and on nothing else: a search
-that was cut off reports again what it finds on the disk, and goes on as it would have.
+that was cut off reports again what it finds on the disk, and continues as it would have.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class SobolEngine:
 
 
 class OptunaEngine:
-    """Optuna's tree-structured Parzen estimator, asked for whole batches.
+    """Optuna's tree-structured Parzen estimator, proposing whole batches.
 
     What was reported goes to a new study at each batch: nothing is pending but the batch.
     """

@@ -89,7 +89,7 @@ def run_heat(
     report: Report = lambda updates, best: None,
     check: Callable[[], None] = lambda: None,
 ) -> Table:
-    """Trains every point on every seed of heat `number`; goes on after the last segment in
+    """Trains every point on every seed of heat `number`; resumes after the last segment in
     `folder` if that was of this heat.
 
     Returns one line per point and seed: `point` (its place in `points`), `seed`, `score`,

@@ -1,6 +1,6 @@
 """Finding settings: propose, compare in compiled heats, try the winner on seeds of its own.
 
-<study>/study.json                       what was asked for
+<study>/study.json                       the request
        /<group>/heat-<n>.json            the points of a heat, before it is run
                /heat-<n>.parquet         what each scored on each seed: the heat is over
                /checkpoint/              all lanes after the last finished segment
@@ -85,7 +85,7 @@ class Search:
         self._program: Program | None = None
 
     def heat(self, number: int, points_of: Callable[[], list[Point]]) -> tuple[list[Point], Table]:
-        """The points of a heat and their scores. `points_of` is asked if they are not known."""
+        """The points of a heat and their scores. `points_of` is called if they are not known."""
         folder, heat = self.group.folder, self.group.plan.heats[number]
         listed, scored = (folder / f"heat-{number}.{kind}" for kind in ("json", "parquet"))
         if not listed.exists():
@@ -149,7 +149,7 @@ def read_timing(path: Path) -> dict[str, float]:
 
 def check_ours(ours: Hold, folder: Path) -> None:
     """A UserError unless the search is still this process's: one that slept for a minute has lost
-    it to whoever began it again."""
+    it to the process that resumed it."""
     if not ours:
         raise UserError(
             f"another process has taken {folder} over from this one, which slept or was stopped"

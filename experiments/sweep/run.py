@@ -1,4 +1,4 @@
-"""Running many cells: say what will be done, do it, go on after any interruption."""
+"""Runs many cells: prints the plan, runs it, and resumes after any interruption."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run_cells(
     how: Launch | None = None,
     in_order: bool = False,
 ) -> list[str]:
-    """Runs the cells; returns what became of each: "finished", "skipped" (it was
+    """Runs the cells; returns the outcome of each: "finished", "skipped" (it was
     before) or "failed".
 
     A cell that fails is tried once more after the others, and they go on. Cells that another
@@ -78,7 +78,7 @@ def run_cells(
 
 
 def restore_records(study: Path, specs: Sequence[CellSpec]) -> None:
-    """Writes the spec of finished cells anew where its file is gone."""
+    """Rewrites the spec of finished cells whose file is missing."""
     for spec in specs:
         cell = Cell(study, spec)
         if cell.finished and not (cell.folder / "spec.json").exists():
@@ -183,7 +183,7 @@ def _run_one(
 
 
 def summarise(plan: Plan, outcomes: dict[str, str], seconds: float, console: Console) -> None:
-    """How it ended: what became of the cells, how long it took, what failed and why."""
+    """Prints the outcome: how many cells finished, how long it took, what failed and why."""
     counts = {kind: list(outcomes.values()).count(kind) for kind in ("finished", "failed")}
     expected = (
         f" (about {format_duration(plan.outcome.seconds)} were expected)" if plan.outcome else ""

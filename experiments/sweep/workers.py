@@ -2,7 +2,7 @@
 
 A small network keeps one core busy and leaves the others idle, however many threads it is given.
 So on a CPU several cells are trained at once. Each process takes the next cell when it is done with
-one, tells what it does, and stops after the segment under way when it is asked to.
+one, reports its progress, and stops after the current segment on request.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def cores() -> int:
 
 
 def workers_for(how: Launch | None, specs: Sequence[CellSpec]) -> int:
-    """How many cells run side by side: what was asked for; else on a CPU as many as there are
-    cores and memory for, and one on an accelerator, which all seeds of a cell fill together."""
+    """How many cells run in parallel: the requested number; by default as many as cores and memory
+    allow on a CPU, and one on an accelerator, which all seeds of a cell fill together."""
     if how is None or not specs:
         return 1
     if how.workers:
@@ -127,7 +127,7 @@ def run_side_by_side(
 
 
 def _heard(team: Sequence[Worker]) -> list[Worker]:
-    """Those that have something to say; none after a moment in which nobody does."""
+    """The workers with a message; none if there is none for a moment."""
     by_end = {worker.connection: worker for worker in team if worker.spec}
     return [by_end[end] for end in wait(list(by_end), timeout=0.2)]
 
@@ -181,7 +181,7 @@ class Worker:
 
 
 def _serve(connection: Connection, study: str, log: tuple[str, ...], workers: int) -> None:
-    """The work of one process: a cell after another, until nobody is left to give one."""
+    """The loop of one process: one cell after another, until the parent ends."""
     if hasattr(os, "setpgid"):  # Ctrl-C reaches the command alone, which passes it on
         os.setpgid(0, 0)
     os.environ["NPROC"] = str(max(1, cores() // workers))  # which XLA takes for the number of cores
@@ -219,7 +219,7 @@ def _outcome(
     what stops every other cell too "stop"."""
     try:
         return run_cell(study, spec, report, log, compiled), ""
-    except (BrokenPipeError, ConnectionResetError):  # nobody listens any more
+    except (BrokenPipeError, ConnectionResetError):  # the parent is gone
         raise
     except Exception as error:
         if line := stopper(study, error):

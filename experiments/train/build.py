@@ -68,7 +68,7 @@ def memory_name(name: str) -> str:
 
 
 def memory_of(name: str, size: NetworkConfig) -> Memory:
-    """One memory block, at the width asked for or the widest within the budget.
+    """One memory block, at the requested width or the widest within the budget.
 
     >>> memory_of("lstm", NetworkConfig(state=128)).state_size()
     128

@@ -73,7 +73,7 @@ def compile_program(
     was kept (`experiments.train.executable_cache`) is read instead; its evaluation is then
     compiled when it is due.
 
-    num_updates: of each segment, if not as many as the cell asks for. evaluation: compile that too.
+    num_updates: of each segment, if not as many as in the cell. evaluation: compile that too.
     """
     clock = time.perf_counter()
     trainer = REGIMES[spec.regime].trainer(spec)

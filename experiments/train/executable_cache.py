@@ -3,13 +3,13 @@
 JAX's persistent cache is asked with the lowered program, and tracing and lowering are half of what
 a second start takes. Here a program is found by what it is made from: the cell, the sources, the
 versions, JAX's configuration and the machine. A cell whose environment or memory is not from these
-packages is not kept: nobody could tell when their sources change.
+packages is not kept: changes of their sources cannot be detected.
 
 A program that JAX read from its own cache cannot be written again on a CPU (a function of it is
 missing when it runs), so only those that were compiled here are kept.
 
-A file of it is code that this process will run, so it is read only if nobody else can have written
-it: the folder is for its owner alone, and file and folder are ours.
+A file of it is code that this process will run, so it is read only if no other user can have
+written it: the folder is for its owner alone, and file and folder are ours.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def read(code: str | None, devices: Sequence[Sequence[Any]]) -> tuple[list[Any],
 def _trusted(path: Path) -> bytes | None:
     """The bytes of a file that only this user can have written; None of any other.
 
-    The file is asked once it is open: it cannot be exchanged in between.
+    The open file is checked: it cannot be replaced in between.
     """
     if not is_ours(os.stat(path.parent)):
         return None

@@ -2,7 +2,7 @@
 
 Both are extras and off by default (`--log tensorboard wandb`). A sink gets what the host has
 read between two compiled segments anyway, so nothing runs inside a compiled program. A run that
-was cut off and goes on may tell the last numbers again; they are the same.
+was cut off and resumes may log the last numbers again; they are the same.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class TensorBoard:
 
 
 class WeightsAndBiases:
-    """One run a cell, in the project `popjax`, the study its group; goes on where it stopped."""
+    """One run a cell, in the project `popjax`, the study its group; resumes where it stopped."""
 
     def __init__(self, cell: Cell):
         module = _imported(PACKAGES["wandb"], "wandb")
@@ -72,7 +72,7 @@ SINKS: dict[str, Callable[[Cell], Sink]] = {
     "wandb": WeightsAndBiases,
     "profile": Profile,
 }
-"""`profile` tells nobody: it watches the clock, see `experiments.train.profile`."""
+"""`profile` logs nothing: it measures time, see `experiments.train.profile`."""
 PACKAGES = {"tensorboard": "tensorboardX", "wandb": "wandb"}
 """What must be there, an extra of the sink's name."""
 

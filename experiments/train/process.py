@@ -1,6 +1,6 @@
 """Memory that is freed stays with the process.
 
-A compiled program asks for its large buffers at every call and frees them at its end. glibc hands
+A compiled program allocates its large buffers at every call and frees them at its end. glibc hands
 each back to the kernel, which clears every page when it is touched again: for a GRU of width 256
 over 16 sequences of 1,024 steps, 50,000 page faults and a fifth of the time of each call.
 """

@@ -25,7 +25,7 @@ Report = Callable[[dict[str, Any]], None]
 class LostError(Exception):
     """Another process has taken the cell over from this one, which slept too long.
 
-    >>> issubclass(LostError, UserError)  # nobody's mistake: the other process goes on
+    >>> issubclass(LostError, UserError)  # not an error: the other process continues
     False
     """
 
@@ -40,7 +40,7 @@ def run_cell(
     """Trains every seed of a cell in one vmapped program and stores the results.
 
     Idempotent: returns "skipped" if the cell was finished before, "busy" if another process is at
-    work on it, else "finished". A run that was cut off goes on after its last finished segment.
+    work on it, else "finished". A run that was cut off resumes after its last finished segment.
     `report` is called with a dict of news after each stage; `log` names
     `experiments.train.loggers`; `compiled` gives the program, which may have been made ahead.
 

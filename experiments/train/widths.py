@@ -16,7 +16,7 @@ STEP = 8  # widths are multiples of it, so that heads divide them
 
 def widest(size: Callable[[int], int], budget: int, limit: int = 4096) -> int:
     """The largest multiple of 8 up to `limit` with `size(width) <= budget`, by doubling and then
-    bisection: what is far too wide is not asked for, since its constants can take long to compute.
+    bisection: widths far beyond the limit are not tried, since their constants take long to compute.
 
     `size` does not fall. Raises UserError if even the smallest is too large.
 
@@ -28,7 +28,7 @@ def widest(size: Callable[[int], int], budget: int, limit: int = 4096) -> int:
     low, high = 1, 2  # size(STEP low) fits
     while STEP * high <= limit and size(STEP * high) <= budget:
         low, high = high, 2 * high
-    high = min(high, limit // STEP + 1)  # beyond the limit nothing is asked for
+    high = min(high, limit // STEP + 1)  # nothing beyond the limit is tried
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if size(STEP * middle) <= budget else (low, middle)

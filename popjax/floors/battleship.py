@@ -5,8 +5,8 @@ all boards are equally likely: a fleet has the chance `prod_i 1 / V_i`, V_i plac
 ship i beside the ships before it, and a board the sum over the fleets that look like it.
 
 By the chain rule an episode's code length is `-ln P(all hits and misses)`. When the game is over
-with every ship cell hit that is `-ln P(board)`, so whoever shoots no cell twice has the same
-expected total, the entropy of the board: policies choose when to be surprised, not how much.
+with every ship cell hit that is `-ln P(board)`, so every player who shoots no cell twice has the
+same expected total, the entropy of the board: policies choose when to be surprised, not how much.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is asked of the floor of a family, which is one module.
+"""The interface of a family's floor, which is one module.
 
 `law(env)` is the law of its next token, where there is one. `code_lengths(env, episodes)`, where a
 module has its own, are the nats `[N]` of each of the played episodes under the exact law or, where

@@ -88,7 +88,7 @@ class MineSweeperLaw(Law):
         border = ~evidence.opened & (jnp.any(tells, axis=1) | touches[asked] | is_asked)
         far = jnp.sum(~evidence.opened & ~border)
         names = jnp.sum(jnp.where(tells[:, :, None], salt, 0), axis=1, dtype=jnp.uint32)
-        # What a mine in each cell adds to 2 * count + mine of the cell asked for.
+        # What a mine in each cell adds to 2 * count + mine of the queried cell.
         adds = jnp.where(is_asked, 3, jnp.where(touches[asked], 2, 0))
 
         def decide(carry, cell):

@@ -50,7 +50,7 @@ class Episodes(struct.PyTreeNode):
     obs: `[T, N, ...]` the observation acted upon. next_obs: `[T, N, ...]` the one arrived in.
     action: `[T, N, ...]` as the environment took it, so in its action space whatever the player
         said. reward: `[T, N]`. terminated, truncated, valid: `[T, N]` bool.
-    state, next_state: the hidden states `[T, N, ...]`, if they were asked for, else None.
+    state, next_state: the hidden states `[T, N, ...]`, if requested, else None.
     """
 
     obs: Array

@@ -35,7 +35,7 @@ def empty_tally(env: MultiarmedBandit) -> Tally:
 
 
 def memoryless(env: MultiarmedBandit) -> Player:
-    """Stays with an arm that paid and goes on to the next after one that did not (Robbins, "Some
+    """Stays with an arm that paid and moves to the next after one that did not (Robbins, "Some
     aspects of the sequential design of experiments", 1952). Knows its own last action."""
 
     def act(key, last, obs, state):

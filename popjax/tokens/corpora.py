@@ -22,7 +22,7 @@ EPSILON = 0.1
 @cache
 def player_of(env: Environment, kind: str) -> Player:
     """The same player object every time, so that `play` is compiled once; what it computes of its
-    task beforehand are numbers, even if it is first asked for while a program is traced."""
+    task beforehand are numbers, even if it is first needed while a program is traced."""
     with jax.ensure_compile_time_eval():
         return make_player(env, kind)
 
@@ -45,7 +45,7 @@ def players_of(env: Environment, kind: str) -> tuple[Player, ...]:
 
 def source(env: Environment, kind: str) -> Literal["history", "privileged"]:
     """ "history" if all actions follow from what was seen, and chance; "privileged" if some player
-    looks at the hidden state. Actions of the latter are evidence of it to whoever reads them, and
+    looks at the hidden state. Actions of the latter are evidence of it to any reader, and
     a model that acts on its own has no such evidence (Ortega et al., "Shaking the foundations",
     2021).
 

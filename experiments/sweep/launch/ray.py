@@ -1,7 +1,7 @@
 """Cells as tasks of Ray core, on one machine or a cluster.
 
-A task whose node dies is started again elsewhere and goes on after its last segment. The tasks
-end with this process; the same command goes on.
+A task whose node dies is started again elsewhere and resumes after its last segment. The tasks
+end with this process; the same command resumes.
 """
 
 from __future__ import annotations

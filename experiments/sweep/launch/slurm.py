@@ -1,6 +1,6 @@
 """Cells as an array of SLURM jobs, through submitit.
 
-A job that is preempted, or reaches its time limit, is put into the queue again and goes on after
+A job that is preempted, or reaches its time limit, is requeued and resumes after
 its last segment. Jobs outlive this process: the same command finds those still queued and waits.
 """
 
@@ -25,7 +25,7 @@ from experiments.sweep.launch.worker import work
 from experiments.train.executable_cache import is_ours
 
 POLL_SECONDS = 2.0
-TIMEOUTS = 1000  # how often a job that reached its time limit goes on
+TIMEOUTS = 1000  # how often a job that reached its time limit resumes
 GRACE_SECONDS = 20.0  # from a job's end until its files are seen on a shared disk
 
 

@@ -20,7 +20,7 @@ POLL_SECONDS = 1.0
 def work(study: str, spec: CellSpec, log: Sequence[str] = ()) -> str:
     """Runs a cell to its end; returns "finished" or "failed".
 
-    Idempotent: it goes on where another process was cut off, after waiting until the lock of one
+    Idempotent: it resumes where another process was cut off, after waiting until the lock of one
     that died elsewhere is stale (a minute). A cell that fails is tried once more; why it failed
     stands in its folder.
     """
