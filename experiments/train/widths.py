@@ -16,7 +16,7 @@ STEP = 8  # widths are multiples of it, so that heads divide them
 
 def widest(size: Callable[[int], int], budget: int, limit: int = 4096) -> int:
     """The largest multiple of 8 up to `limit` with `size(width) <= budget`, by doubling and then
-    bisection: widths far beyond the limit are not tried, since their constants take long to compute.
+    bisection: widths far beyond the limit are not tried, as their constants take long to compute.
 
     `size` does not fall. Raises UserError if even the smallest is too large.
 
