@@ -17,7 +17,7 @@ from experiments.bridge.kinship.config import KINDS
 from experiments.bridge.kinship.networks import Networks
 from experiments.bridge.measures import beliefs, planted, retention, similarity
 from experiments.bridge.measures.held import NOISES, network_reading, variance_share
-from experiments.bridge.measures.interventions import interchange, ridge, span, through
+from experiments.bridge.measures.interventions import interchange, ridge, ridges, span, through
 from experiments.bridge.measures.probes import Question, probe
 from experiments.bridge.measures.questions import counted
 from experiments.results.store import Table
@@ -119,6 +119,12 @@ def exchange(nets: Networks) -> Iterator[Row]:
     features = {k: s[:, draw] for k, s in features.items()}
     width = features["agent"].shape[-1]
     itself = np.concatenate([np.eye(width), np.zeros((1, width))])
+    hosts = [(kind, i) for kind in ("agent", "model") for i in range(len(seeds))]
+    to = {}  # (donor, seed) -> (host, seed) -> map
+    for donor in KINDS:
+        for j in range(len(seeds)):
+            fitted = ridges(features[donor][j], [features[host][i] for host, i in hosts])
+            to[donor, j] = dict(zip(hosts, fitted, strict=True))
     for host in ("agent", "model"):
         pairs, maps = [], []
         for i in range(len(seeds)):
@@ -128,7 +134,7 @@ def exchange(nets: Networks) -> Iterator[Row]:
                 for j in range(len(seeds)):
                     if i != j:
                         pairs.append((i, donor, j))
-                        maps.append(ridge(features[donor][j], features[host][i]))
+                        maps.append(to[donor, j][host, i])
         score = returns if host == "agent" else minus_nats
         for (i, donor, j), value in zip(pairs, score(nets, pairs, maps), strict=True):
             yield Row("exchange", "", host, seeds[i], float(value), donor, seeds[j])

@@ -12,7 +12,7 @@ A map is `[p + 1, q]` weights, the last row a constant. A head turns states into
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -36,20 +36,36 @@ def ridge(
     >>> ridge(x, x @ [[1.0], [2.0]] + 3).round(3).ravel().tolist()
     [1.0, 2.0, 3.0]
     """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    at_x, at_y = x.mean(axis=0), y.mean(axis=0)
+    return ridges(x, [y], penalties)[0]
+
+
+def ridges(
+    x: Float[np.ndarray, "n p"],
+    targets: Sequence[Float[np.ndarray, "n q"]],
+    penalties: tuple[float, ...] = PENALTIES,
+) -> list[Map]:
+    """`ridge` from x to each target, each with its own penalty; x is decomposed once."""
+    x = np.asarray(x, np.float64)
+    at_x = x.mean(axis=0)
     basis, size, axes = np.linalg.svd(x - at_x, full_matrices=False)
-    seen, rows = basis.T @ (y - at_y), len(x)
-    best, chosen = np.inf, None
-    for penalty in penalties:
-        shrink = size**2 / (size**2 + penalty * np.mean(size**2) + 1e-30)
-        lever = 1 / rows + (basis**2) @ shrink
-        error = (y - at_y) - basis @ (shrink[:, None] * seen)
-        loss = np.mean((error / np.maximum(1 - lever, 1e-6)[:, None]) ** 2)
-        if loss < best:
-            inverse = shrink / np.where(size > 1e-12 * size[0], size, np.inf)
-            best, chosen = loss, axes.T @ (inverse[:, None] * seen)
-    return np.concatenate([chosen, (at_y - at_x @ chosen)[None]])
+    shrinks = [size**2 / (size**2 + p * np.mean(size**2) + 1e-30) for p in penalties]
+    left_out = [
+        np.maximum(1 - (1 / len(x) + (basis**2) @ shrink), 1e-6)[:, None] for shrink in shrinks
+    ]
+    maps = []
+    for y in targets:
+        y = np.asarray(y, np.float64)
+        at_y = y.mean(axis=0)
+        projected = basis.T @ (y - at_y)
+        best, chosen = np.inf, None
+        for shrink, share in zip(shrinks, left_out, strict=True):
+            error = (y - at_y) - basis @ (shrink[:, None] * projected)
+            loss = np.mean((error / share) ** 2)
+            if loss < best:
+                inverse = shrink / np.where(size > 1e-12 * size[0], size, np.inf)
+                best, chosen = loss, axes.T @ (inverse[:, None] * projected)
+        maps.append(np.concatenate([chosen, (at_y - at_x @ chosen)[None]]))
+    return maps
 
 
 def rotation(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n d"]) -> Map:
