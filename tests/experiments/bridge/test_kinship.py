@@ -3,6 +3,7 @@ state."""
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,7 @@ from experiments.bridge.kinship.config import (
 from experiments.bridge.kinship.figures import matrix, rank_correlation
 from experiments.bridge.kinship.measures import Row, pairs_of, table_of
 from experiments.bridge.kinship.networks import Grafted
-from experiments.bridge.kinship.study import best_rate, files_of
+from experiments.bridge.kinship.study import best_rate, files_of, held_grid, verdict_grid
 from experiments.bridge.kinship.verdict import competence, recovery, verdict
 from experiments.bridge.measures.overlap import exact
 from popjax import make
@@ -207,6 +208,16 @@ def test_kept_cells_are_whole(capsys):
         stem = kept.FOLDER / f"{record['env']}-{record['memory']}"
         with np.load(stem.with_suffix(".npz")) as weights:
             assert {name.split("/")[0] for name in weights} == {"agent", "model"}
+
+
+def test_the_text_states_the_kept_cells():
+    """`notebooks/experiments.md` has the rows that `popjax bridge kinship --show` prints."""
+    text = Path(__file__).parents[3].joinpath("notebooks/experiments.md").read_text("utf-8")
+    tables = {(env, memory): table for env, memory, table, _ in kept.cells()}
+    verdicts = kept.verdicts()
+    rows = [row[:-1] for row in verdict_grid(verdicts).rows]  # the last says what is missing
+    for row in [*rows, *held_grid(verdicts, tables).rows]:
+        assert "| " + " | ".join(row) + " |" in text
 
 
 @pytest.mark.slow  # by default: all parts by themselves
