@@ -4,9 +4,10 @@ A test's program runs for a moment, so compiling it is what takes time. XLA comp
 level 1, which computes nearly as fast as the usual one, and at level 0, in two thirds of the time,
 for tests that compute little (on loops of many scalars, such as the laws of `popjax.floors`, level
 0 is thirty times slower); there so do the programs that train, which choose level 1 by themselves.
-XLA's older emitters compile in two thirds of the time that the newer ones take. Every program,
-however small, is kept in one cache, for the workers and for the processes that tests start: those
-inherit the environment that is set here. The caller's own `XLA_FLAGS` come last and override these.
+With XLA's older emitters whole files of such tests took about two thirds of the time (a program
+that trains compiles hardly sooner). Every program, however small, is kept in one cache, for the
+workers and for the processes that tests start: those inherit the environment that is set here. The
+caller's own `XLA_FLAGS` come last and override these.
 """
 
 import gc
@@ -25,7 +26,7 @@ os.environ["XLA_FLAGS"] = " ".join([*(flag for flag in FLAGS if flag not in give
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.abspath(".cache/jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
-# A worker holds a million objects of traced programs, which every collection would go through.
+# Traced programs are many objects, and every full collection goes through all of a worker's.
 gc.set_threshold(100_000, 20, 100)
 
 import jax  # noqa: E402 (it reads its environment when it is imported)

@@ -107,7 +107,7 @@ class Preset:
 
 
 QUICK_STEPS = {  # what takes least time first: the fewest steps known to reach the goal
-    "RepeatFirstEasy": 49_152,
+    "RepeatFirstEasy": 65_536,
     "RepeatPreviousEasy": 65_536,
     "PositionOnlyCartPoleEasy": 300_000,
     "VelocityOnlyCartPoleEasy": 120_000,
